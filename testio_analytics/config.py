@@ -1,0 +1,94 @@
+"""Settings: argument, then environment, then ``.env`` in the current folder, then default."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from testio_analytics.errors import ConfigError
+
+TOKEN_VARIABLE = "TESTIO_CUSTOMER_API_TOKEN"  # noqa: S105  the name of a variable, not a token
+BASE_URL_VARIABLE = "TESTIO_CUSTOMER_API_BASE_URL"
+DB_PATH_VARIABLE = "TESTIO_DB_PATH"
+
+DEFAULT_BASE_URL = "https://api.test.io/customer/v2"
+DEFAULT_DB_PATH = Path("data") / "testio.db"
+
+TOKEN_HELP = (
+    f"Copy the token from your Test IO account (Integrations > API) and put it into the environment variable "
+    f"{TOKEN_VARIABLE}, or into a file named .env in this folder as {TOKEN_VARIABLE}=..."
+)
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "testserver"})
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """Where the API is and what opens it. The token never shows in the ``repr``."""
+
+    base_url: str
+    token: str = field(repr=False)
+
+
+def environment() -> dict[str, str]:
+    """Return the process environment, completed from ``.env`` in the current folder where it is silent."""
+    path = Path.cwd() / ".env"
+    values: dict[str, str] = {}
+    if path.is_file():
+        from dotenv import dotenv_values  # only people with such a file pay for reading one
+
+        values = {name: value for name, value in dotenv_values(path).items() if value is not None}
+    return {**values, **os.environ}
+
+
+def resolve_db_path(db_path: str | Path | None = None, *, env: Mapping[str, str] | None = None) -> Path:
+    """Return the path of the database: the argument, else ``TESTIO_DB_PATH``, else ``data/testio.db``."""
+    if db_path is not None:
+        return Path(db_path).expanduser()
+    configured = (environment() if env is None else env).get(DB_PATH_VARIABLE, "").strip()
+    return Path(configured).expanduser() if configured else DEFAULT_DB_PATH
+
+
+def resolve_api(
+    *, token: str | None = None, base_url: str | None = None, env: Mapping[str, str] | None = None
+) -> ApiSettings:
+    """Return the address and token to use.
+
+    Raises:
+        ConfigError: no token, a token that cannot be sent in a header, or an address that is not http(s).
+    """
+    env = environment() if env is None else env
+    # People paste tokens with a line end or with the scheme in front; both would be refused as wrong.
+    token = (token if token is not None else env.get(TOKEN_VARIABLE, "")).strip()
+    token = token.removeprefix("Token ").strip()
+    if not token:
+        raise ConfigError(f"No API token was given. {TOKEN_HELP}")
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise ConfigError(f"The API token has characters that no token has (a space or line end?). {TOKEN_HELP}")
+    return ApiSettings(base_url=checked_base_url(base_url or env.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL), token=token)
+
+
+def checked_base_url(base_url: str) -> str:
+    """Return the address without trailing slash.
+
+    Raises:
+        ConfigError: not an http(s) address, one with a login inside, or plain http to another machine.
+    """
+    base_url = base_url.strip().rstrip("/")
+    try:
+        parts = urlsplit(base_url)
+        host, has_login = parts.hostname, "@" in parts.netloc
+    except ValueError as error:
+        raise ConfigError(f"{BASE_URL_VARIABLE} is not an address: {error}.") from error
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ConfigError(f"{BASE_URL_VARIABLE} must begin with https:// and name a host, like {DEFAULT_BASE_URL}.")
+    if has_login or parts.query or parts.fragment:
+        raise ConfigError(f"{BASE_URL_VARIABLE} must hold no login, query or fragment; the token has a variable of its own.")
+    if parts.scheme == "http" and host not in LOCAL_HOSTS:
+        raise ConfigError(
+            f"{BASE_URL_VARIABLE} names {host} over plain http, which would send the token in the clear. Use https."
+        )
+    return base_url

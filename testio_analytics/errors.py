@@ -1,0 +1,118 @@
+"""The error tree: every failure that this package raises on purpose.
+
+::
+
+    TestioError
+    ├── ConfigError            a setting is missing or unusable
+    ├── ApiError               the API could not be asked, or did not answer usefully
+    │   ├── AuthenticationError    401: the token is missing, wrong or revoked
+    │   ├── NotFoundError          404 or 403: no such object for this token
+    │   ├── RequestRefusedError    another 4xx, 422 among them
+    │   ├── ServerError            5xx and 524, after all tries
+    │   ├── RateLimitedError       429, after all tries
+    │   ├── ConnectionFailedError  no connection, a dropped one, or a timeout, after all tries
+    │   ├── UnreadableAnswerError  not JSON, or not the JSON that this address answers with
+    │   └── RedirectRefusedError   the answer points at another host
+    ├── StoreError             the database could not be used
+    │   ├── DatabaseMissingError   no file there yet
+    │   ├── SchemaVersionError     the file is of another schema version
+    │   └── LockedError            another sync is writing
+    ├── ReportError            a report, notebook or page could not be made
+    └── UnknownValueError      an argument that is none of the allowed ones (also a ValueError)
+
+A message says what was attempted, what was found, and what to do next. No message holds a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class TestioError(Exception):
+    """Base of all errors of this package."""
+
+    __test__ = False  # pytest must not collect it for its name
+
+
+class ConfigError(TestioError):
+    """A setting is missing or unusable."""
+
+
+class ApiError(TestioError):
+    """The API could not be asked, or did not answer usefully.
+
+    Attributes:
+        path: the path below the base address, with its query, that was asked for.
+        status: the HTTP status, or None when there was no answer.
+        attempts: how often it was tried.
+    """
+
+    def __init__(self, message: str, *, path: str = "", status: int | None = None, attempts: int = 1) -> None:
+        super().__init__(message)
+        self.path = path
+        self.status = status
+        self.attempts = attempts
+
+
+class AuthenticationError(ApiError):
+    """The token is missing, wrong or revoked."""
+
+
+class NotFoundError(ApiError):
+    """There is no such object, or not for this token."""
+
+
+class RequestRefusedError(ApiError):
+    """The API refused the request as such (4xx)."""
+
+
+class ServerError(ApiError):
+    """The server failed on every try (5xx)."""
+
+
+class RateLimitedError(ApiError):
+    """The server asked for fewer requests on every try (429)."""
+
+    retry_after: float | None = None
+
+
+class ConnectionFailedError(ApiError):
+    """No connection, a dropped one, or a timeout, on every try."""
+
+
+class UnreadableAnswerError(ApiError):
+    """The answer was not JSON, or not of the documented shape."""
+
+
+class RedirectRefusedError(ApiError):
+    """The answer points at another host; the token is not taken there."""
+
+
+class StoreError(TestioError):
+    """The database could not be used."""
+
+
+class DatabaseMissingError(StoreError):
+    """There is no database at that path."""
+
+
+class SchemaVersionError(StoreError):
+    """The database is of a schema version that this package cannot use as it is."""
+
+
+class LockedError(StoreError):
+    """Another sync is writing to this database."""
+
+
+class ReportError(TestioError):
+    """A report, notebook or page could not be made."""
+
+
+class UnknownValueError(TestioError, ValueError):
+    """An argument is none of the allowed values."""
+
+    def __init__(self, what: str, value: object, allowed: Iterable[object]) -> None:
+        self.value = value
+        self.allowed = tuple(allowed)
+        choices = ", ".join(str(choice) for choice in self.allowed)
+        super().__init__(f"{what} is {value!r}; it must be one of: {choices}.")
