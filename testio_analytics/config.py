@@ -68,7 +68,9 @@ def resolve_api(
         raise ConfigError(f"No API token was given. {TOKEN_HELP}")
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise ConfigError(f"The API token has characters that no token has (a space or line end?). {TOKEN_HELP}")
-    return ApiSettings(base_url=checked_base_url(base_url or env.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL), token=token)
+    return ApiSettings(
+        base_url=checked_base_url(base_url or env.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL), token=token
+    )
 
 
 def checked_base_url(base_url: str) -> str:
@@ -86,7 +88,9 @@ def checked_base_url(base_url: str) -> str:
     if parts.scheme not in {"http", "https"} or not host:
         raise ConfigError(f"{BASE_URL_VARIABLE} must begin with https:// and name a host, like {DEFAULT_BASE_URL}.")
     if has_login or parts.query or parts.fragment:
-        raise ConfigError(f"{BASE_URL_VARIABLE} must hold no login, query or fragment; the token has a variable of its own.")
+        raise ConfigError(
+            f"{BASE_URL_VARIABLE} must hold no login, query or fragment; the token has a variable of its own."
+        )
     if parts.scheme == "http" and host not in LOCAL_HOSTS:
         raise ConfigError(
             f"{BASE_URL_VARIABLE} names {host} over plain http, which would send the token in the clear. Use https."

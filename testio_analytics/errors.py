@@ -29,9 +29,16 @@ from collections.abc import Iterable
 
 
 class TestioError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package.
+
+    Attributes:
+        run_id: the sync run that it ended, if it ended one.
+        requests: the requests which that run had sent.
+    """
 
     __test__ = False  # pytest must not collect it for its name
+    run_id: int | None = None
+    requests: int = 0
 
 
 class ConfigError(TestioError):

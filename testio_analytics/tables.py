@@ -67,11 +67,21 @@ BOOKKEEPING = ("content_hash", "first_seen", "last_synced", "removed_at")
 def _mirrored(*columns: Column) -> tuple[Column, ...]:
     return (
         *columns,
-        Column("content_hash", "text", "Fingerprint of what the API said; an equal one is not written again.", True),
+        Column(
+            "content_hash",
+            "text",
+            "Fingerprint of what the API said; an equal one is not written again.",
+            True,
+        ),
         Column("first_seen", "time", "When a sync first met this row.", True),
         Column("last_synced", "time", "When this content was stored.", True),
         Column("removed_at", "time", "When a complete read no longer had this row; empty while it is there."),
-        Column("raw_data", "json", "The payload as JSON text, without credentials, personal names and links.", True),
+        Column(
+            "raw_data",
+            "json",
+            "The payload as JSON text, without credentials, personal names and links.",
+            True,
+        ),
     )
 
 
@@ -144,7 +154,13 @@ USER_STORIES = Table(
     _mirrored(
         _id("Story id of the API."),
         _product(),
-        Column("feature_id", "integer", "The owning feature; empty where it could not be told.", references="features", enforced=True),
+        Column(
+            "feature_id",
+            "integer",
+            "The owning feature; empty where it could not be told.",
+            references="features",
+            enforced=True,
+        ),
         Column(
             "feature_link",
             "text",
@@ -165,14 +181,27 @@ TESTS = Table(
     _mirrored(
         _id("Test id of the API."),
         _product(),
-        Column("section_id", "integer", "The section tested; may point at one deleted since.", references="sections"),
+        Column(
+            "section_id",
+            "integer",
+            "The section tested; may point at one deleted since.",
+            references="sections",
+        ),
         Column("title", "text", "Title."),
         Column("status", "text", "Life-cycle status, as the API spells it."),
         Column("review_status", "text", "Status of the team lead's review."),
-        Column("testing_type", "text", "`coverage`, `focused`, `rapid`, `usability`, …; empty for test-case runs."),
+        Column(
+            "testing_type",
+            "text",
+            "`coverage`, `focused`, `rapid`, `usability`, …; empty for test-case runs.",
+        ),
         Column("start_at", "time", "Planned or actual start."),
         Column("end_at", "time", "End; a test belongs to this instant."),
-        Column("environment_id", "integer", "Id of the test environment; nothing else of it is kept but its title."),
+        Column(
+            "environment_id",
+            "integer",
+            "Id of the test environment; nothing else of it is kept but its title.",
+        ),
         Column("environment_title", "text", "Label of the test environment."),
         Column("report_language", "text", "`en` or `de`."),
         Column("demo", "boolean", "The API's own flag for demo tests."),
@@ -193,7 +222,12 @@ TEST_FEATURES = Table(
         _id("Test-feature id of the API, new for each pair of test and feature."),
         Column("test_id", "integer", "The test.", True, "tests", enforced=True),
         _product("The product of the test."),
-        Column("feature_id", "integer", "The catalogue feature as the API names it; may be empty or unknown.", references="features"),
+        Column(
+            "feature_id",
+            "integer",
+            "The catalogue feature as the API names it; may be empty or unknown.",
+            references="features",
+        ),
         Column("title", "text", "The feature's name when the test was made."),
         Column("description", "text", "Its description then."),
         Column("howtofind", "text", "Its directions then."),
@@ -221,6 +255,11 @@ SYNC_RUNS = Table(
         Column("schema_version", "integer", "Version of the schema.", True),
         Column("requests", "integer", "Requests sent, retries included."),
         Column("counts", "json", "Per stream: created, updated, unchanged, removed, rejected, total."),
+        Column(
+            "unknown_fields",
+            "json",
+            "Fields that the API's description does not know, and how often they came.",
+        ),
         Column("error", "text", "Why it failed."),
         Column("owner", "text", "Process that runs it.", True),
     ),
@@ -236,9 +275,19 @@ STREAM_STATES = Table(
         Column("is_complete", "boolean", "Whether the last read of it had no gap.", True),
         Column("last_run_id", "integer", "Run that last read it.", True, "sync_runs", enforced=True),
         Column("last_read_at", "time", "When that was.", True),
-        Column("last_complete_run_id", "integer", "Run that last read it completely.", references="sync_runs", enforced=True),
+        Column(
+            "last_complete_run_id",
+            "integer",
+            "Run that last read it completely.",
+            references="sync_runs",
+            enforced=True,
+        ),
         Column("last_complete_at", "time", "When that was."),
-        Column("rows_expected", "integer", "Rows that the API holds, as far as it can be told; empty where it cannot."),
+        Column(
+            "rows_expected",
+            "integer",
+            "Rows that the API holds, as far as it can be told; empty where it cannot.",
+        ),
         Column("rows_stored", "integer", "Rows stored and not removed.", True),
         Column("rows_rejected", "integer", "Rows that came but could not be stored.", True),
     ),

@@ -1,0 +1,379 @@
+"""The front desk: each command a few lines. Results go to standard output, messages to standard error.
+
+Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from testio_analytics import errors
+from testio_analytics.config import DB_PATH_VARIABLE, resolve_db_path
+
+if TYPE_CHECKING:
+    from testio_analytics.sync import SyncResult
+
+INCOMPLETE = 3
+
+EXIT_CODES = """\b
+Exit codes:
+  0  done and complete
+  1  failed (wrong token, no server, unreadable file ...)
+  2  wrong call
+  3  done but incomplete: everything readable is stored, the gaps are named"""
+
+
+class FrontDesk(click.Group):
+    """The group of commands; turns this package's errors into one message and the right exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error of this package is a message, not a traceback."""
+        try:
+            return super().invoke(ctx)
+        except errors.UnknownValueError as error:
+            raise click.UsageError(printable(str(error))) from error
+        except errors.TestioError as error:
+            raise click.ClickException(printable(str(error))) from error
+
+
+def printable(text: str) -> str:
+    """Return text of the API as a terminal may show it: control characters, escapes among them, become visible."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
+def say(text: str) -> None:
+    """Write a message for the person at the terminal."""
+    click.echo(printable(text), err=True)
+
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+db_option: Decorator = click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"Database file. Default: {DB_PATH_VARIABLE}, else data/testio.db.",
+)
+product_option: Decorator = click.option(
+    "--product", "products", type=int, multiple=True, metavar="ID", help="Only this product; may be repeated."
+)
+as_of_option: Decorator = click.option(
+    "--as-of", metavar="DATE", help="Date or time (UTC) that the report speaks of. Default: the last sync."
+)
+json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+@click.group(
+    cls=FrontDesk,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES,
+)
+@click.version_option(package_name="testio-analytics")
+def cli() -> None:
+    """Which features of your Test IO account were never tested?
+
+    \b
+    Try it without an account:   testio-analytics demo
+    With your own:               export TESTIO_CUSTOMER_API_TOKEN=...
+                                 testio-analytics sync
+                                 testio-analytics report
+    """
+
+
+@cli.command()
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("testio-demo"),
+    show_default=True,
+    help="Folder for the pages and the demo database.",
+)
+def demo(output: Path) -> None:
+    """Make all pages for a fictional account: no token, no network.
+
+    One test of the demo account cannot be read, on purpose: the pages show how a gap is reported. The exit code is 0
+    when that is the only one.
+    """
+    from testio_analytics.demo.run import run_demo
+
+    result = run_demo(output)
+    click.echo(result.summary)
+    for page in result.pages:
+        click.echo(str(page))
+    say(f"Open {result.pages[0]} in a browser. The database behind it is {result.db}.")
+    if not result.is_as_planned:
+        _name_gaps(result.sync)
+        sys.exit(INCOMPLETE)
+
+
+@cli.command(epilog=EXIT_CODES)
+@db_option
+@product_option
+@click.option(
+    "--stream",
+    "streams",
+    multiple=True,
+    metavar="NAME",
+    help="Only this stream (features, tests); may be repeated. The products themselves are always read.",
+)
+@click.option("--full", is_flag=True, help="Confirm that more than half of a product's rows may be marked as removed.")
+@click.option("--concurrency", type=click.IntRange(1, 16), default=10, show_default=True, help="Most requests at once.")
+@click.option("--dry-run", is_flag=True, help="Fetch and compare, write nothing.")
+@json_option
+def sync(
+    db: Path | None,
+    products: tuple[int, ...],
+    streams: tuple[str, ...],
+    full: bool,
+    concurrency: int,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Mirror the account into the database.
+
+    Reads everything the token may see, writes only what changed, and names what could not be read. The token comes
+    from TESTIO_CUSTOMER_API_TOKEN (Test IO: Integrations > API), also from a .env file in this folder.
+
+    \b
+    testio-analytics sync                                 # the whole account
+    testio-analytics sync --product 21362 --stream features
+    testio-analytics sync --dry-run --json                # what would change?
+    """
+    started = time.monotonic()
+    try:
+        result = _run_sync(db, products, streams, full, concurrency, dry_run)
+    except errors.TestioError as error:
+        if as_json:
+            _print_json(_failure(error, time.monotonic() - started))
+        raise
+    if as_json:
+        _print_json(result.as_dict())
+    else:
+        _print_counts(result, dry_run)
+    if result.outcome == "incomplete":
+        _name_gaps(result)
+        sys.exit(INCOMPLETE)
+
+
+def _run_sync(
+    db: Path | None,
+    products: Sequence[int],
+    streams: Sequence[str],
+    full: bool,
+    concurrency: int,
+    dry_run: bool,
+) -> SyncResult:
+    from testio_analytics.client import Client
+    from testio_analytics.config import resolve_api
+    from testio_analytics.running import run
+    from testio_analytics.sync import progress_bar, sync_async
+
+    async def with_client() -> SyncResult:
+        async with Client(resolve_api(), concurrency=concurrency) as client:
+            return await sync_async(
+                db,
+                product_ids=products or None,
+                streams=streams or None,
+                full=full,
+                dry_run=dry_run,
+                client=client,
+                progress=advance,
+            )
+
+    with progress_bar(shown=sys.stderr.isatty()) as advance:
+        return run(with_client())
+
+
+def _failure(error: errors.TestioError, seconds: float) -> dict[str, Any]:
+    """Return the object that ``--json`` prints when a sync failed."""
+    return {
+        "run_id": error.run_id,
+        "outcome": "failed",
+        "streams": {},
+        "gaps": [],
+        "requests": error.requests,
+        "seconds": round(seconds, 3),
+        "error": str(error),
+    }
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _print_counts(result: SyncResult, dry_run: bool) -> None:
+    columns = ("created", "updated", "unchanged", "removed", "rejected", "total")
+    click.echo(f"{'':10}" + "".join(f"{name:>11}" for name in columns))
+    for stream, counts in result.streams.items():
+        click.echo(f"{stream:10}" + "".join(f"{getattr(counts, name):>11,}" for name in columns))
+    done = "Compared, nothing written" if dry_run else f"Run {result.run_id} {result.outcome}"
+    say(f"{done}: {result.requests} requests in {result.seconds:.1f} s.")
+
+
+def _name_gaps(result: SyncResult) -> None:
+    say(f"Incomplete: {len(result.gaps)} part{'s' if len(result.gaps) > 1 else ''} could not be read.")
+    for gap in result.gaps:
+        product = "" if gap.product_id is None else f"product {gap.product_id}, "
+        say(f"  {product}{gap.stream}: {gap.where}\n    {gap.reason}")
+    say("Everything else is stored. Sync again to try the rest; `testio-analytics status` keeps the list.")
+
+
+@cli.command(epilog=EXIT_CODES)
+@db_option
+@json_option
+def status(db: Path | None, as_json: bool) -> None:
+    """Say how old and how complete the database is, what is missing, and what to do next.
+
+    The exit code is 3 when something is missing, so that a nightly job can ask.
+    """
+    from testio_analytics.status import read_status
+
+    found = read_status(resolve_db_path(db))
+    if as_json:
+        _print_json(found.as_dict())
+    else:
+        from testio_analytics.terminal import text_table
+
+        click.echo(text_table(found.table, width=terminal_width()))
+        say("\n".join(found.messages))
+    if not found.is_complete:
+        sys.exit(INCOMPLETE)
+
+
+def terminal_width() -> int | None:
+    """Return the width of the terminal; None for a pipe, where nothing is cut."""
+    return shutil.get_terminal_size((120, 40)).columns if sys.stdout.isatty() else None
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("report")
+@db_option
+@product_option
+@as_of_option
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="Form."
+)
+def show(report: str, db: Path | None, products: tuple[int, ...], as_of: str | None, form: str) -> None:
+    """Print one report.
+
+    \b
+    testio-analytics show untested_features
+    testio-analytics show coverage_by_section --product 18559
+    testio-analytics show feature_catalog --format csv > catalog.csv
+
+    `testio-analytics show list` names the reports.
+    """
+    from testio_analytics import reports
+
+    if report == "list":
+        click.echo("\n".join(f"{name:28}{text}" for name, text in reports.descriptions().items()))
+        return
+    frame, doubts = reports.make(report, resolve_db_path(db), product_id=products or None, as_of=as_of)
+    click.echo(reports.formatted(frame, form, width=terminal_width()), nl=form != "csv")
+    for doubt in doubts:
+        say(doubt)
+    if doubts:
+        sys.exit(INCOMPLETE)
+
+
+@cli.command(epilog=EXIT_CODES)
+@db_option
+@product_option
+@as_of_option
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports"),
+    show_default=True,
+    help="Folder for the pages.",
+)
+def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output: Path) -> None:
+    """Run the notebooks on the database and write one self-contained HTML page each.
+
+    When anything fails, the pages of the last time stay as they are.
+    """
+    from testio_analytics import reports
+    from testio_analytics.pages import make_pages
+
+    path = resolve_db_path(db)
+    doubts = reports.doubts(path, product_id=products or None)
+    for page in make_pages(path, output, product_ids=products or None, as_of=as_of):
+        click.echo(str(page))
+    for doubt in doubts:
+        say(doubt)
+    if doubts:
+        sys.exit(INCOMPLETE)
+
+
+@cli.command()
+@click.argument("folder", metavar="[DIR]", type=click.Path(file_okay=False, path_type=Path), default=Path("notebooks"))
+def notebooks(folder: Path) -> None:
+    """Copy the notebooks to a folder to work in (default: notebooks). Nothing there is overwritten."""
+    from testio_analytics.pages import copy_notebooks
+
+    for path in copy_notebooks(folder):
+        click.echo(str(path))
+    say(f"Open them with: jupyter lab {folder}")
+
+
+@cli.command()
+@click.option("--product-id", type=int, default=18559, show_default=True, help="Product whose features are synced.")
+@click.option("--iterations", type=click.IntRange(1), default=3, show_default=True, help="How often.")
+@click.option("--threshold", type=float, default=30.0, show_default=True, metavar="S", help="Most seconds (median).")
+def benchmark(product_id: int, iterations: int, threshold: float) -> None:
+    """Time the feature sync of one product, each run into a new database.
+
+    Beside each run stands its bound: the time that the same chain of requests takes alone, at the same concurrency,
+    without reading, comparing or storing anything. The exit code is 1 when the median is over the threshold.
+    """
+    from testio_analytics.benchmark import run_benchmark
+
+    if not run_benchmark(product_id, iterations=iterations, threshold=threshold, write=click.echo):
+        sys.exit(1)
+
+
+@cli.command()
+@db_option
+@click.option("--to", type=int, metavar="VERSION", help="Schema version to go to, up or down. Default: the newest.")
+def migrate(db: Path | None, to: int | None) -> None:
+    """Show the schema version of the database and change it, after a backup.
+
+    \b
+    testio-analytics migrate             # bring an older database to the newest version
+    testio-analytics migrate --to 1      # go down again; what later versions brought is dropped
+    """
+    from testio_analytics.store import migrate_file
+
+    for line in migrate_file(resolve_db_path(db), to):
+        click.echo(line)
+
+
+@cli.command("demo-server")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 for a free one.")
+@click.option("--token", default="demo", show_default=True, help="Token that clients must send.")
+@click.option("--fault", "faults", multiple=True, metavar="NAME[=VALUE]", help="Misbehave; `--fault list` names them.")
+def demo_server(port: int, token: str, faults: tuple[str, ...]) -> None:
+    """Serve the demo account as a real HTTP API under /customer/v2, until Ctrl-C.
+
+    \b
+    testio-analytics demo-server --port 8000 &
+    export TESTIO_CUSTOMER_API_BASE_URL=http://127.0.0.1:8000/customer/v2
+    export TESTIO_CUSTOMER_API_TOKEN=demo
+    testio-analytics sync --db demo.db
+    """
+    from testio_analytics.demo.faults import FAULT_HELP, parse_faults
+
+    if "list" in faults:
+        click.echo(FAULT_HELP)
+        return
+    chosen = parse_faults(faults)
+    from testio_analytics.demo.server import serve
+
+    serve(port=port, token=token, faults=chosen, on_ready=click.echo)

@@ -1,0 +1,471 @@
+"""The only file that knows HTTP: authentication, pacing, retries, paging. Plain dicts come out.
+
+Every request is a GET: there is one place that sends, and it knows no other method. No exception of the HTTP library
+leaves this file, and none that does holds the token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Self
+
+import httpx
+import stamina
+
+from testio_analytics import errors, payloads
+from testio_analytics.config import TOKEN_HELP, ApiSettings
+from testio_analytics.pacing import Pacer
+
+log = logging.getLogger("testio_analytics.client")
+# Retries are reported by this module; without a handler of its own, stamina's logger would print them as well.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
+# httpx reports each address at INFO; a page of tests is nothing a reader of a log asked for.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+DEFAULT_CONCURRENCY = 10
+MAX_CONCURRENCY = 16  # httpx's connection pool slows down above
+TIMEOUT_SECONDS = 90.0
+ATTEMPTS = 4
+LONGEST_WAIT_SECONDS = 60.0
+PAGE_SIZE = 25
+NARROWER = {25: 10, 10: 5, 5: 2, 2: 1}
+HOPELESS_RUN = 5  # failing rows in a row after which a page is given up
+LOST_PAGES = 2  # lost pages in a row after which the rest of a list is given up
+PAGES_AT_ONCE = 4
+MAX_REDIRECTS = 3
+
+Query = Sequence[tuple[str, str | int]]
+WITH_STORIES: Query = (("includes[]", "user_stories"),)
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Seconds between two tries of one request: the first wait, the longest, and the random share added."""
+
+    initial: float = 1.0
+    longest: float = 8.0
+    jitter: float = 1.0
+
+
+@dataclass(frozen=True)
+class Hole:
+    """Rows of a test list that the server could not serve on any try.
+
+    `position` counts from 1; `count` is None where it cannot be told how many rows are lost. `after` and `before` are
+    the ids of the nearest tests that could be read, newer and older.
+    """
+
+    position: int
+    count: int | None
+    reason: str
+    attempts: int
+    after: Any = None
+    before: Any = None
+
+    def __str__(self) -> str:
+        rows = f"row {self.position}" if self.count == 1 else f"rows from {self.position} on"
+        if self.count and self.count > 1:
+            rows = f"rows {self.position} to {self.position + self.count - 1}"
+        near = [f"{word} test {near}" for word, near in (("after", self.after), ("before", self.before)) if near]
+        return f"{rows} of the test list" + (f" ({', '.join(near)})" if near else "")
+
+
+@dataclass(frozen=True)
+class TestList:
+    """All tests of a product that could be read, and the rows that could not.
+
+    `is_settled` is false when the list kept changing while it was read, so that a row may have slipped through.
+    """
+
+    __test__ = False
+
+    tests: tuple[Any, ...]
+    holes: tuple[Hole, ...]
+    is_settled: bool
+
+
+class Client:
+    """Read-only client of one account. Use it in ``async with``.
+
+    Args:
+        settings: address and token.
+        concurrency: most requests under way at once (1 to 16); fewer as soon as the server objects.
+        transport: where requests go instead of the network, for a server in the same process.
+        waits: seconds between tries.
+    """
+
+    def __init__(
+        self,
+        settings: ApiSettings,
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        transport: httpx.AsyncBaseTransport | None = None,
+        waits: Waits = Waits(),
+    ) -> None:
+        if not 1 <= concurrency <= MAX_CONCURRENCY:
+            raise errors.ConfigError(f"The concurrency is {concurrency}; it must be between 1 and {MAX_CONCURRENCY}.")
+        self._settings = settings
+        self._waits = waits
+        self.concurrency = concurrency
+        self.pacer = Pacer(concurrency)
+        self.requests = 0
+        self._http = httpx.AsyncClient(
+            headers={"Authorization": f"Token {settings.token}", "Accept": "application/json"},
+            timeout=TIMEOUT_SECONDS,
+            transport=transport,
+            follow_redirects=False,
+        )
+
+    def __repr__(self) -> str:
+        return f"Client({self._settings.base_url!r}, requests={self.requests})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be stored should an answer repeat it."""
+        return (self._settings.token,)
+
+    # -- what the account holds ------------------------------------------------------------------------------------
+
+    async def products(self) -> list[Any]:
+        """Return all products of the account."""
+        return await self._list("products", "products")
+
+    async def product(self, product_id: int) -> dict[str, Any]:
+        """Return one product."""
+        path = f"products/{product_id}"
+        answer = await self.get(path)
+        product = answer.get("product") if isinstance(answer, Mapping) else None
+        if not isinstance(product, dict):
+            raise errors.UnreadableAnswerError(
+                f"GET /{path} answered without a `product` object. {_REPORT_IT}", path=path, status=200
+            )
+        return product
+
+    async def features(self, product_id: int, section_id: int | None = None, *, attempts: int = ATTEMPTS) -> list[Any]:
+        """Return the features of a product, or of one of its sections, with their stories."""
+        section = "" if section_id is None else f"/sections/{section_id}"
+        return await self._list(f"products/{product_id}{section}/features", "features", WITH_STORIES, attempts=attempts)
+
+    async def user_stories(self, product_id: int, section_id: int | None = None) -> list[Any]:
+        """Return the story list of a product, or of one of its sections."""
+        query: Query = () if section_id is None else (("section_id", section_id),)
+        return await self._list(f"products/{product_id}/user_stories", "user_stories", query)
+
+    async def test(self, test_id: int) -> dict[str, Any]:
+        """Return one exploratory test."""
+        path = f"exploratory_tests/{test_id}"
+        answer = await self.get(path)
+        test = answer.get("exploratory_test") if isinstance(answer, Mapping) else None
+        if not isinstance(test, dict):
+            raise errors.UnreadableAnswerError(
+                f"GET /{path} answered without an `exploratory_test` object. {_REPORT_IT}",
+                path=path,
+                status=200,
+            )
+        return test
+
+    async def tests(self, product_id: int) -> TestList:
+        """Return all exploratory tests of a product, newest end first.
+
+        The list has no total and shifts when a test is added, so the first page is read again at the end: where it
+        changed, the whole list is read once more.
+        """
+        for _ in range(2):
+            rows = await self._test_rows(product_id)
+            if len(rows) < PAGE_SIZE or await self._begins_with(product_id, rows[:PAGE_SIZE]):
+                return _test_list(rows, is_settled=True)
+        return _test_list(rows, is_settled=False)
+
+    async def _begins_with(self, product_id: int, first: Sequence[Any]) -> bool:
+        if any(isinstance(row, Hole) for row in first):
+            return True  # the page that had to be read in pieces cannot be compared as one
+        try:
+            again = await self._test_page(product_id, 1, PAGE_SIZE)
+        except _PAGE_ERRORS:
+            return False
+        return [_id_of(row) for row in again] == [_id_of(row) for row in first]
+
+    async def _test_rows(self, product_id: int) -> list[Any]:
+        """Return the rows in list order, a `Hole` standing where rows could not be read.
+
+        Pages are read until one is not full. No total is known, so the number asked for at once grows from one.
+        """
+        rows: list[Any] = []
+        number, window, lost = 1, 1, 0
+        while True:
+            pages = await gather(*(self._whole_page(product_id, number + ahead) for ahead in range(window)))
+            for page in pages:
+                number += 1
+                lost = lost + 1 if isinstance(page, Hole) else 0
+                if isinstance(page, Hole) and lost == LOST_PAGES:
+                    return [
+                        *rows[: 1 - LOST_PAGES],
+                        replace(page, position=page.position - PAGE_SIZE, count=None),
+                    ]
+                rows.extend([page] if isinstance(page, Hole) else page)
+                if not isinstance(page, Hole) and len(page) < PAGE_SIZE:
+                    return rows
+            window = min(window * 2, PAGES_AT_ONCE)
+
+    async def _whole_page(self, product_id: int, number: int) -> list[Any] | Hole:
+        """Return the slots of one page, or one hole where it cannot be read at all."""
+        offset = (number - 1) * PAGE_SIZE
+        try:
+            return await self._test_page(product_id, number, PAGE_SIZE)
+        except errors.ConnectionFailedError as error:
+            return Hole(offset + 1, PAGE_SIZE, str(error), error.attempts)
+        except _PAGE_ERRORS as error:
+            log.info("%s Reading it in smaller pieces.", error)
+        slots: dict[int, Any] = {}
+        try:
+            await self._narrow(product_id, range(offset, offset + PAGE_SIZE), PAGE_SIZE, slots)
+        except _PAGE_ERRORS as error:
+            return Hole(offset + 1, PAGE_SIZE, str(error), error.attempts)
+        return [slots[position] for position in sorted(slots)]
+
+    async def _narrow(self, product_id: int, wanted: range, size: int, slots: dict[int, Any]) -> None:
+        """Fill the slots of the wanted positions from smaller pages, down to the single row that fails.
+
+        Pages of a smaller size begin at multiples of it, so the first may begin before the wanted rows. A run of
+        failing rows is no broken row but a failing server: then the error is raised.
+        """
+        smaller = NARROWER[size]
+        for start in range(wanted.start - wanted.start % smaller, wanted.stop, smaller):
+            # The single row is tried with full patience: it is given up only when it truly fails.
+            attempts = ATTEMPTS if smaller == 1 else 2
+            try:
+                page = await self._test_page(product_id, start // smaller + 1, smaller, attempts=attempts)
+            except _PAGE_ERRORS as error:
+                if smaller == 1:
+                    slots[start] = Hole(start + 1, 1, str(error), error.attempts)
+                    run = [slots.get(start - back) for back in range(HOPELESS_RUN)]
+                    if all(isinstance(slot, Hole) for slot in run):
+                        raise
+                    continue
+                inside = range(max(start, wanted.start), min(start + smaller, wanted.stop))
+                await self._narrow(product_id, inside, smaller, slots)
+                continue
+            slots.update((at, row) for at, row in enumerate(page, start) if at in wanted)
+            if len(page) < smaller:
+                return
+
+    async def _test_page(self, product_id: int, number: int, size: int, *, attempts: int = ATTEMPTS) -> list[Any]:
+        query: Query = (("page", number), ("per_page", size))
+        path = f"products/{product_id}/exploratory_tests"
+        return await self._list(path, "exploratory_tests", query, attempts=attempts)
+
+    # -- one request -----------------------------------------------------------------------------------------------
+
+    async def _list(self, path: str, key: str, query: Query = (), *, attempts: int = ATTEMPTS) -> list[Any]:
+        answer = await self.get(path, query, attempts=attempts, envelope=key)
+        return list(payloads.listed(answer, key) or ())
+
+    async def get(self, path: str, query: Query = (), *, attempts: int = ATTEMPTS, envelope: str | None = None) -> Any:
+        """Return the decoded answer of one GET, tried up to `attempts` times.
+
+        The last try is made while nothing else is under way, so that a server which only refuses parallel requests
+        never costs data.
+
+        Raises:
+            ApiError: one of its kinds, after the last try, or at once where trying again cannot help.
+        """
+        url = str(httpx.URL(f"{self._settings.base_url}/{path.lstrip('/')}", params=[(k, str(v)) for k, v in query]))
+        number = 0
+        try:
+            async for attempt in stamina.retry_context(
+                on=_retry_delay,
+                attempts=attempts,
+                timeout=None,
+                wait_initial=self._waits.initial,
+                wait_max=self._waits.longest,
+                wait_jitter=self._waits.jitter,
+            ):
+                with attempt:
+                    number = attempt.num
+                    return await self._try(url, alone=1 < attempts == number, envelope=envelope)
+        except errors.ApiError as error:
+            error.attempts = number
+            raise
+        raise AssertionError("unreachable: the retry loop ends with an answer or an error")
+
+    async def _try(self, url: str, *, alone: bool, envelope: str | None) -> Any:
+        async with self.pacer.slot(alone=alone) as epoch:
+            try:
+                answer = await self._send(url)
+                if envelope and payloads.listed(answer, envelope) is None:
+                    raise errors.UnreadableAnswerError(
+                        f"GET {self._shown(url)} answered without a list named `{envelope}`. {_REPORT_IT}",
+                        status=200,
+                    )
+            except (errors.ServerError, errors.RateLimitedError, errors.ConnectionFailedError) as error:
+                self.pacer.objected(epoch)
+                if isinstance(error, errors.RateLimitedError) and error.retry_after:
+                    self.pacer.pause(min(error.retry_after, LONGEST_WAIT_SECONDS))
+                log.info("%s", error)
+                raise
+            self.pacer.answered()
+            return answer
+
+    async def _send(self, url: str) -> Any:
+        for _ in range(MAX_REDIRECTS + 1):
+            self.requests += 1
+            try:
+                response = await self._http.get(url)
+            except httpx.RequestError as error:
+                reason = payloads.scrub_text(str(error), self.secrets) or type(error).__name__
+                raise errors.ConnectionFailedError(
+                    f"GET {self._shown(url)} got no answer: {reason}. Is the address right and the network up?",
+                    path=self._shown(url),
+                ) from None  # the cause holds the request with its headers
+            if not response.has_redirect_location:
+                return self._decoded(response, url)
+            url = self._redirected(response, url)
+        raise errors.RedirectRefusedError(
+            f"GET {self._shown(url)} was redirected more than {MAX_REDIRECTS} times.", path=self._shown(url)
+        )
+
+    def _redirected(self, response: httpx.Response, url: str) -> str:
+        here = httpx.URL(url)
+        there = here.join(response.headers["location"])
+        if (there.scheme, there.host, there.port) != (here.scheme, here.host, here.port):
+            raise errors.RedirectRefusedError(
+                f"GET {self._shown(url)} was redirected to another host ({there.host}); the token is not taken there. "
+                "Is TESTIO_CUSTOMER_API_BASE_URL right?",
+                path=self._shown(url),
+                status=response.status_code,
+            )
+        return str(there)
+
+    def _decoded(self, response: httpx.Response, url: str) -> Any:
+        path, status = self._shown(url), response.status_code
+        if status != 200:
+            raise _status_error(response, path, self._detail(response))
+        try:
+            # Not response.json(): duplicate handling of encodings aside, deep nesting must be an error like any other.
+            return json.loads(response.content)
+        except (ValueError, RecursionError) as error:
+            kind = response.headers.get("content-type", "no content type")
+            raise errors.UnreadableAnswerError(
+                f"GET {path} answered with something that is not JSON ({kind}, {len(response.content)} bytes). {_REPORT_IT}",
+                path=path,
+                status=status,
+            ) from (None if isinstance(error, RecursionError) else error)
+
+    def _detail(self, response: httpx.Response) -> str:
+        """Return the server's own words, when it has any, cut short and without the token."""
+        try:
+            body = json.loads(response.content)
+        except (ValueError, RecursionError):
+            return ""
+        words = body.get("error") if isinstance(body, Mapping) else None
+        return f' It said: "{payloads.scrub_text(words, self.secrets)[:200]}".' if isinstance(words, str) else ""
+
+    def _shown(self, url: str) -> str:
+        """Return the part of the address below the base, readable."""
+        return "/" + url.removeprefix(self._settings.base_url).lstrip("/").replace("%5B%5D", "[]")
+
+
+_REPORT_IT = "If it stays so, the API has changed or something stands between you and it (a proxy, a login page)."
+
+
+def _status_error(response: httpx.Response, path: str, detail: str) -> errors.ApiError:
+    """Return the error for a status that is not 200, with what to do about it."""
+    status = response.status_code
+    if status == 401:
+        return errors.AuthenticationError(
+            f"The API refused the token (401 at GET {path}).{detail} {TOKEN_HELP}", path=path, status=status
+        )
+    if status in {403, 404}:
+        return errors.NotFoundError(
+            f"GET {path} answered {status}: there is no such object, or this token has no right to it.{detail} "
+            "`testio-analytics status` lists the products that were synced.",
+            path=path,
+            status=status,
+        )
+    if status == 429:
+        error = errors.RateLimitedError(
+            f"GET {path} answered 429: too many requests.{detail} Try again later, or with a smaller --concurrency.",
+            path=path,
+            status=status,
+        )
+        error.retry_after = retry_after_seconds(response.headers.get("retry-after"), now=datetime.now(UTC))
+        return error
+    if status >= 500:
+        error_5xx = errors.ServerError(
+            f"GET {path} answered {status}.{detail} The fault is the server's; try again later.",
+            path=path,
+            status=status,
+        )
+        return error_5xx
+    return errors.RequestRefusedError(f"GET {path} answered {status}.{detail} {_REPORT_IT}", path=path, status=status)
+
+
+def retry_after_seconds(header: str | None, *, now: datetime) -> float | None:
+    """Return the wait that a ``Retry-After`` header asks for, in seconds from `now`; None where it asks for none.
+
+    Both forms are read: a number of seconds and an HTTP date.
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text), LONGEST_WAIT_SECONDS) if len(text) < 10 else LONGEST_WAIT_SECONDS
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return min(max(0.0, (until - now).total_seconds()), LONGEST_WAIT_SECONDS)
+
+
+def _retry_delay(error: Exception) -> bool | float:
+    """Decide whether another try can help, and after how many seconds where the server said so."""
+    if isinstance(error, errors.RateLimitedError):
+        return True if error.retry_after is None else error.retry_after
+    return isinstance(error, errors.ServerError | errors.ConnectionFailedError | errors.UnreadableAnswerError)
+
+
+_PAGE_ERRORS = (errors.ServerError, errors.UnreadableAnswerError, errors.ConnectionFailedError)
+
+
+def _test_list(rows: Sequence[Any], *, is_settled: bool) -> TestList:
+    """Separate rows and holes, and name the neighbours of each hole: all that is known of it."""
+    holes = []
+    for at, hole in enumerate(rows):
+        if isinstance(hole, Hole):
+            newer = next((_id_of(row) for row in reversed(rows[:at]) if not isinstance(row, Hole)), None)
+            older = next((_id_of(row) for row in rows[at + 1 :] if not isinstance(row, Hole)), None)
+            holes.append(replace(hole, after=newer, before=older))
+    return TestList(tuple(row for row in rows if not isinstance(row, Hole)), tuple(holes), is_settled)
+
+
+def _id_of(row: Any) -> Any:
+    return row.get("id") if isinstance(row, Mapping) else None
+
+
+async def gather(*coroutines: Any) -> list[Any]:
+    """Run coroutines together and return their results in order; when one fails, the others are stopped first."""
+    async with _group() as group:
+        tasks = [group.create_task(coroutine) for coroutine in coroutines]
+    return [task.result() for task in tasks]
+
+
+@asynccontextmanager
+async def _group() -> AsyncIterator[asyncio.TaskGroup]:
+    """Open a task group that raises the first error itself instead of a group of errors."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None

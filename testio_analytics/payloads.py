@@ -1,0 +1,340 @@
+"""What each endpoint returns, read tolerantly, and what of it may be kept.
+
+Missing titles and descriptions are data. A row is refused only when it has no usable id or a value of a kind that
+cannot be what its name says; everything that is wrong with it is said at once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from testio_analytics.sections import is_id
+
+REMOVED = "[removed]"
+
+# Credentials (testio-api 13), links that open something by themselves, prose that is known to hold logins, and the
+# names of people. None of them is needed for a number, so none of them is kept.
+_DROPPED_KEYS = frozenset(
+    {
+        "username",
+        "password",
+        "access",
+        "environment_test_information",
+        "binary_app",
+        "token",
+        "thumbnail_urls",
+        "goal",
+        "goal_text",
+        "instructions",
+        "instructions_text",
+        "out_of_scope",
+        "out_of_scope_text",
+        "instruction_comment",
+        "test_environment_comment",
+        "feature_comment",
+        "bug_type_comment",
+        "created_by",
+        "submitted_by",
+        "executed_by",
+        "reported_by",
+        "author",
+        "tester",
+    }
+)
+_ENVIRONMENT_KEYS = frozenset({"test_environment", "test_environments", "environment"})
+_LINKED_KEYS = frozenset({"attachments", "connection", *_ENVIRONMENT_KEYS})
+_SECRET_KEYS = frozenset({"username", "password", "access"})
+_PARENT_KEYS = frozenset({"product", "section"})
+# A shorter value would cut up ordinary words wherever it happens to occur.
+_SHORTEST_SECRET = 6
+
+
+def scrub(payload: Any, *, secrets: Collection[str] = ()) -> Any:
+    """Return a copy of the payload without credentials, personal names, signed links and the given secrets.
+
+    Environments keep their id and title only, wherever they are embedded. The values of credentials found inside the
+    payload are also cut out of every other text in it, because people quote them in prose. Copies of the product and
+    section are reduced to their id: those rows are kept in tables of their own.
+    """
+    found = {value for value in (*secrets, *_credentials(payload)) if len(value) >= _SHORTEST_SECRET}
+    pattern = (
+        re.compile("|".join(re.escape(value) for value in sorted(found, key=len, reverse=True))) if found else None
+    )
+    return _scrubbed(payload, pattern)
+
+
+def scrub_text(text: str, secrets: Collection[str]) -> str:
+    """Return the text with the given secrets cut out."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if secret:
+            text = text.replace(secret, REMOVED)
+    return text
+
+
+def _scrubbed(value: Any, pattern: re.Pattern[str] | None) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            _scrubbed(key, pattern): _scrubbed_member(key, member, pattern)
+            for key, member in value.items()
+            if key.lower() not in _DROPPED_KEYS
+        }
+    if isinstance(value, list):
+        return [_scrubbed(item, pattern) for item in value]
+    if isinstance(value, str) and pattern:
+        return pattern.sub(REMOVED, value)
+    return value
+
+
+def _scrubbed_member(key: str, value: Any, pattern: re.Pattern[str] | None) -> Any:
+    key = key.lower()
+    if key in _ENVIRONMENT_KEYS:
+        return _each(value, lambda item: _scrubbed(_only(item, "id", "title"), pattern))
+    if key in _PARENT_KEYS:
+        return _each(value, lambda item: _only(item, "id"))
+    if key in _LINKED_KEYS:
+        return _each(value, lambda item: _scrubbed(_without(item, "url"), pattern))
+    return _scrubbed(value, pattern)
+
+
+def _each(value: Any, change: Any) -> Any:
+    """Apply a change to an object or to each object of a list; anything else under such a key is not kept."""
+    if isinstance(value, Mapping):
+        return change(value)
+    if isinstance(value, list):
+        return [change(item) for item in value if isinstance(item, Mapping)]
+    return None
+
+
+def _only(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: item[name] for name in names if name in item and not isinstance(item[name], dict | list)}
+
+
+def _without(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name.lower() not in names}
+
+
+def _credentials(value: Any) -> set[str]:
+    """Collect the values of credentials anywhere in a payload."""
+    if isinstance(value, list):
+        return set().union(*(_credentials(item) for item in value))
+    if not isinstance(value, Mapping):
+        return set()
+    found = {member for key, member in value.items() if key.lower() in _SECRET_KEYS and isinstance(member, str)}
+    return found.union(*(_credentials(member) for member in value.values()))
+
+
+def as_json(payload: Any) -> str:
+    """Return the payload as JSON text, the same text for the same content whatever the order of its keys."""
+    text = json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair is legal in JSON but not in UTF-8
+
+
+def clean_text(text: str) -> str:
+    """Return the text as a database and a page can hold it: NUL and broken surrogates become U+FFFD."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _read_id(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,19}\s*", value):
+        value = int(value)
+    if value is None:
+        raise ValueError("is missing")
+    if not is_id(value):
+        raise ValueError(f"is not a positive integer but {shown(value)}")
+    return value
+
+
+def _read_text(value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"is not text but {shown(value)}")
+    return clean_text(str(value))
+
+
+def _read_boolean(value: Any) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    raise ValueError(f"is neither true, false nor null but {shown(value)}")
+
+
+def _read_time(value: Any) -> Any:
+    if value is None or value == "":
+        return None
+    try:
+        instant = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"is not an ISO 8601 time but {shown(value)}") from None
+    if instant.tzinfo is None:
+        raise ValueError(f"has no UTC offset: {shown(value)}")
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"is outside the calendar: {shown(value)}") from None
+
+
+def shown(value: Any) -> str:
+    """Name a wrong value without quoting more of it than its kind and a short beginning."""
+    kind = {bool: "a boolean", dict: "an object", list: "a list", str: "text", type(None): "null"}.get(
+        type(value), "a number"
+    )
+    if isinstance(value, dict | list | type(None)):
+        return kind
+    return f"{kind} ({str(value)[:40]!r})" if isinstance(value, str) else f"{kind} ({str(value)[:40]})"
+
+
+P = TypeVar("P", bound="Payload")
+
+Id = Annotated[int, BeforeValidator(_read_id)]
+OptionalId = Annotated[int | None, BeforeValidator(lambda value: None if value is None else _read_id(value))]
+Text = Annotated[str | None, BeforeValidator(_read_text)]
+Flag = Annotated[bool | None, BeforeValidator(_read_boolean)]
+Time = Annotated[datetime | None, BeforeValidator(_read_time)]
+
+
+class Payload(BaseModel):
+    """One row of an answer. Fields that it does not name are left to ``raw_data``."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
+
+
+class Product(Payload):
+    """A row of ``GET /products`` (testio-api 3.2). Its sections are read on their own."""
+
+    id: Id
+    name: Text = None
+    description: Text = None
+    type: Text = None
+    default_section_id: Any = None
+
+
+class Section(Payload):
+    """An entry of ``sections`` or ``sections_with_default`` (testio-api 3.3)."""
+
+    id: Id
+    name: Text = None
+
+
+class Feature(Payload):
+    """A row of a feature list (testio-api 5.2). Stories are sentences, or objects with ``includes[]``."""
+
+    id: Id
+    title: Text = None
+    description: Text = None
+    howtofind: Text = None
+    user_stories: Any = None
+
+
+class Story(Payload):
+    """A user story (testio-api 5.2 and 6.2)."""
+
+    id: Id
+    path: Text = None
+    title: Text = None
+    requirements: Any = None
+
+
+class ExploratoryTest(Payload):
+    """A row of the test list (testio-api 7.3)."""
+
+    __test__ = False
+
+    id: Id
+    title: Text = None
+    test_title: Text = None
+    status: Text = None
+    review_status: Text = None
+    testing_type: Text = None
+    start_at: Time = None
+    end_at: Time = None
+    report_language: Text = None
+    demo: Flag = None
+    enable_low: Flag = None
+    enable_high: Flag = None
+    enable_critical: Flag = None
+    section: Any = None
+    test_environment: Any = None
+    features: Any = None
+
+
+class TestFeature(Payload):
+    """An entry of ``features`` inside a test (testio-api 7.5)."""
+
+    __test__ = False
+
+    id: Id
+    feature_id: OptionalId = None
+    title: Text = None
+    description: Text = None
+    howtofind: Text = None
+    enable_default: Flag = None
+    enable_content: Flag = None
+    enable_visual: Flag = None
+
+
+def read(model: type[P], payload: Any) -> P | str:
+    """Return the payload as the model, or everything that is wrong with it as one sentence."""
+    if not isinstance(payload, Mapping):
+        return f"the row is not an object but {shown(payload)}"
+    try:
+        return model.model_validate(payload)
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(map(str, problem['loc']))} {_problem(problem)}" for problem in error.errors(include_url=False)
+        )
+        return "; ".join(problems)
+
+
+def _problem(problem: Any) -> str:
+    return "is missing" if problem["type"] == "missing" else str(problem["msg"]).removeprefix("Value error, ")
+
+
+def text_of(value: Any) -> str | None:
+    """Return any value as text: itself when it is text, JSON otherwise, None for null."""
+    if value is None or isinstance(value, str):
+        return None if value is None else clean_text(value)
+    return as_json(value)
+
+
+def row_name(payload: Any) -> str | None:
+    """Return the id that a refused row carries, as text, however odd it is."""
+    value = payload.get("id") if isinstance(payload, Mapping) else None
+    return None if value is None else clean_text(str(value))[:80]
+
+
+def listed(answer: Any, key: str) -> Sequence[Any] | None:
+    """Return the list under the key of an envelope, or None where the answer has no such list."""
+    value = answer.get(key) if isinstance(answer, Mapping) else None
+    return value if isinstance(value, list) else None
+
+
+# Fields of testio-api 3.2, 3.3, 5.2, 6.2, 7.3 and 7.5. What scrubbing removes needs no mention.
+_FEATURE_FIELDS = {"id", "title", "description", "howtofind", "location", "target_idx", "user_stories"}
+KNOWN_FIELDS: Mapping[str, frozenset[str]] = {
+    "products": frozenset(
+        "id name description type default_section_id sections sections_with_default connection"
+        " remote_device_testing".split()
+    ),
+    "sections": frozenset("id name connection test_templates features_amount user_stories_amount".split()),
+    "features": frozenset(_FEATURE_FIELDS),
+    "user_stories": frozenset("id path title feature_id requirements".split()),
+    "tests": frozenset(
+        "id title test_title status review_status testing_type start_at end_at report_language demo enable_low"
+        " enable_high enable_critical allowed_bug_types allow_device_clouds_test_scenario product section features"
+        " test_environment requirements attachments reviews app_sections analytics".split()
+    ),
+    "test_features": frozenset(
+        {
+            *_FEATURE_FIELDS,
+            *"feature_id enable_default enable_content enable_visual custom_report_configurations execution_status"
+            " tester_count bugs_found bug_ids".split(),
+        }
+    ),
+}
+"""The fields of each row that the API's description knows. Others are stored as well, and counted."""

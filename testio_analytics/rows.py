@@ -1,0 +1,294 @@
+"""Pure flatteners: payloads in, rows of the tables out.
+
+Each row has every column of its table. A payload that cannot be a row is returned as a rejection with its reason;
+nothing is dropped silently, and the payloads are left as they came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from testio_analytics import payloads, tables
+from testio_analytics.sections import has_sections, is_id
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A payload that could not become a row: the table it was meant for, what is wrong, and the scrubbed payload."""
+
+    table: str
+    row_id: str | None
+    reason: str
+    raw_data: str
+
+    @property
+    def stream(self) -> str:
+        """The stream that brings this table."""
+        return tables.TABLES[self.table].stream or ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of table, reason and payload: the same bad row has the same one on every read."""
+        return _digest(f"{self.table}\n{self.reason}\n{self.raw_data}")
+
+
+@dataclass
+class Rows:
+    """Rows by table and key, in the order in which they came, and the payloads that could not become rows."""
+
+    by_table: dict[str, dict[tuple[Any, ...], Row]] = field(default_factory=lambda: defaultdict(dict))
+    rejections: list[Rejection] = field(default_factory=list)
+
+    def add(self, table: tables.Table, raw: Any, **values: Any) -> None:
+        """Add one row; a second one with the same key changes nothing."""
+        row = _row(table, raw, values)
+        self.by_table[table.name].setdefault(tuple(row[name] for name in table.key), row)
+
+    def reject(self, table: tables.Table, raw: Any, reason: str, *, row_id: str | None = None) -> None:
+        """Note that the payload cannot be a row of this table."""
+        self.rejections.append(Rejection(table.name, row_id or payloads.row_name(raw), reason, payloads.as_json(raw)))
+
+    def of(self, table: tables.Table) -> list[Row]:
+        """Return the rows of one table."""
+        return list(self.by_table[table.name].values())
+
+    def extend(self, other: Rows) -> None:
+        """Take over the rows and rejections of another read; rows that are there already stay."""
+        for name, found in other.by_table.items():
+            for key, row in found.items():
+                self.by_table[name].setdefault(key, row)
+        self.rejections.extend(other.rejections)
+
+
+def product_rows(product: Any, *, secrets: Collection[str] = ()) -> Rows:
+    """Return the rows of one product: ``products`` and ``sections``, the default section included."""
+    rows, raw = Rows(), payloads.scrub(product, secrets=secrets)
+    read = payloads.read(payloads.Product, raw)
+    if isinstance(read, str):
+        rows.reject(tables.PRODUCTS, raw, read)
+        return rows
+    default = read.default_section_id if is_id(read.default_section_id) else None
+    rows.add(
+        tables.PRODUCTS,
+        raw,
+        id=read.id,
+        name=read.name,
+        description=read.description,
+        type=read.type,
+        default_section_id=default,
+        is_sectioned=has_sections(raw),
+    )
+    for entry, is_own in _section_entries(raw):
+        section = payloads.read(payloads.Section, entry)
+        if isinstance(section, str):
+            rows.reject(tables.SECTIONS, entry, section)
+        else:
+            is_default = section.id == default or (default is None and not is_own)
+            rows.add(
+                tables.SECTIONS,
+                entry,
+                id=section.id,
+                product_id=read.id,
+                name=section.name,
+                is_default=is_default,
+            )
+    if default is not None:  # every product has one, listed or not
+        rows.add(tables.SECTIONS, {"id": default}, id=default, product_id=read.id, name=None, is_default=True)
+    return rows
+
+
+def _section_entries(product: Mapping[str, Any]) -> Iterable[tuple[Any, bool]]:
+    """Yield the entries of both section lists, and whether the customer made them; the default list repeats the own ones."""
+    own, every = product.get("sections"), product.get("sections_with_default")
+    own, every = own if isinstance(own, list) else [], every if isinstance(every, list) else []
+    yield from ((entry, True) for entry in own)
+    yield from ((entry, False) for entry in every if entry not in own)
+
+
+Listing = tuple[int | None, Sequence[Any]]
+"""The features that one address listed, with the section asked for (None for the product as a whole)."""
+
+
+def needs_story_list(listings: Iterable[Listing]) -> bool:
+    """Return whether any feature names its stories as plain sentences, so that the story list must be read."""
+    return any(
+        isinstance(story, str) for _, features in listings for feature in features for story in _stories_of(feature)
+    )
+
+
+def feature_rows(
+    product_id: int,
+    listings: Sequence[Listing],
+    story_list: Sequence[Any] = (),
+    *,
+    secrets: Collection[str] = (),
+) -> Rows:
+    """Return ``features``, ``feature_sections`` and ``user_stories`` of one product.
+
+    A feature listed by several sections is one row with several memberships. Stories that come as objects belong to
+    the feature that holds them; those known only from the story list are linked by their sentence where exactly one
+    feature has it.
+    """
+    rows, owners = Rows(), defaultdict[str, set[int]](set)
+    for section_id, features in listings:
+        for raw in payloads.scrub(list(features), secrets=secrets):
+            _add_feature(rows, product_id, section_id, raw, owners)
+    for raw in payloads.scrub(list(story_list), secrets=secrets):
+        _add_listed_story(rows, product_id, raw, owners)
+    return rows
+
+
+def _add_feature(rows: Rows, product_id: int, section_id: int | None, raw: Any, owners: dict[str, set[int]]) -> None:
+    feature = payloads.read(payloads.Feature, raw)
+    if isinstance(feature, str):
+        rows.reject(tables.FEATURES, raw, feature)
+        return
+    rows.add(
+        tables.FEATURES,
+        raw,
+        id=feature.id,
+        product_id=product_id,
+        title=feature.title,
+        description=feature.description,
+        howtofind=feature.howtofind,
+    )
+    if section_id is not None:
+        membership = {"feature_id": feature.id, "section_id": section_id}
+        rows.add(tables.FEATURE_SECTIONS, membership, product_id=product_id, **membership)
+    if not isinstance(feature.user_stories, list | None):
+        reason = f"the stories of feature {feature.id} are not a list but {payloads.shown(feature.user_stories)}"
+        rows.reject(tables.USER_STORIES, feature.user_stories, reason)
+    for story in _stories_of(raw):
+        if isinstance(story, str):
+            owners[payloads.clean_text(story)].add(feature.id)
+        elif story is not None:
+            _add_story(rows, product_id, story, feature.id, "id")
+
+
+def _add_listed_story(rows: Rows, product_id: int, raw: Any, owners: Mapping[str, set[int]]) -> None:
+    sentences = (raw.get("path"), raw.get("title")) if isinstance(raw, Mapping) else ()
+    features: set[int] = set()
+    for sentence in sentences:
+        if isinstance(sentence, str) and not features:
+            features = set(owners.get(payloads.clean_text(sentence), ()))
+    link = {0: "none", 1: "text"}.get(len(features), "ambiguous")
+    _add_story(rows, product_id, raw, next(iter(features)) if link == "text" else None, link)
+
+
+def _add_story(rows: Rows, product_id: int, raw: Any, feature_id: int | None, link: str) -> None:
+    story = payloads.read(payloads.Story, raw)
+    if isinstance(story, str):
+        rows.reject(tables.USER_STORIES, raw, story)
+        return
+    rows.add(
+        tables.USER_STORIES,
+        raw,
+        id=story.id,
+        product_id=product_id,
+        feature_id=feature_id,
+        feature_link=link,
+        title=story.title,
+        path=story.path,
+        requirements=payloads.text_of(story.requirements),
+    )
+
+
+def _stories_of(feature: Any) -> list[Any]:
+    stories = feature.get("user_stories") if isinstance(feature, Mapping) else None
+    return stories if isinstance(stories, list) else []
+
+
+def test_rows(product_id: int, tests: Iterable[Any], *, secrets: Collection[str] = ()) -> Rows:
+    """Return ``tests`` and ``test_features`` of one product; a test that comes twice is one row."""
+    rows = Rows()
+    for payload in tests:
+        _add_test(rows, product_id, payloads.scrub(payload, secrets=secrets))
+    return rows
+
+
+test_rows.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it for its name
+
+
+def _add_test(rows: Rows, product_id: int, raw: Any) -> None:
+    test = payloads.read(payloads.ExploratoryTest, raw)
+    if isinstance(test, str):
+        rows.reject(tables.TESTS, raw, test)
+        return
+    if (test.id,) in rows.by_table[tables.TESTS.name]:
+        return
+    environment = test.test_environment if isinstance(test.test_environment, Mapping) else {}
+    rows.add(
+        tables.TESTS,
+        raw,
+        **test.model_dump(exclude={"test_title", "section", "test_environment", "features", "title"}),
+        title=test.test_title if test.title is None else test.title,
+        product_id=product_id,
+        section_id=_id_in(test.section),
+        environment_id=_id_in(environment),
+        environment_title=payloads.text_of(environment.get("title")),
+    )
+    if not isinstance(test.features, list | None):
+        reason = f"the features of test {test.id} are not a list but {payloads.shown(test.features)}"
+        rows.reject(tables.TEST_FEATURES, test.features, reason)
+        return
+    for entry in test.features or []:
+        _add_test_feature(rows, product_id, test.id, entry)
+
+
+def _add_test_feature(rows: Rows, product_id: int, test_id: int, raw: Any) -> None:
+    feature = payloads.read(payloads.TestFeature, raw)
+    if isinstance(feature, str):
+        rows.reject(tables.TEST_FEATURES, raw, f"in test {test_id}: {feature}")
+        return
+    known = rows.by_table[tables.TEST_FEATURES.name].get((feature.id,))
+    if known is not None and known["test_id"] != test_id:
+        rows.reject(tables.TEST_FEATURES, raw, f"in test {test_id}: its id already came with test {known['test_id']}")
+        return
+    rows.add(tables.TEST_FEATURES, raw, test_id=test_id, product_id=product_id, **feature.model_dump())
+
+
+def _id_in(value: Any) -> int | None:
+    found = value.get("id") if isinstance(value, Mapping) else None
+    return found if is_id(found) else None
+
+
+def _row(table: tables.Table, raw: Any, values: Mapping[str, Any]) -> Row:
+    row = {name: _stored(value) for name, value in values.items()} | {"raw_data": payloads.as_json(raw)}
+    missing = set(table.content_columns).symmetric_difference(row)
+    if missing:  # a slip in this file, never in the data
+        raise TypeError(f"a row of {table.name} differs from its specification in {sorted(missing)}")
+    return {name: row[name] for name in table.content_columns} | {"content_hash": content_hash(table, row)}
+
+
+def content_hash(table: tables.Table, row: Mapping[str, Any]) -> str:
+    """Return the fingerprint of what the API said in this row (BLAKE2b, 128 bits, hexadecimal)."""
+    return _digest(payloads.as_json([row[name] for name in table.content_columns]))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value
+
+
+def unknown_fields(rows: Rows) -> Counter[str]:
+    """Count the fields that the API's description does not know, as ``table.field``; they stay in ``raw_data``."""
+    found: Counter[str] = Counter()
+    for name, known in payloads.KNOWN_FIELDS.items():
+        for row in rows.by_table[name].values():
+            found.update(f"{name}.{key}" for key in json.loads(row["raw_data"]).keys() - known)
+    return found

@@ -1,0 +1,25 @@
+"""One function: run a coroutine from a script or from a notebook."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run the coroutine to its end and return its result, in a script as well as in a notebook cell.
+
+    A notebook's loop is already running. Only then is it patched, by nest-asyncio2, so that a plain call can wait in
+    it; the patched ``asyncio.run`` also stops at once when the notebook's stop button is pressed.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    import nest_asyncio2
+
+    nest_asyncio2.apply()
+    return asyncio.run(coroutine)

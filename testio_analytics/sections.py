@@ -1,0 +1,54 @@
+"""Is this product divided into sections, and which ones are to be read?
+
+The rule was validated on live products: a product is sectioned when it lists at least one section of its own, or
+at least two together with the default one. A single default entry belongs to a plain product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def has_sections(product: Mapping[str, Any]) -> bool:
+    """Return whether the product is sectioned: ``sections`` is not empty or ``sections_with_default`` has two or more.
+
+    Missing, null and malformed lists count as empty.
+    """
+    return len(_entries(product, "sections")) > 0 or len(_entries(product, "sections_with_default")) > 1
+
+
+def get_section_ids(product: Mapping[str, Any]) -> list[int]:
+    """Return the ids of the sections to read, in the order of the payload; empty for a product without sections.
+
+    They come from ``sections``, or from ``sections_with_default`` where that is empty. Entries without a usable id
+    are passed over, so that a sectioned product may have none.
+    """
+    if not has_sections(product):
+        return []
+    return _ids(_entries(product, "sections") or _entries(product, "sections_with_default"))
+
+
+def get_known_section_ids(product: Mapping[str, Any]) -> list[int]:
+    """Return every section id that the payload names, the default section included.
+
+    What remains to be asked when a product that looks plain turns out to be sectioned after all.
+    """
+    ids = _ids([*_entries(product, "sections"), *_entries(product, "sections_with_default")])
+    default = product.get("default_section_id")
+    return ids if default in ids or not is_id(default) else [*ids, default]
+
+
+def is_id(value: object) -> bool:
+    """Return whether the value is a usable id: a positive integer that a database key can hold."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
+
+
+def _entries(product: Mapping[str, Any], key: str) -> list[Any]:
+    value = product.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _ids(entries: list[Any]) -> list[int]:
+    ids = [entry.get("id") for entry in entries if isinstance(entry, Mapping)]
+    return list(dict.fromkeys(value for value in ids if is_id(value)))

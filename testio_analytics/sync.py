@@ -1,0 +1,476 @@
+"""The order of work of a sync, and nothing else.
+
+Account → products (with sections) → per product: features (with sections and stories) and tests (with test
+features), fetched completely, then written in one transaction. What cannot be read becomes a gap by name; everything
+else is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from testio_analytics import errors, rows, store, tables
+from testio_analytics.client import Client, gather
+from testio_analytics.config import resolve_api, resolve_db_path
+from testio_analytics.rows import Listing, Rows
+from testio_analytics.running import run
+from testio_analytics.sections import get_known_section_ids, get_section_ids, has_sections
+from testio_analytics.store import Counts, Gap, Plan, StreamRead
+
+MOST_CHECKED = 50
+"""Tests that are looked up one by one because they no longer come with the list."""
+
+Clock = Callable[[], datetime]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """What a sync did.
+
+    Attributes:
+        run_id: number of the run in ``sync_runs``; None for a dry run.
+        outcome: ``complete``, or ``incomplete`` where `gaps` is not empty.
+        streams: counts per stream.
+        gaps: what could not be read.
+        requests: requests sent, retries included.
+        seconds: how long it took.
+    """
+
+    run_id: int | None
+    outcome: str
+    streams: dict[str, Counts]
+    gaps: tuple[Gap, ...]
+    requests: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result as the plain object that ``--json`` prints."""
+        return {
+            "run_id": self.run_id,
+            "outcome": self.outcome,
+            "streams": {stream: asdict(counts) for stream, counts in self.streams.items()},
+            "gaps": [
+                {"product_id": gap.product_id, "stream": gap.stream, "where": gap.where, "reason": gap.reason}
+                for gap in self.gaps
+            ],
+            "requests": self.requests,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class FeatureCounts(Counts):
+    """What the feature sync of one product did, and what it could not read."""
+
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass
+class _Tally:
+    """What a run has done so far."""
+
+    streams: dict[str, Counts]
+    gaps: list[Gap] = field(default_factory=list)
+    unknown_fields: Counter[str] = field(default_factory=Counter)
+
+    def add(self, plan: Plan) -> None:
+        """Count a plan that was carried out. The account's own read repeats the products, so it brings no counts."""
+        self.gaps.extend(plan.gaps)
+        counts = (
+            plan.counts
+            if plan.product_id is not None
+            else Counts(removed=plan.counts.removed, rejected=plan.counts.rejected)
+        )
+        self.streams[plan.read.stream] += counts
+        self.unknown_fields += rows.unknown_fields(plan.read.rows)
+
+
+def sync(
+    db: str | Path | None = None,
+    *,
+    product_ids: Sequence[int] | None = None,
+    streams: Sequence[str] | None = None,
+    full: bool = False,
+    dry_run: bool = False,
+    client: Client | None = None,
+    clock: Clock | None = None,
+    progress: bool = True,
+) -> SyncResult:
+    """Mirror the account into the database and return what was done; the plain form of `sync_async`."""
+    with progress_bar(shown=progress) as advance:
+        return run(
+            sync_async(
+                db,
+                product_ids=product_ids,
+                streams=streams,
+                full=full,
+                dry_run=dry_run,
+                client=client,
+                clock=clock,
+                progress=advance,
+            )
+        )
+
+
+async def sync_async(
+    db: str | Path | None = None,
+    *,
+    product_ids: Sequence[int] | None = None,
+    streams: Sequence[str] | None = None,
+    full: bool = False,
+    dry_run: bool = False,
+    client: Client | None = None,
+    clock: Clock | None = None,
+    progress: Progress | None = None,
+) -> SyncResult:
+    """Mirror the account into the database and return what was done.
+
+    Args:
+        db: path of the database; default as in `config`.
+        product_ids: only these products.
+        streams: only these streams; ``products`` is always read, because everything belongs to a product.
+        full: also mark rows as removed where more than half of a product's rows are gone.
+        dry_run: fetch and compare, write nothing.
+        client: an open client; by default one is made from the environment.
+        clock: where the time of the run comes from.
+        progress: called with the number of products done and of all products.
+
+    Raises:
+        ApiError: nothing could be read (wrong token, no server).
+        StoreError: the database cannot be used, or another sync is writing to it.
+        UnknownValueError: there is no such stream.
+    """
+    wanted = _checked_streams(streams)
+    path, clock = resolve_db_path(db), clock or _utc_now
+    started = time.monotonic()
+    async with _client_or_own(client) as api:
+        requests_before = api.requests
+        tally = _Tally({stream: Counts() for stream in ("products", *wanted)})
+        with _ledger(path, dry_run, clock, full, wanted, product_ids, api, tally) as (database, run_id):
+            await _sync_account(database, run_id, api, tally, wanted, product_ids, full, clock, progress)
+        return SyncResult(
+            run_id,
+            "incomplete" if tally.gaps else "complete",
+            tally.streams,
+            tuple(tally.gaps),
+            api.requests - requests_before,
+            time.monotonic() - started,
+        )
+
+
+async def sync_features(
+    db: str | Path | None, client: Client, product_id: int, *, clock: Clock | None = None
+) -> FeatureCounts:
+    """Read the features of one product and return `created`, `updated`, `unchanged`, `removed`, `rejected`, `total`.
+
+    What could not be read is in `gaps`; it is stored in ``sync_gaps`` as well.
+    """
+    result = await sync_async(db, product_ids=[product_id], streams=["features"], client=client, clock=clock)
+    return FeatureCounts(**asdict(result.streams["features"]), gaps=result.gaps)
+
+
+def _checked_streams(streams: Sequence[str] | None) -> tuple[str, ...]:
+    for stream in streams or ():
+        if stream not in tables.STREAMS:
+            raise errors.UnknownValueError("The stream", stream, tables.STREAMS)
+    return tuple(s for s in tables.STREAMS if s != "products" and (streams is None or s in streams))
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@asynccontextmanager
+async def _client_or_own(client: Client | None) -> AsyncIterator[Client]:
+    if client is not None:
+        yield client
+        return
+    async with Client(resolve_api()) as own:
+        yield own
+
+
+@contextmanager
+def progress_bar(*, shown: bool) -> Iterator[Progress | None]:
+    """Yield a function that moves a progress bar over the products, in a terminal or in a notebook."""
+    if not shown:
+        yield None
+        return
+    from tqdm.auto import tqdm  # widgets are imported only where a bar is drawn
+
+    with tqdm(desc="Products", unit="product", leave=False) as bar:
+
+        def advance(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+            bar.refresh()
+
+        yield advance
+
+
+@contextmanager
+def _ledger(
+    path: Path,
+    dry_run: bool,
+    clock: Clock,
+    full: bool,
+    wanted: Sequence[str],
+    product_ids: Sequence[int] | None,
+    api: Client,
+    tally: _Tally,
+) -> Iterator[tuple[Database, int | None]]:
+    """Open the database, hold the lock, and see that the run's row says how it ended, whatever happens."""
+    if dry_run:
+        with store.open_copy(path) as database:
+            yield database, None
+        return
+    with store.writing(path), store.open_store(path) as database:
+        run_id = store.begin_run(
+            database,
+            now=clock(),
+            mode="full" if full else "normal",
+            streams=("products", *wanted),
+            products=product_ids,
+            version=version("testio-analytics"),
+        )
+        before, outcome, error = api.requests, "interrupted", None
+        try:
+            yield database, run_id
+            outcome = "incomplete" if tally.gaps else "complete"
+        except errors.TestioError as failed:
+            outcome, error = "failed", str(failed)
+            failed.run_id, failed.requests = run_id, api.requests - before
+            raise
+        finally:
+            store.end_run(
+                database,
+                run_id,
+                now=clock(),
+                outcome=outcome,
+                requests=api.requests - before,
+                counts=tally.streams,
+                unknown_fields=tally.unknown_fields,
+                error=error,
+            )
+
+
+async def _sync_account(
+    db: Database,
+    run_id: int | None,
+    api: Client,
+    tally: _Tally,
+    wanted: Sequence[str],
+    product_ids: Sequence[int] | None,
+    full: bool,
+    clock: Clock,
+    progress: Progress | None,
+) -> None:
+    products = await _products(api, product_ids)
+    found = Rows()
+    usable: dict[int, tuple[Any, Rows]] = {}
+    for payload in products:
+        product = rows.product_rows(payload, secrets=api.secrets)
+        found.extend(product)
+        for row in product.of(tables.PRODUCTS):
+            usable.setdefault(row["id"], (payload, product))
+    done = 0
+    at_once = asyncio.Semaphore(api.concurrency)  # bounds what is held in memory, not the requests
+
+    async def one(product_id: int, payload: Any, product: Rows) -> None:
+        nonlocal done
+        async with at_once:
+            reads = [_of_product(product), *await _read_product(db, api, product_id, payload, wanted)]
+            _finish(db, reads, product_id)
+        done += 1
+        if progress:
+            progress(done, len(usable))
+
+    def _finish(db: Database, reads: Sequence[StreamRead], product_id: int | None) -> None:
+        plans = [store.plan(db, read, product_id=product_id, full=full) for read in reads]
+        if run_id is not None:
+            store.save(db, plans, run_id=run_id, now=clock())
+        for plan in plans:
+            tally.add(plan)
+
+    if progress:
+        progress(0, len(usable))
+    await gather(*(one(product_id, *parts) for product_id, parts in usable.items()))
+    if product_ids is None:
+        _finish(db, [_of_account(found)], None)
+
+
+def _of_product(product: Rows) -> StreamRead:
+    """Return what one product's own payload says: its row and its sections."""
+    own = Rows(product.by_table, [rejected for rejected in product.rejections if rejected.table != "products"])
+    return StreamRead("products", own)
+
+
+def _of_account(found: Rows) -> StreamRead:
+    """Return the list of products as such: which there are, and which could not be read."""
+    own = Rows(rejections=[rejected for rejected in found.rejections if rejected.table == "products"])
+    own.by_table["products"] = found.by_table["products"]
+    return StreamRead("products", own)
+
+
+async def _products(api: Client, product_ids: Sequence[int] | None) -> list[Any]:
+    if product_ids is None:
+        return await api.products()
+    return await gather(*(api.product(product_id) for product_id in dict.fromkeys(product_ids)))
+
+
+async def _read_product(
+    db: Database, api: Client, product_id: int, payload: Any, wanted: Sequence[str]
+) -> list[StreamRead]:
+    readers = {"features": lambda: read_features(api, payload), "tests": lambda: _read_tests(db, api, product_id)}
+    return await gather(*(readers[stream]() for stream in wanted))
+
+
+# -- features --------------------------------------------------------------------------------------------------------
+
+
+async def read_features(api: Client, product: Any) -> StreamRead:
+    """Read all features of one product with their sections and stories; what fails becomes a gap."""
+    product_id = int(product["id"])
+    gaps: list[Gap] = []
+    if has_sections(product):
+        listings = await _section_listings(api, product, get_section_ids(product), gaps)
+    else:
+        listings = await _plain_listings(api, product, gaps)
+    stories = await _story_lists(api, product_id, listings, gaps) if rows.needs_story_list(listings) else []
+    found = rows.feature_rows(product_id, listings, stories, secrets=api.secrets)
+    return StreamRead("features", found, tuple(gaps), None if gaps else 0)
+
+
+async def _plain_listings(api: Client, product: Any, gaps: list[Gap]) -> list[Listing]:
+    product_id = int(product["id"])
+    try:
+        return [(None, await api.features(product_id))]
+    except errors.RequestRefusedError as error:
+        if error.status != 422:
+            gaps.append(_gap("features", "all features", error, product_id))
+            return []
+    except _GAP_ERRORS as error:
+        gaps.append(_gap("features", "all features", error, product_id))
+        return []
+    # 422 means sectioned after all: sections may have been switched on since the list of products was read.
+    try:
+        product = await api.product(product_id)
+    except _GAP_ERRORS as error:
+        gaps.append(_gap("features", "all features", error, product_id))
+        return []
+    ids = get_section_ids(product) or get_known_section_ids(product)
+    return await _section_listings(api, product, ids, gaps)
+
+
+async def _section_listings(api: Client, product: Any, section_ids: Sequence[int], gaps: list[Gap]) -> list[Listing]:
+    """Read each section, and the product as a whole for features that are in no section, where the API has that."""
+    product_id = int(product["id"])
+
+    async def section(section_id: int) -> Listing | None:
+        try:
+            return section_id, await api.features(product_id, section_id)
+        except _GAP_ERRORS as error:
+            gaps.append(_gap("features", _section_name(product, section_id), error, product_id))
+            return None
+
+    async def outside() -> Listing | None:
+        try:
+            return None, await api.features(product_id, attempts=2)
+        except (errors.RequestRefusedError, errors.NotFoundError):
+            return None  # the API of 2025 has no such list for a sectioned product
+        except _GAP_ERRORS as error:
+            if getattr(error, "status", None) != 500:  # which was seen instead of 422
+                gaps.append(_gap("features", "features in no section", error, product_id))
+            return None
+
+    found = await gather(*(section(section_id) for section_id in section_ids), outside())
+    listings = [listing for listing in found if listing is not None]
+    if not section_ids and not listings:
+        reason = "the product is sectioned, but no section has a usable id and the API lists no features without one"
+        gaps.append(Gap("features", "all features", reason, 0, product_id))
+    return sorted(listings, key=lambda listing: listing[0] is None)
+
+
+def _section_name(product: Any, section_id: int) -> str:
+    entries = [*(product.get("sections") or []), *(product.get("sections_with_default") or [])]
+    names = (entry.get("name") for entry in entries if isinstance(entry, dict) and entry.get("id") == section_id)
+    name = next((name for name in names if isinstance(name, str)), None)
+    return f"section {section_id}" + (f" ({name})" if name else "")
+
+
+async def _story_lists(api: Client, product_id: int, listings: Sequence[Listing], gaps: list[Gap]) -> list[Any]:
+    """Read the story list of the product, or of each of its sections, where features name stories as plain text."""
+    sections = [section_id for section_id, _ in listings if section_id is not None]
+
+    async def stories(section_id: int | None) -> list[Any]:
+        try:
+            return await api.user_stories(product_id, section_id)
+        except _GAP_ERRORS as error:
+            where = "user stories" if section_id is None else f"user stories of section {section_id}"
+            gaps.append(_gap("features", where, error, product_id))
+            return []
+
+    return [story for found in await gather(*(stories(s) for s in sections or [None])) for story in found]
+
+
+# -- tests -----------------------------------------------------------------------------------------------------------
+
+
+async def _read_tests(db: Database, api: Client, product_id: int) -> StreamRead:
+    """Read all tests of one product; rows that cannot be served become gaps.
+
+    A stored test that is no longer listed is looked up on its own before anything is concluded: the list shifts while
+    it is read, and a row that breaks its page may still be readable alone.
+    """
+    try:
+        listed = await api.tests(product_id)
+    except _GAP_ERRORS as error:
+        return StreamRead("tests", Rows(), (_gap("tests", "all tests", error, product_id),), None)
+    gaps = [Gap("tests", str(hole), hole.reason, hole.attempts, product_id) for hole in listed.holes]
+    if not listed.is_settled:
+        reason = "the list kept changing while it was read, twice; a test may have slipped through. Sync again"
+        gaps.append(Gap("tests", "order of the test list", reason, 0, product_id))
+    found = rows.test_rows(product_id, listed.tests, secrets=api.secrets)
+    unlisted, stored = store.vanished_ids(db, tables.TESTS, found, product_id=product_id)
+    if len(unlisted) <= min(MOST_CHECKED, stored * store.MOST_REMOVED):
+        details = await gather(*(_look_up(api, test_id, product_id, gaps) for test_id in unlisted))
+        found.extend(rows.test_rows(product_id, [test for test in details if test is not None], secrets=api.secrets))
+    counts = [hole.count for hole in listed.holes]
+    missing = None if None in counts or not listed.is_settled else sum(count or 0 for count in counts)
+    return StreamRead("tests", found, tuple(gaps), missing)
+
+
+async def _look_up(api: Client, test_id: int, product_id: int, gaps: list[Gap]) -> Any:
+    try:
+        return await api.test(test_id)
+    except errors.NotFoundError:
+        return None
+    except _GAP_ERRORS as error:
+        gaps.append(_gap("tests", f"test {test_id}, which is stored but no longer listed", error, product_id))
+        return None
+
+
+# What costs one part of the data. A refused token or a redirect to a stranger costs everything, and stops the run.
+_GAP_ERRORS = (
+    errors.NotFoundError,
+    errors.RequestRefusedError,
+    errors.ServerError,
+    errors.RateLimitedError,
+    errors.ConnectionFailedError,
+    errors.UnreadableAnswerError,
+)
+
+
+def _gap(stream: str, where: str, error: errors.ApiError, product_id: int) -> Gap:
+    return Gap(stream, where, str(error), error.attempts, product_id)
