@@ -233,9 +233,9 @@ def status(db: Path | None, as_json: bool) -> None:
 
     The exit code is 3 when something is missing, so that a nightly job can ask.
     """
-    from testio_analytics.status import read_status
+    from testio_analytics.health import status as read_status
 
-    found = read_status(resolve_db_path(db))
+    found = read_status(db)
     if as_json:
         _print_json(found.as_dict())
     else:

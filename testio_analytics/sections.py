@@ -1,4 +1,4 @@
-"""Is this product divided into sections, and which ones are to be read?
+"""Whether a product is divided into sections, and which ones are to be read.
 
 The rule was validated on live products: a product is sectioned when it lists at least one section of its own, or
 at least two together with the default one. A single default entry belongs to a plain product.
@@ -7,7 +7,7 @@ at least two together with the default one. A single default entry belongs to a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 
 def has_sections(product: Mapping[str, Any]) -> bool:
@@ -39,7 +39,7 @@ def get_known_section_ids(product: Mapping[str, Any]) -> list[int]:
     return ids if default in ids or not is_id(default) else [*ids, default]
 
 
-def is_id(value: object) -> bool:
+def is_id(value: object) -> TypeGuard[int]:
     """Return whether the value is a usable id: a positive integer that a database key can hold."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
 
@@ -51,4 +51,4 @@ def _entries(product: Mapping[str, Any], key: str) -> list[Any]:
 
 def _ids(entries: list[Any]) -> list[int]:
     ids = [entry.get("id") for entry in entries if isinstance(entry, Mapping)]
-    return list(dict.fromkeys(value for value in ids if is_id(value)))
+    return list(dict.fromkeys(found for found in ids if is_id(found)))

@@ -339,7 +339,7 @@ def _stored(
     """Return the bookkeeping of the stored rows of the product, and of those stored elsewhere under an incoming key."""
     has_owner = "product_id" in table.column_names
     owner = "product_id" if has_owner else "null as product_id"
-    select = f"select {', '.join(table.key)}, {owner}, content_hash, first_seen, removed_at from {table.name}"  # noqa: S608  names of our own specifications
+    select = f"select {', '.join(table.key)}, {owner}, content_hash, first_seen, removed_at from {table.name}"
     if product_id is None:
         found = list(db.query(select))
     elif not has_owner:
@@ -398,14 +398,14 @@ def _write(db: Database, change: Change, now: datetime) -> None:
 def _mark_removed(db: Database, table: tables.Table, keys: Sequence[tuple[Any, ...]], stamp: str) -> None:
     condition = " and ".join(f"{name} = ?" for name in table.key)
     for key in keys:
-        db.execute(f"update {table.name} set removed_at = ? where {condition}", [stamp, *key])  # noqa: S608  own names
+        db.execute(f"update {table.name} set removed_at = ? where {condition}", [stamp, *key])
 
 
 def _remove_all_of(db: Database, product_id: int, stamp: str) -> None:
-    """What belonged to a removed product is gone with it."""
+    """Mark what belonged to a removed product: it is gone with it."""
     for table in tables.ALL_TABLES:
         if table.is_mirrored and "product_id" in table.column_names:
-            statement = f"update {table.name} set removed_at = ? where product_id = ? and removed_at is null"  # noqa: S608  own names
+            statement = f"update {table.name} set removed_at = ? where product_id = ? and removed_at is null"
             db.execute(statement, [stamp, product_id])
 
 
@@ -447,7 +447,7 @@ def _rejected_own(planned: Plan) -> int:
 
 def _count_active(db: Database, stream: str, product_id: int | None) -> int:
     owner = "id" if stream == "products" else "product_id"
-    statement = f"select count(*) from {stream} where removed_at is null and (? is null or {owner} = ?)"  # noqa: S608  own names
+    statement = f"select count(*) from {stream} where removed_at is null and (? is null or {owner} = ?)"
     return int(db.execute(statement, [product_id, product_id]).fetchone()[0])
 
 
@@ -539,7 +539,7 @@ def begin_run(
                 "owner": f"process {os.getpid()}",
             }
         )
-        return int(table.last_pk)
+        return int(str(table.last_pk))
 
 
 def end_run(

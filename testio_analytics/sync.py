@@ -386,7 +386,7 @@ async def _section_listings(api: Client, product: Any, section_ids: Sequence[int
 
     async def outside() -> Listing | None:
         try:
-            return None, await api.features(product_id, attempts=2)
+            return None, await api.features(product_id)
         except (errors.RequestRefusedError, errors.NotFoundError):
             return None  # the API of 2025 has no such list for a sectioned product
         except _GAP_ERRORS as error:
@@ -411,7 +411,7 @@ def _section_name(product: Any, section_id: int) -> str:
 
 async def _story_lists(api: Client, product_id: int, listings: Sequence[Listing], gaps: list[Gap]) -> list[Any]:
     """Read the story list of the product, or of each of its sections, where features name stories as plain text."""
-    sections = [section_id for section_id, _ in listings if section_id is not None]
+    sections: list[int | None] = [section_id for section_id, _ in listings if section_id is not None]
 
     async def stories(section_id: int | None) -> list[Any]:
         try:

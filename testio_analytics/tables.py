@@ -13,7 +13,7 @@ from typing import Literal
 Kind = Literal["integer", "text", "boolean", "time", "number", "json"]
 
 ACCOUNT = 0
-"""The product id that stands for the whole account where a ledger row belongs to no product (ids of the API are positive)."""
+"""The product id of ledger rows that belong to the account as a whole (ids of the API are positive)."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ USER_STORIES = Table(
         Column(
             "feature_link",
             "text",
-            "How the feature is known: `id` (said by the API), `text` (matched by its sentence), `ambiguous` (several match) or `none`.",
+            "How the feature is known: `id` (from the API), `text` (by its sentence), `ambiguous` (several match), `none`.",
             True,
         ),
         Column("title", "text", "Short title."),
