@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,8 +20,9 @@ import httpx
 import stamina
 
 from testio_analytics import errors, payloads
-from testio_analytics.config import TOKEN_HELP, ApiSettings
+from testio_analytics.config import BASE_URL_VARIABLE, DEFAULT_BASE_URL, TOKEN_HELP, ApiSettings
 from testio_analytics.pacing import Pacer
+from testio_analytics.sections import as_id
 
 log = logging.getLogger("testio_analytics.client")
 # Retries are reported by this module; without a handler of its own, stamina's logger would print them as well.
@@ -76,8 +77,8 @@ class Hole:
     count: int | None
     reason: str
     attempts: int
-    after: Any = None
-    before: Any = None
+    after: int | None = None
+    before: int | None = None
 
     def __str__(self) -> str:
         rows = f"row {self.position}" if self.count == 1 else f"rows from {self.position} on"
@@ -122,6 +123,7 @@ class Client:
         if not 1 <= concurrency <= MAX_CONCURRENCY:
             raise errors.ConfigError(f"The concurrency is {concurrency}; it must be between 1 and {MAX_CONCURRENCY}.")
         self._settings = settings
+        self._base = _normal(settings.base_url)
         self._waits = waits
         self.concurrency = concurrency
         self.pacer = Pacer(concurrency)
@@ -232,6 +234,10 @@ class Client:
                     ]
                 if isinstance(page, list) and (len(page) > PAGE_SIZE or (rows and _same_rows(page, rows[: len(page)]))):
                     return _unpaged(page)
+                if isinstance(page, list) and len(page) == PAGE_SIZE and _same_rows(page, rows[-PAGE_SIZE:]):
+                    return rows  # a server that repeats its last page for ever
+                if page == [] and rows and isinstance(rows[-1], Hole) and rows[-1].count == PAGE_SIZE:
+                    rows[-1] = replace(rows[-1], count=None)  # the lost page was the last one, and maybe not a full one
                 rows.extend([page] if isinstance(page, Hole) else page)
                 if isinstance(page, list) and len(page) < PAGE_SIZE:
                     return rows
@@ -299,7 +305,7 @@ class Client:
         Raises:
             ApiError: one of its kinds, after the last try, or at once where trying again cannot help.
         """
-        url = str(httpx.URL(f"{self._settings.base_url}/{path.lstrip('/')}", params=[(k, str(v)) for k, v in query]))
+        url = str(httpx.URL(f"{self._base}/{path.lstrip('/')}", params=[(k, str(v)) for k, v in query]))
         number = 0
         try:
             async for attempt in stamina.retry_context(
@@ -383,13 +389,14 @@ class Client:
         try:
             # Not response.json(): duplicate handling of encodings aside, deep nesting must be an error like any other.
             return json.loads(response.content)
-        except (ValueError, RecursionError) as error:
-            kind = response.headers.get("content-type", "no content type")
+        except (ValueError, RecursionError):
+            kind = self._said(response.headers.get("content-type", "no content type"))
             raise errors.UnreadableAnswerError(
-                f"GET {path} answered with something that is not JSON ({kind}, {len(response.content)} bytes). {_REPORT_IT}",
+                f"GET {path} answered with something that is not JSON ({kind}, {len(response.content)} bytes). "
+                f"{_REPORT_IT}",
                 path=path,
                 status=status,
-            ) from (None if isinstance(error, RecursionError) else error)
+            ) from None  # the cause holds the whole answer
 
     def _detail(self, response: httpx.Response) -> str:
         """Return the server's own words, when it has any, cut short and without the token."""
@@ -398,13 +405,30 @@ class Client:
         except (ValueError, RecursionError):
             return ""
         words = body.get("error") if isinstance(body, Mapping) else None
-        return f' It said: "{payloads.scrub_text(words, self.secrets)[:200]}".' if isinstance(words, str) else ""
+        return f' It said: "{self._said(words)}".' if isinstance(words, str) else ""
+
+    def _said(self, words: str) -> str:
+        """Return words of the server as one line that a terminal and a database can hold."""
+        words = payloads.scrub_text(words, self.secrets)
+        return "".join(character if character.isprintable() else " " for character in words)[:200]
 
     def _shown(self, url: str) -> str:
         """Return the part of the address below the base, readable."""
-        return "/" + url.removeprefix(self._settings.base_url).lstrip("/").replace("%5B%5D", "[]")
+        return "/" + url.removeprefix(self._base).lstrip("/").replace("%5B%5D", "[]")
 
 
+def _normal(base_url: str) -> str:
+    """Return the address as the HTTP library spells it, so that the part below it can be told from it."""
+    try:
+        url = httpx.URL(base_url)
+        if not url.host:  # decodes international names, which may fail
+            raise errors.ConfigError(f"The address {base_url!r} names no host.")
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise errors.ConfigError(f"The address of the API cannot be used: {error}. {_ADDRESS_HELP}") from None
+    return str(url).rstrip("/")
+
+
+_ADDRESS_HELP = f"It comes from {BASE_URL_VARIABLE}, or is {DEFAULT_BASE_URL}."
 _REPORT_IT = "If it stays so, the API has changed or something stands between you and it (a proxy, a login page)."
 
 
@@ -466,7 +490,13 @@ _PAGE_ERRORS = (errors.ServerError, errors.UnreadableAnswerError, errors.Connect
 
 
 def _same_rows(some: Sequence[Any], others: Sequence[Any]) -> bool:
-    return bool(some) and [_id_of(row) for row in some] == [_id_of(row) for row in others]
+    return bool(some) and [_identity(row) for row in some] == [_identity(row) for row in others]
+
+
+def _identity(row: Any) -> Any:
+    """Return what tells a row from others: its id, or all of it where it has none."""
+    found = _id_of(row)
+    return row if found is None else found
 
 
 def _unpaged(rows: Sequence[Any]) -> list[Any]:
@@ -482,10 +512,13 @@ def _test_list(rows: Sequence[Any], *, is_settled: bool) -> TestList:
     holes = []
     for at, hole in enumerate(rows):
         if isinstance(hole, Hole):
-            newer = next((_id_of(row) for row in reversed(rows[:at]) if not isinstance(row, Hole)), None)
-            older = next((_id_of(row) for row in rows[at + 1 :] if not isinstance(row, Hole)), None)
-            holes.append(replace(hole, after=newer, before=older))
+            holes.append(replace(hole, after=_nearest_id(reversed(rows[:at])), before=_nearest_id(rows[at + 1 :])))
     return TestList(tuple(row for row in rows if not isinstance(row, Hole)), tuple(holes), is_settled)
+
+
+def _nearest_id(rows: Iterable[Any]) -> int | None:
+    """Return the first usable id: an odd one is text of the API, which has no place in the name of a gap."""
+    return next((found for row in rows if (found := as_id(_id_of(row))) is not None), None)
 
 
 def _id_of(row: Any) -> Any:

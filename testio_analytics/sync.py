@@ -369,6 +369,9 @@ async def _plain_listings(api: Client, product: Any, gaps: list[Gap]) -> list[Li
     except _GAP_ERRORS as error:
         gaps.append(_gap("features", "all features", error, product_id))
         return []
+    if not has_sections(product):
+        reason = "the API answered 422, as it does for sectioned products, but names no sections beside the default one"
+        gaps.append(Gap("features", "features of unnamed sections", reason, 1, product_id))
     ids = get_section_ids(product) or get_known_section_ids(product)
     return await _section_listings(api, product, ids, gaps)
 

@@ -8,6 +8,7 @@ How a payload becomes rows of these tables is in `rows`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 Kind = Literal["integer", "text", "boolean", "time", "number", "json"]
@@ -50,12 +51,12 @@ class Table:
         """Whether the rows come from the API (the others are the ledger of this package)."""
         return self.stream is not None
 
-    @property
+    @cached_property
     def column_names(self) -> tuple[str, ...]:
         """The names of all columns, in table order."""
         return tuple(column.name for column in self.columns)
 
-    @property
+    @cached_property
     def content_columns(self) -> tuple[str, ...]:
         """The columns that hold what the API said, without the bookkeeping of this package."""
         return tuple(name for name in self.column_names if name not in BOOKKEEPING)
