@@ -23,10 +23,36 @@ if TYPE_CHECKING:
     from testio_analytics.sync import sync_features as sync_features
 
 _ROOMS: dict[str, tuple[str, ...]] = {
+    "catalog": ("feature_catalog", "removed_features", "unlinked_stories", "untested_features"),
     "client": ("Client",),
+    "completeness": ("completeness",),
     "config": ("resolve_api", "resolve_db_path"),
+    "coverage": ("coverage_by_product", "coverage_by_section", "coverage_total"),
+    "definitions": ("definitions",),
+    "executed": ("unknown_statuses", "unlinked_test_features"),
+    "frames": (
+        "Mirror",
+        "load_feature_sections",
+        "load_features",
+        "load_mirror",
+        "load_products",
+        "load_rejected_rows",
+        "load_sections",
+        "load_stream_states",
+        "load_sync_gaps",
+        "load_sync_runs",
+        "load_test_features",
+        "load_tests",
+        "load_user_stories",
+    ),
+    "health": ("status",),
+    "intervals": ("wilson",),
+    "pages": ("make_pages",),
+    "plots": ("picture", "plot_coverage", "plot_last_tested", "plot_states"),
+    "render": ("definition_list", "facts", "html_table", "notice", "state_bar", "verdict"),
     "running": ("run",),
     "sections": ("get_section_ids", "has_sections"),
+    "summary": ("coverage_summary",),
     "sync": ("sync", "sync_async", "sync_features"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

@@ -276,7 +276,7 @@ def show(report: str, db: Path | None, products: tuple[int, ...], as_of: str | N
         click.echo("\n".join(f"{name:28}{text}" for name, text in reports.descriptions().items()))
         return
     frame, doubts = reports.make(report, resolve_db_path(db), product_id=products or None, as_of=as_of)
-    click.echo(reports.formatted(frame, form, width=terminal_width()), nl=form != "csv")
+    click.echo(reports.formatted(frame, form, name=report, width=terminal_width()), nl=form != "csv")
     for doubt in doubts:
         say(doubt)
     if doubts:
@@ -300,10 +300,11 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
     When anything fails, the pages of the last time stay as they are.
     """
     from testio_analytics import reports
+    from testio_analytics.frames import load_mirror
     from testio_analytics.pages import make_pages
 
     path = resolve_db_path(db)
-    doubts = reports.doubts(path, product_id=products or None)
+    doubts = reports.doubts(load_mirror(path, product_id=products or None))
     for page in make_pages(path, output, product_ids=products or None, as_of=as_of):
         click.echo(str(page))
     for doubt in doubts:
@@ -316,7 +317,7 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
 @click.argument("folder", metavar="[DIR]", type=click.Path(file_okay=False, path_type=Path), default=Path("notebooks"))
 def notebooks(folder: Path) -> None:
     """Copy the notebooks to a folder to work in (default: notebooks). Nothing there is overwritten."""
-    from testio_analytics.pages import copy_notebooks
+    from testio_analytics.notebooks import copy_notebooks
 
     for path in copy_notebooks(folder):
         click.echo(str(path))
