@@ -1,0 +1,84 @@
+"""The main job on the demo account: sync it in this process, run the notebooks, write the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+
+from testio_analytics.client import Client, Waits
+from testio_analytics.config import ApiSettings
+from testio_analytics.demo.account import DEMO_NOW, DEMO_POISONED_TEST, demo_account
+from testio_analytics.demo.app import create_app
+from testio_analytics.demo.faults import Faults
+from testio_analytics.demo.model import Account
+from testio_analytics.frames import load_mirror
+from testio_analytics.pages import make_pages
+from testio_analytics.running import run
+from testio_analytics.summary import coverage_summary
+from testio_analytics.sync import SyncResult, sync_async
+
+TOKEN = "demo"
+DATABASE = "demo.db"
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo made.
+
+    `is_as_planned` says that the one test which cannot be read, on purpose, is the only thing missing.
+    """
+
+    db: Path
+    pages: list[Path]
+    sync: SyncResult
+    summary: str
+    is_as_planned: bool
+
+
+def run_demo(output: Path) -> DemoResult:
+    """Sync the demo account into a new database in the folder, and write all pages beside it."""
+    output.mkdir(parents=True, exist_ok=True)
+    db = output / DATABASE
+    for old in output.glob(f"{DATABASE}*"):
+        old.unlink()
+    result = sync_demo(db)
+    pages = make_pages(db, output)
+    summary = coverage_summary(load_mirror(db)).sentence
+    return DemoResult(
+        db, pages, result, summary, is_as_planned=len(result.gaps) == 1 and result.outcome == "incomplete"
+    )
+
+
+def sync_demo(db: Path) -> SyncResult:
+    """Sync the demo account twice, with the one test that its server cannot serve.
+
+    The first time is a month earlier, when features that were deleted since were still in the catalogue.
+    """
+    today = demo_account()
+    run(_sync(_with_deleted_features(today), db, DEMO_NOW - timedelta(days=30), streams=["features"]))
+    return run(_sync(today, db, DEMO_NOW))
+
+
+async def _sync(account: Account, db: Path, now: datetime, streams: Sequence[str] | None = None) -> SyncResult:
+    app = create_app(account, token=TOKEN, faults=Faults(poisoned_tests=frozenset({DEMO_POISONED_TEST})))
+    transport = httpx.ASGITransport(app=app)
+    settings = ApiSettings("http://testserver/customer/v2", TOKEN)
+    async with Client(settings, transport=transport, waits=Waits(0, 0, 0)) as client:
+        return await sync_async(db, client=client, streams=streams, clock=lambda: now)
+
+
+def _with_deleted_features(account: Account) -> Account:
+    """Return the account with the features in its catalogue that only its tests still name."""
+    earlier = account.copy()
+    for product in earlier.products:
+        known = {feature.payload["id"] for feature in product.features}
+        for copy in (copy for cycle in product.cycles for copy in cycle.payload.get("features") or []):
+            if copy.get("feature_id") and copy["feature_id"] not in known:
+                known.add(copy["feature_id"])
+                texts = {name: copy.get(name) for name in ("title", "description", "howtofind")}
+                earlier.add_feature(product.id, {"id": copy["feature_id"], **texts, "user_stories": []})
+    return earlier
