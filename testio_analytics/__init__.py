@@ -45,7 +45,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "load_tests",
         "load_user_stories",
     ),
-    "health": ("status",),
+    "health": ("health_summary", "status"),
     "intervals": ("wilson",),
     "pages": ("make_pages",),
     "plots": ("picture", "plot_coverage", "plot_last_tested", "plot_states"),

@@ -173,7 +173,9 @@ def _run_sync(
     from testio_analytics.client import Client
     from testio_analytics.config import resolve_api
     from testio_analytics.running import run
-    from testio_analytics.sync import progress_bar, sync_async
+    from testio_analytics.sync import checked_streams, progress_bar, sync_async
+
+    checked_streams(streams or None)  # a wrong call is one even without a token
 
     async def with_client() -> SyncResult:
         async with Client(resolve_api(), concurrency=concurrency) as client:
@@ -377,4 +379,7 @@ def demo_server(port: int, token: str, faults: tuple[str, ...]) -> None:
     chosen = parse_faults(faults)
     from testio_analytics.demo.server import serve
 
-    serve(port=port, token=token, faults=chosen, on_ready=click.echo)
+    try:
+        serve(port=port, token=token, faults=chosen, on_ready=click.echo)
+    except OSError as error:
+        raise click.ClickException(f"Port {port} cannot be used: {error}. Name another with --port, or 0.") from error

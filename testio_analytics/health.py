@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from testio_analytics.completeness import active, completeness
+from testio_analytics.completeness import active, completeness, report_instant
 from testio_analytics.config import resolve_db_path
-from testio_analytics.frames import load_mirror
-from testio_analytics.words import age_words, counted, instant_words
+from testio_analytics.frames import Mirror, load_mirror
+from testio_analytics.instants import AsOf
+from testio_analytics.words import age_words, counted, instant_words, listed
 
 OLD_AFTER_DAYS = 7
 """Age of the last complete read after which a sync is advised."""
@@ -54,6 +55,46 @@ class Status:
         return "\n".join(self.messages)
 
 
+@dataclass(frozen=True)
+class HealthSummary:
+    """How far the figures can be trusted: a sentence, a few facts, and what is missing, a sentence each."""
+
+    sentence: str
+    facts: dict[str, Any]
+    gaps: tuple[str, ...]
+
+
+def health_summary(mirror: Mirror, *, as_of: AsOf = None) -> HealthSummary:
+    """Return how fresh and complete the mirror is at the instant of the reports.
+
+    Raises:
+        UnknownValueError: `as_of` is no instant.
+    """
+    instant = report_instant(mirror, as_of)
+    table = completeness(mirror, as_of=instant)
+    products = active(mirror.products)
+    facts = {
+        "As of": instant if len(mirror.stream_states) else None,
+        "Last sync": None if mirror.run_id is None else f"run {mirror.run_id}",
+        "Oldest complete read": None if table["last_complete"].isna().any() else table["last_complete"].min(),
+        "Rejected rows": int(table["rejected"].sum()),
+    }
+    return HealthSummary(_health_sentence(table, len(products), instant), facts, tuple(_gap_messages(table)))
+
+
+def _health_sentence(table: pd.DataFrame, products: int, instant: pd.Timestamp) -> str:
+    if (table["state"] == "never read").all():
+        return "Nothing has been read yet: no sync has stored anything in this database."
+    complete, total = int(table["is_complete"].sum()), len(table)
+    when = f"as of {instant_words(instant)}"
+    if complete == total:
+        return f"{counted(products, 'product')}, all completely read, {when}."
+    holes = table[~table["is_complete"]]
+    named = listed([f"{row['stream']} of {row['product']}" for _, row in holes.iterrows()])
+    verb = "is" if total - complete == 1 else "are"
+    return f"{complete:,} of {total:,} streams of {counted(products, 'product')} are completely read {when}; {total - complete:,} {verb} not: {named}."
+
+
 def status(db: str | Path | None = None, *, now: datetime | None = None) -> Status:
     """Return how old and how complete the database is, and what to do next.
 
@@ -71,9 +112,16 @@ def status(db: str | Path | None = None, *, now: datetime | None = None) -> Stat
     table = completeness(mirror, as_of=now)
     is_complete = bool(table["is_complete"].all())
     run = None if mirror.sync_runs.empty else mirror.sync_runs.iloc[-1]
-    last_run = None if run is None else {name: _plain(run[name]) for name in ("id", "started_at", "finished_at", "outcome")}
+    last_run = (
+        None if run is None else {name: _plain(run[name]) for name in ("id", "started_at", "finished_at", "outcome")}
+    )
     rejected = mirror.rejected_rows[mirror.rejected_rows["closed_at"].isna()]
-    messages = (*_run_messages(run), *_gap_messages(table), *_age_messages(table, active(mirror.products)), *_advice(table, run))
+    messages = (
+        *_run_messages(run),
+        *_gap_messages(table),
+        *_age_messages(table, active(mirror.products)),
+        *_advice(table, run),
+    )
     return Status(path, table, rejected, is_complete, last_run, messages)
 
 
@@ -117,7 +165,9 @@ def _advice(table: pd.DataFrame, run: Any) -> list[str]:
     if table["gap"].str.contains("--full", regex=False).any():
         return ["Next: if those rows are really gone at the source, run `testio-analytics sync --full`."]
     if not table["is_complete"].all():
-        return ["Next: run `testio-analytics sync` again; gaps that stay are the server's, report them with the reason above."]
+        return [
+            "Next: run `testio-analytics sync` again; gaps that stay are the server's, report them with the reason above."
+        ]
     if table["age_days"].max() >= OLD_AFTER_DAYS:
         return ["Next: run `testio-analytics sync`, the data are getting old."]
     return ["Complete. Next: `testio-analytics report`."]

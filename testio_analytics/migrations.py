@@ -58,6 +58,7 @@ def migrate(db: Database, to: int = HEAD) -> list[str]:
     Raises:
         UnknownValueError: there is no such version.
         SchemaVersionError: the file is newer than this package.
+        StoreError: it cannot be done; nothing was changed.
     """
     if to not in {0, *VERSIONS}:
         raise errors.UnknownValueError("The schema version", to, [0, *VERSIONS])
@@ -78,6 +79,10 @@ def migrate(db: Database, to: int = HEAD) -> list[str]:
             db.execute(f"pragma user_version = {to:d}")
             if broken := db.execute("pragma foreign_key_check").fetchall():
                 raise errors.StoreError(f"The migration to {to} would break {len(broken)} links; nothing was changed.")
+    except sqlite3.Error as error:  # tables of somebody else under our names, a full disk
+        raise errors.StoreError(
+            f"The database cannot be brought from schema version {now} to {to}: {error}. Nothing was changed."
+        ) from error
     finally:
         db.execute("pragma foreign_keys = on")
     return done
@@ -94,8 +99,14 @@ def _bring(db: Database, version: int) -> None:
 
 
 def _take_away(db: Database, version: int) -> None:
+    gone = [spec for spec in tables.ALL_TABLES if spec.since == version]
+    for stream in {spec.stream for spec in gone if spec.stream}:
+        # What is dropped was never read, as far as the reports are concerned: "complete" would be a lie.
+        for ledger in ("stream_states", "sync_gaps", "rejected_rows"):
+            if version > tables.TABLES[ledger].since:
+                db.execute(f"delete from {ledger} where stream = ?", [stream])  # noqa: S608  our own names
     for spec in reversed(tables.ALL_TABLES):
-        if spec.since == version:
+        if spec in gone:
             _table(db, spec).drop()
         elif dropped := {column.name for column in spec.columns if column.since == version > spec.since}:
             _table(db, spec).transform(drop=dropped)

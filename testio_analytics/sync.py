@@ -20,13 +20,13 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from testio_analytics import errors, rows, store, tables
+from testio_analytics import differences, errors, ledger, rows, store, tables
 from testio_analytics.client import Client, gather
 from testio_analytics.config import resolve_api, resolve_db_path
+from testio_analytics.differences import Counts, Gap, Plan, StreamRead
 from testio_analytics.rows import Listing, Rows
 from testio_analytics.running import run
 from testio_analytics.sections import get_known_section_ids, get_section_ids, has_sections
-from testio_analytics.store import Counts, Gap, Plan, StreamRead
 
 MOST_CHECKED = 50
 """Tests that are looked up one by one because they no longer come with the list."""
@@ -152,7 +152,7 @@ async def sync_async(
         StoreError: the database cannot be used, or another sync is writing to it.
         UnknownValueError: there is no such stream.
     """
-    wanted = _checked_streams(streams)
+    wanted = checked_streams(streams)
     path, clock = resolve_db_path(db), clock or _utc_now
     started = time.monotonic()
     async with _client_or_own(client) as api:
@@ -181,7 +181,12 @@ async def sync_features(
     return FeatureCounts(**asdict(result.streams["features"]), gaps=result.gaps)
 
 
-def _checked_streams(streams: Sequence[str] | None) -> tuple[str, ...]:
+def checked_streams(streams: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the streams to read beside the products, in reading order; all of them for None.
+
+    Raises:
+        UnknownValueError: there is no such stream.
+    """
     for stream in streams or ():
         if stream not in tables.STREAMS:
             raise errors.UnknownValueError("The stream", stream, tables.STREAMS)
@@ -236,7 +241,7 @@ def _ledger(
             yield database, None
         return
     with store.writing(path), store.open_store(path) as database:
-        run_id = store.begin_run(
+        run_id = ledger.begin_run(
             database,
             now=clock(),
             mode="full" if full else "normal",
@@ -253,7 +258,7 @@ def _ledger(
             failed.run_id, failed.requests = run_id, api.requests - before
             raise
         finally:
-            store.end_run(
+            ledger.end_run(
                 database,
                 run_id,
                 now=clock(),
@@ -297,7 +302,7 @@ async def _sync_account(
             progress(done, len(usable))
 
     def _finish(db: Database, reads: Sequence[StreamRead], product_id: int | None) -> None:
-        plans = [store.plan(db, read, product_id=product_id, full=full) for read in reads]
+        plans = [differences.plan(db, read, product_id=product_id, full=full) for read in reads]
         if run_id is not None:
             store.save(db, plans, run_id=run_id, now=clock())
         for plan in plans:
@@ -445,8 +450,8 @@ async def _read_tests(db: Database, api: Client, product_id: int) -> StreamRead:
         reason = "the list kept changing while it was read, twice; a test may have slipped through. Sync again"
         gaps.append(Gap("tests", "order of the test list", reason, 0, product_id))
     found = rows.test_rows(product_id, listed.tests, secrets=api.secrets)
-    unlisted, stored = store.vanished_ids(db, tables.TESTS, found, product_id=product_id)
-    if len(unlisted) <= min(MOST_CHECKED, stored * store.MOST_REMOVED):
+    unlisted, stored = differences.vanished_ids(db, tables.TESTS, found, product_id=product_id)
+    if len(unlisted) <= min(MOST_CHECKED, stored * differences.MOST_REMOVED):
         details = await gather(*(_look_up(api, test_id, product_id, gaps) for test_id in unlisted))
         found.extend(rows.test_rows(product_id, [test for test in details if test is not None], secrets=api.secrets))
     counts = [hole.count for hole in listed.holes]

@@ -138,7 +138,12 @@ def test_no_server_is_exit_code_1(tmp_path: Path) -> None:
 
 def test_wrong_calls_are_exit_code_2(tmp_path: Path) -> None:
     """What click refuses and what we refuse are both exit code 2."""
-    for words in (["sync", "--concurrency", "0"], ["sync", "--stream", "bugz"], ["nonsense"], ["show", "no_such_report"]):
+    for words in (
+        ["sync", "--concurrency", "0"],
+        ["sync", "--stream", "bugz"],
+        ["nonsense"],
+        ["show", "no_such_report"],
+    ):
         done = command(*words, "--db", str(tmp_path / "a.db"), address="http://127.0.0.1:9/customer/v2")
         assert done.returncode == 2, words
 
@@ -147,7 +152,12 @@ def test_two_syncs_at_once_do_not_mix(account: Account, tmp_path: Path) -> None:
     """While one sync runs, another is refused and told who holds the lock; the first one ends well."""
     db = tmp_path / "mirror.db"
     with serving(account, Faults(slow=0.15)) as address:
-        first = subprocess.Popen([*COMMAND, "sync", "--db", str(db)], env=environment(address), stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        first = subprocess.Popen(
+            [*COMMAND, "sync", "--db", str(db)],
+            env=environment(address),
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         _wait_for(lambda: db.exists() and _runs(db) == 1)
         second = command("sync", "--db", str(db), address=address)
         first.communicate(timeout=60)
@@ -175,7 +185,9 @@ def test_interrupt_stops_at_once_and_keeps_what_was_finished(account: Account, t
     """Ctrl-C ends a slow sync within a second, and its run says that it was interrupted."""
     db = tmp_path / "mirror.db"
     with serving(account, Faults(slow=1.0)) as address:
-        process = subprocess.Popen([*COMMAND, "sync", "--db", str(db)], env=environment(address), stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [*COMMAND, "sync", "--db", str(db)], env=environment(address), stderr=subprocess.PIPE
+        )
         _wait_for(lambda: db.exists() and _runs(db) == 1)
         process.send_signal(signal.SIGINT)
         began = time.monotonic()
@@ -220,7 +232,10 @@ def _kill_after(seconds: float, db: Path, address: str, account: Account, *, fre
         for path in db.parent.glob(f"{db.name}*"):
             path.unlink()
     process = subprocess.Popen(
-        [*COMMAND, "sync", "--db", str(db)], env=environment(address), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        [*COMMAND, "sync", "--db", str(db)],
+        env=environment(address),
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
     )
     time.sleep(seconds)
     was_running = process.poll() is None
@@ -253,7 +268,9 @@ def test_demo_server_command_serves_any_client(tmp_path: Path) -> None:
     """`demo-server` prints its address, takes its token, and another HTTP client can read it."""
     from urllib.request import Request, urlopen
 
-    process = subprocess.Popen([*COMMAND, "demo-server", "--port", "0", "--token", "abc"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*COMMAND, "demo-server", "--port", "0", "--token", "abc"], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout is not None
         address = process.stdout.readline().split()[-1]

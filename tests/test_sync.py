@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-
 from syncing import NOW, TOKEN, mirror_digest, query, sync_account
+
 from testio_analytics import errors, tables
 from testio_analytics.client import Client
 from testio_analytics.config import ApiSettings
@@ -20,8 +20,8 @@ from testio_analytics.demo.app import create_app
 from testio_analytics.demo.faults import Faults
 from testio_analytics.demo.model import Account
 from testio_analytics.demo.planted import PLANTED_SECRETS
+from testio_analytics.differences import Counts, StreamRead
 from testio_analytics.running import run
-from testio_analytics.store import Counts, StreamRead
 from testio_analytics.sync import read_features, sync_async
 
 PLAIN, SECTIONED, SINGLE = 21362, 18559, 24959
@@ -72,7 +72,9 @@ def test_reference_products_have_their_published_counts(pristine: Account, db: P
     assert set(members) == {(f, 19013) for f in big} | {(f, 25618) for f in small}
     in_big = "select count(*) from user_stories where feature_id in (select feature_id from feature_sections where section_id = 19013)"
     linked = query(db, in_big)[0][0]
-    unlinked = query(db, "select count(*) from user_stories where product_id = ? and feature_id is null", [SECTIONED])[0][0]
+    unlinked = query(db, "select count(*) from user_stories where product_id = ? and feature_id is null", [SECTIONED])[
+        0
+    ][0]
     assert linked <= 1709 <= linked + unlinked
     if mode == "current":
         assert (linked, unlinked) == (1709, 0)
@@ -99,7 +101,9 @@ def test_a_second_sync_changes_nothing(pristine: Account, db: Path, mode: Any) -
 
     assert mirror_digest(db) == before
     for stream, counts in second.streams.items():
-        assert asdict(counts) == asdict(Counts(unchanged=first.streams[stream].total, total=first.streams[stream].total))
+        assert asdict(counts) == asdict(
+            Counts(unchanged=first.streams[stream].total, total=first.streams[stream].total)
+        )
     assert query(db, "select count(*) from sync_runs") == [(2,)]
 
 
@@ -157,7 +161,9 @@ def test_a_dead_section_costs_itself_and_nothing_else(account: Account, db: Path
     assert query(db, 'select product_id, "where" from sync_gaps where closed_at is null') == [
         (SECTIONED, result.gaps[0].where)
     ]
-    states = query(db, "select is_complete from stream_states where product_id = ? and stream = 'features'", [SECTIONED])
+    states = query(
+        db, "select is_complete from stream_states where product_id = ? and stream = 'features'", [SECTIONED]
+    )
     assert states == [(0,)]
 
     healed = sync_account(account, db).result
@@ -197,7 +203,9 @@ def test_a_dropped_feature_is_removed_and_revived(account: Account, db: Path) ->
     account.product(PLAIN).features.insert(0, kept)
     back = sync_account(account, db, now=later + timedelta(days=1)).result
     assert (back.streams["features"].updated, back.streams["features"].created) == (1, 0)
-    assert query(db, "select removed_at, first_seen from features where id = ?", [feature_id]) == [(None, NOW.isoformat())]
+    assert query(db, "select removed_at, first_seen from features where id = ?", [feature_id]) == [
+        (None, NOW.isoformat())
+    ]
 
 
 def test_more_than_half_gone_at_once_is_held_back_until_full(account: Account, db: Path) -> None:
@@ -247,9 +255,21 @@ def test_bad_rows_are_rejected_alone(account: Account, db: Path) -> None:
         {"id": 90_006, "title": "nul \x00 inside", "user_stories": []},
         {"id": 90_007, "title": "<script>window.hacked=1</script>", "user_stories": []},
         {"id": 90_008, "title": "=cmd|'/c calc'!A1", "user_stories": []},
-        {"id": 90_009, "title": "new field", "user_stories": [], "planned_for": {"release": {"name": "X", "n": [1, 2]}}},
+        {
+            "id": 90_009,
+            "title": "new field",
+            "user_stories": [],
+            "planned_for": {"release": {"name": "X", "n": [1, 2]}},
+        },
     ]
-    bad: list[Any] = [{"id": None, "title": "null id"}, {"title": "no id"}, {"id": 90_010, "title": ["a list"]}, "a string", 7, None]
+    bad: list[Any] = [
+        {"id": None, "title": "null id"},
+        {"title": "no id"},
+        {"id": 90_010, "title": ["a list"]},
+        "a string",
+        7,
+        None,
+    ]
     for payload in [*good, *bad]:
         account.add_feature(PLAIN, payload)
     result = sync_account(account, db, product_ids=[PLAIN], streams=["features"]).result
