@@ -48,11 +48,19 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "health": ("health_summary", "status"),
     "intervals": ("wilson",),
     "pages": ("make_pages",),
-    "plots": ("picture", "plot_coverage", "plot_last_tested", "plot_states"),
+    "plots": (
+        "picture",
+        "plot_coverage_by_product",
+        "plot_coverage_by_section",
+        "plot_coverage_over_time",
+        "plot_last_tested",
+        "plot_states",
+    ),
     "render": ("definition_list", "facts", "html_table", "notice", "state_bar", "verdict"),
     "running": ("run",),
     "sections": ("get_section_ids", "has_sections"),
     "summary": ("coverage_summary",),
+    "trend": ("coverage_over_time",),
     "sync": ("sync", "sync_async", "sync_features"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

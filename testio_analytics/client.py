@@ -357,8 +357,8 @@ class Client:
         began = clock()
         try:
             return await self._http.get(url)
-        except httpx.RequestError as error:
-            reason = payloads.scrub_text(str(error), self.secrets) or type(error).__name__
+        except (httpx.RequestError, UnicodeError) as error:  # the latter for a redirect to a name that cannot be read
+            reason = self._said(str(error)) or type(error).__name__
             raise errors.ConnectionFailedError(
                 f"GET {self._shown(url)} got no answer: {reason}. Is the address right and the network up?",
                 path=self._shown(url),

@@ -34,13 +34,20 @@ class ApiSettings:
 
 
 def environment() -> dict[str, str]:
-    """Return the process environment, completed from ``.env`` in the current folder where it is silent."""
+    """Return the process environment, completed from ``.env`` in the current folder where it is silent.
+
+    Raises:
+        ConfigError: there is such a file and it cannot be read.
+    """
     path = Path.cwd() / ".env"
     values: dict[str, str] = {}
     if path.is_file():
         from dotenv import dotenv_values  # only people with such a file pay for reading one
 
-        values = {name: value for name, value in dotenv_values(path).items() if value is not None}
+        try:
+            values = {name: value for name, value in dotenv_values(path).items() if value is not None}
+        except (OSError, UnicodeDecodeError):
+            raise ConfigError("The file .env in this folder cannot be read. It must be text in UTF-8.") from None
     return {**values, **os.environ}
 
 
@@ -83,9 +90,10 @@ def checked_base_url(base_url: str) -> str:
     try:
         parts = urlsplit(base_url)
         host, has_login = parts.hostname, "@" in parts.netloc
-    except ValueError as error:
-        raise ConfigError(f"{BASE_URL_VARIABLE} is not an address: {error}.") from error
-    if parts.scheme not in {"http", "https"} or not host:
+        _ = parts.port  # raises where it is no number
+    except ValueError:  # its text may quote a login
+        raise ConfigError(f"{BASE_URL_VARIABLE} is not an address. It looks like {DEFAULT_BASE_URL}.") from None
+    if parts.scheme not in {"http", "https"} or not host or any(not c.isprintable() or c == " " for c in base_url):
         raise ConfigError(f"{BASE_URL_VARIABLE} must begin with https:// and name a host, like {DEFAULT_BASE_URL}.")
     if has_login or parts.query or parts.fragment:
         raise ConfigError(

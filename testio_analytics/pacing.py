@@ -49,11 +49,11 @@ class Pacer:
         try:
             await place[0]
         except asyncio.CancelledError:
-            if place in self._queue:
+            if not place[0].cancelled():  # admitted and cancelled in the same turn of the loop
+                self._leave(alone)
+            elif place in self._queue:  # else `_admit` has passed it over without counting it
                 self._queue.remove(place)
                 self._admit()
-            else:  # admitted and cancelled in the same turn of the loop
-                self._leave(alone)
             raise
 
     def _admit(self) -> None:
@@ -87,7 +87,7 @@ class Pacer:
         self.limit = min(self._ceiling, self.limit + 1 / self.limit)
 
     def objected(self, epoch: int) -> None:
-        """Note that the server objected to a request begun in that epoch: halve the limit, once for all of its peers."""
+        """Note that the server objected to a request begun in that epoch: halve the limit, once for all its peers."""
         if epoch == self._epoch:
             self._epoch += 1
             self.limit = max(1.0, self.limit / 2)

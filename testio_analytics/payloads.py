@@ -7,6 +7,7 @@ cannot be what its name says; everything that is wrong with it is said at once.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from testio_analytics.sections import is_id
+from testio_analytics.sections import as_id
 
 REMOVED = "[removed]"
 
@@ -53,6 +54,9 @@ _SECRET_KEYS = frozenset({"username", "password", "access"})
 _PARENT_KEYS = frozenset({"product", "section"})
 # A shorter value would cut up ordinary words wherever it happens to occur.
 _SHORTEST_SECRET = 6
+# The API nests about six levels. Far deeper ones are an attack on recursion, here and in whatever reads ``raw_data``.
+_DEEPEST = 50
+TOO_DEEP = "[nested too deep]"
 
 
 def scrub(payload: Any, *, secrets: Collection[str] = ()) -> Any:
@@ -60,8 +64,10 @@ def scrub(payload: Any, *, secrets: Collection[str] = ()) -> Any:
 
     Environments keep their id and title only, wherever they are embedded. The values of credentials found inside the
     payload are also cut out of every other text in it, because people quote them in prose. Copies of the product and
-    section are reduced to their id: those rows are kept in tables of their own.
+    section are reduced to their id: those rows are kept in tables of their own. The copy is always valid JSON: numbers
+    that JSON does not have become text, and what is nested deeper than any answer of the API becomes a mark.
     """
+    payload = _bounded(payload, _DEEPEST)
     found = {value for value in (*secrets, *_credentials(payload)) if len(value) >= _SHORTEST_SECRET}
     pattern = (
         re.compile("|".join(re.escape(value) for value in sorted(found, key=len, reverse=True))) if found else None
@@ -75,6 +81,18 @@ def scrub_text(text: str, secrets: Collection[str]) -> str:
         if secret:
             text = text.replace(secret, REMOVED)
     return text
+
+
+def _bounded(value: Any, depth: int) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # 1e999 and NaN are read as numbers, but no other reader of ``raw_data`` would take them back
+    if not isinstance(value, Mapping | list):
+        return value
+    if depth == 0:
+        return TOO_DEEP
+    if isinstance(value, list):
+        return [_bounded(item, depth - 1) for item in value]
+    return {key: _bounded(member, depth - 1) for key, member in value.items()}
 
 
 def _scrubbed(value: Any, pattern: re.Pattern[str] | None) -> Any:
@@ -96,7 +114,7 @@ def _scrubbed_member(key: str, value: Any, pattern: re.Pattern[str] | None) -> A
     if key in _ENVIRONMENT_KEYS:
         return _each(value, lambda item: _scrubbed(_only(item, "id", "title"), pattern))
     if key in _PARENT_KEYS:
-        return _each(value, lambda item: _only(item, "id"))
+        return _each(value, lambda item: _scrubbed(_only(item, "id"), pattern))
     if key in _LINKED_KEYS:
         return _each(value, lambda item: _scrubbed(_without(item, "url"), pattern))
     return _scrubbed(value, pattern)
@@ -125,29 +143,41 @@ def _credentials(value: Any) -> set[str]:
         return set().union(*(_credentials(item) for item in value))
     if not isinstance(value, Mapping):
         return set()
-    found = {member for key, member in value.items() if key.lower() in _SECRET_KEYS and isinstance(member, str)}
-    return found.union(*(_credentials(member) for member in value.values()))
+    found = (_texts(member) for key, member in value.items() if key.lower() in _SECRET_KEYS)
+    return set().union(*found, *(_credentials(member) for member in value.values()))
+
+
+def _texts(value: Any) -> set[str]:
+    """Collect every text and number in the value of a credential, however it is wrapped."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        return set().union(*(_texts(item) for item in value))
+    return set() if value is None or isinstance(value, bool) else {str(value)}
+
+
+# Half a surrogate pair is legal in JSON but not in UTF-8.
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def as_json(payload: Any) -> str:
     """Return the payload as JSON text, the same text for the same content whatever the order of its keys."""
     text = json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-    return text.encode("utf-8", "replace").decode()  # half a surrogate pair is legal in JSON but not in UTF-8
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def clean_text(text: str) -> str:
     """Return the text as a database and a page can hold it: NUL and broken surrogates become U+FFFD."""
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    return _SURROGATES.sub("\ufffd", text.replace("\x00", "\ufffd"))
 
 
 def _read_id(value: Any) -> Any:
-    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,19}\s*", value):
-        value = int(value)
     if value is None:
         raise ValueError("is missing")
-    if not is_id(value):
+    found = as_id(value)
+    if found is None:
         raise ValueError(f"is not a positive integer but {shown(value)}")
-    return value
+    return found
 
 
 def _read_text(value: Any) -> Any:
@@ -215,10 +245,13 @@ class Product(Payload):
 
 
 class Section(Payload):
-    """An entry of ``sections`` or ``sections_with_default`` (testio-api 3.3)."""
+    """An entry of ``sections`` or ``sections_with_default`` (testio-api 3.3).
+
+    Only the id can make it unusable: a section that is read for its features must have a row that they point at.
+    """
 
     id: Id
-    name: Text = None
+    name: Any = None
 
 
 class Feature(Payload):

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from testio_analytics import payloads, tables
-from testio_analytics.sections import has_sections, is_id
+from testio_analytics.sections import as_id, has_sections
 
 Row = dict[str, Any]
 
@@ -75,7 +75,7 @@ def product_rows(product: Any, *, secrets: Collection[str] = ()) -> Rows:
     if isinstance(read, str):
         rows.reject(tables.PRODUCTS, raw, read)
         return rows
-    default = read.default_section_id if is_id(read.default_section_id) else None
+    default = as_id(read.default_section_id)
     rows.add(
         tables.PRODUCTS,
         raw,
@@ -86,31 +86,47 @@ def product_rows(product: Any, *, secrets: Collection[str] = ()) -> Rows:
         default_section_id=default,
         is_sectioned=has_sections(raw),
     )
-    for entry, is_own in _section_entries(raw):
+    implicit = _implicit_section(raw, default)
+    for entry in _section_entries(raw):
         section = payloads.read(payloads.Section, entry)
         if isinstance(section, str):
             rows.reject(tables.SECTIONS, entry, section)
         else:
-            is_default = section.id == default or (default is None and not is_own)
             rows.add(
                 tables.SECTIONS,
                 entry,
                 id=section.id,
                 product_id=read.id,
-                name=section.name,
-                is_default=is_default,
+                name=payloads.text_of(section.name),
+                is_default=section.id == implicit,
             )
     if default is not None:  # every product has one, listed or not
         rows.add(tables.SECTIONS, {"id": default}, id=default, product_id=read.id, name=None, is_default=True)
     return rows
 
 
-def _section_entries(product: Mapping[str, Any]) -> Iterable[tuple[Any, bool]]:
-    """Yield the entries of both section lists, and whether the customer made them; the default list repeats the own ones."""
-    own, every = product.get("sections"), product.get("sections_with_default")
-    own, every = own if isinstance(own, list) else [], every if isinstance(every, list) else []
-    yield from ((entry, True) for entry in own)
-    yield from ((entry, False) for entry in every if entry not in own)
+def _section_entries(product: Mapping[str, Any]) -> list[Any]:
+    """Return the entries of both section lists, the customer's own first; the second list repeats them."""
+    own, every = _list_in(product, "sections"), _list_in(product, "sections_with_default")
+    known = {payloads.as_json(entry) for entry in own}  # not `in`: to Python, the ids 1, 1.0 and True are equal
+    return own + [entry for entry in every if payloads.as_json(entry) not in known]
+
+
+def _implicit_section(product: Mapping[str, Any], default: int | None) -> int | None:
+    """Return the id of the default section: as the product says, else the only one that is not the customer's own."""
+    if default is not None:
+        return default
+    own, every = (
+        dict.fromkeys(_id_in(entry) for entry in _list_in(product, key))
+        for key in ("sections", "sections_with_default")
+    )
+    others = [found for found in every if found is not None and found not in own]
+    return others[0] if len(others) == 1 else None
+
+
+def _list_in(product: Mapping[str, Any], key: str) -> list[Any]:
+    value = product.get(key)
+    return value if isinstance(value, list) else []
 
 
 Listing = tuple[int | None, Sequence[Any]]
@@ -141,8 +157,10 @@ def feature_rows(
     for section_id, features in listings:
         for raw in payloads.scrub(list(features), secrets=secrets):
             _add_feature(rows, product_id, section_id, raw, owners)
-    for raw in payloads.scrub(list(story_list), secrets=secrets):
+    listed = payloads.scrub(list(story_list), secrets=secrets)
+    for raw in listed:
         _add_listed_story(rows, product_id, raw, owners)
+    _reject_unlisted(rows, owners, known={sentence for raw in listed for sentence in _sentences(raw)})
     return rows
 
 
@@ -169,24 +187,40 @@ def _add_feature(rows: Rows, product_id: int, section_id: int | None, raw: Any, 
     for story in _stories_of(raw):
         if isinstance(story, str):
             owners[payloads.clean_text(story)].add(feature.id)
-        elif story is not None:
+        else:
             _add_story(rows, product_id, story, feature.id, "id")
 
 
 def _add_listed_story(rows: Rows, product_id: int, raw: Any, owners: Mapping[str, set[int]]) -> None:
-    sentences = (raw.get("path"), raw.get("title")) if isinstance(raw, Mapping) else ()
-    features: set[int] = set()
-    for sentence in sentences:
-        if isinstance(sentence, str) and not features:
-            features = set(owners.get(payloads.clean_text(sentence), ()))
+    features = next((owners[sentence] for sentence in _sentences(raw) if sentence in owners), set())
     link = {0: "none", 1: "text"}.get(len(features), "ambiguous")
     _add_story(rows, product_id, raw, next(iter(features)) if link == "text" else None, link)
+
+
+def _sentences(story: Any) -> list[str]:
+    said = (story.get("path"), story.get("title")) if isinstance(story, Mapping) else ()
+    return [payloads.clean_text(sentence) for sentence in said if isinstance(sentence, str)]
+
+
+def _reject_unlisted(rows: Rows, owners: Mapping[str, set[int]], known: Collection[str]) -> None:
+    """Name the stories that features mention and no list brought: without an id they cannot be stored."""
+    stored = {row[name] for row in rows.of(tables.USER_STORIES) for name in ("path", "title")}
+    for sentence in (sentence for sentence in owners if sentence not in stored and sentence not in known):
+        for feature_id in sorted(owners[sentence]):
+            reason = f"feature {feature_id} names it, but no story list has this sentence, so its id is not known"
+            rows.reject(tables.USER_STORIES, {"feature_id": feature_id, "path": sentence}, reason)
 
 
 def _add_story(rows: Rows, product_id: int, raw: Any, feature_id: int | None, link: str) -> None:
     story = payloads.read(payloads.Story, raw)
     if isinstance(story, str):
         rows.reject(tables.USER_STORIES, raw, story)
+        return
+    known = rows.by_table[tables.USER_STORIES.name].get((story.id,))
+    if link == "id" and known is not None and known["feature_id"] != feature_id:
+        rows.reject(
+            tables.USER_STORIES, raw, f"in feature {feature_id}: its id already came with feature {known['feature_id']}"
+        )
         return
     rows.add(
         tables.USER_STORIES,
@@ -257,7 +291,7 @@ def _add_test_feature(rows: Rows, product_id: int, test_id: int, raw: Any) -> No
 
 def _id_in(value: Any) -> int | None:
     found = value.get("id") if isinstance(value, Mapping) else None
-    return found if is_id(found) else None
+    return as_id(found)
 
 
 def _row(table: tables.Table, raw: Any, values: Mapping[str, Any]) -> Row:

@@ -6,6 +6,7 @@ at least two together with the default one. A single default entry belongs to a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
@@ -35,13 +36,23 @@ def get_known_section_ids(product: Mapping[str, Any]) -> list[int]:
     What remains to be asked when a product that looks plain turns out to be sectioned after all.
     """
     ids = _ids([*_entries(product, "sections"), *_entries(product, "sections_with_default")])
-    default = product.get("default_section_id")
-    return ids if default in ids or not is_id(default) else [*ids, default]
+    default = as_id(product.get("default_section_id"))
+    return ids if default is None or default in ids else [*ids, default]
 
 
 def is_id(value: object) -> TypeGuard[int]:
     """Return whether the value is a usable id: a positive integer that a database key can hold."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
+
+
+def as_id(value: object) -> int | None:
+    """Return the usable id that the value is or spells in digits, else None.
+
+    Sections and rows are read by the same rule: a section that is stored is also visited.
+    """
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,19}\s*", value):
+        value = int(value)
+    return value if is_id(value) else None
 
 
 def _entries(product: Mapping[str, Any], key: str) -> list[Any]:
@@ -50,5 +61,5 @@ def _entries(product: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def _ids(entries: list[Any]) -> list[int]:
-    ids = [entry.get("id") for entry in entries if isinstance(entry, Mapping)]
-    return list(dict.fromkeys(found for found in ids if is_id(found)))
+    ids = [as_id(entry.get("id")) for entry in entries if isinstance(entry, Mapping)]
+    return list(dict.fromkeys(found for found in ids if found is not None))

@@ -1,0 +1,872 @@
+"""The client against servers that misbehave: retries, pacing, paging around broken rows, redirects, and no token anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import traceback
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hostile import deep
+from testio_analytics import client as client_module
+from testio_analytics import errors
+from testio_analytics.client import (
+    ATTEMPTS,
+    LONGEST_WAIT_SECONDS,
+    PAGE_SIZE,
+    Client,
+    TestList,
+    Waits,
+    retry_after_seconds,
+)
+from testio_analytics.config import ApiSettings
+
+TOKEN = "tok-17cd-planted"
+BASE = "https://api.example/customer/v2"
+NOW = datetime(2026, 6, 30, 6, tzinfo=UTC)
+Handler = Callable[[httpx.Request], Any]
+Answer = TypeVar("Answer")
+
+
+def _ask(
+    handler: Handler,
+    question: Callable[[Client], Coroutine[Any, Any, Answer]],
+    *,
+    base: str = BASE,
+    concurrency: int = 10,
+) -> Answer:
+    """Ask a fake server one question; a minute without answer is a failure, not a hang."""
+
+    async def go() -> Answer:
+        transport = httpx.MockTransport(handler)
+        async with Client(
+            ApiSettings(base, TOKEN), transport=transport, waits=Waits(0, 0, 0), concurrency=concurrency
+        ) as client:
+            async with asyncio.timeout(60):
+                return await question(client)
+
+    return asyncio.run(go())
+
+
+def _failing(
+    question: Callable[[Client], Coroutine[Any, Any, Any]], handler: Handler, **options: Any
+) -> errors.ApiError:
+    with pytest.raises(errors.ApiError) as caught:
+        _ask(handler, question, **options)
+    return caught.value
+
+
+def _in_turn(*answers: httpx.Response | Exception) -> tuple[Handler, list[httpx.Request]]:
+    """Return a server that gives these answers one after the other, and the list of what it was asked."""
+    asked: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        answer = answers[min(len(asked), len(answers) - 1)]
+        asked.append(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=answer.stream)
+
+    return handler, asked
+
+
+def _products(client: Client) -> Coroutine[Any, Any, list[Any]]:
+    return client.products()
+
+
+def _raw(content: bytes, headers: dict[str, str] | None = None, *, status: int = 200) -> httpx.Response:
+    # A stream, so that a wrong content-encoding is met when the answer is read, as it is on a wire.
+    return httpx.Response(status, headers=headers, stream=httpx.ByteStream(content))
+
+
+GOOD = _raw(b'{"products": [{"id": 1}]}')
+
+# -- what is sent ----------------------------------------------------------------------------------------------------
+
+
+def test_every_question_is_a_get_with_the_token() -> None:
+    """All questions of the client: GET, `Token` header, brackets and paging spelled as the API wants them."""
+    asked: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        lists: dict[str, list[Any]] = {k: [] for k in ("products", "features", "user_stories", "exploratory_tests")}
+        return httpx.Response(200, json={**lists, "product": {"id": 1}, "exploratory_test": {"id": 1}})
+
+    async def everything(client: Client) -> None:
+        await client.products()
+        await client.product(1)
+        await client.features(1)
+        await client.features(1, 7)
+        await client.user_stories(1)
+        await client.user_stories(1, 7)
+        await client.tests(1)
+        await client.test(9)
+
+    _ask(handler, everything)
+    assert {request.method for request in asked} == {"GET"}
+    assert {request.headers["authorization"] for request in asked} == {f"Token {TOKEN}"}
+    assert {request.content for request in asked} == {b""}
+    assert [str(request.url).removeprefix(BASE).replace("%5B%5D", "[]") for request in asked] == [
+        "/products",
+        "/products/1",
+        "/products/1/features?includes[]=user_stories",
+        "/products/1/sections/7/features?includes[]=user_stories",
+        "/products/1/user_stories",
+        "/products/1/user_stories?section_id=7",
+        "/products/1/exploratory_tests?page=1&per_page=25",
+        "/exploratory_tests/9",
+    ]
+
+
+def test_no_other_verb_can_be_produced() -> None:
+    """The file names no way to send anything but a GET."""
+    text = Path(client_module.__file__).read_text(encoding="utf-8")
+    for verb in ("post", "put", "patch", "delete", "request", "send", "stream", "build_request"):
+        assert f"._http.{verb}(" not in text
+    assert text.count("self._http.get(") == 1
+
+
+@pytest.mark.parametrize("concurrency", [0, -1, 17])
+def test_concurrency_is_bounded(concurrency: int) -> None:
+    """More than the pool can serve, or none at all, is refused."""
+    with pytest.raises(errors.ConfigError, match=r"between 1 and 16"):
+        Client(ApiSettings(BASE, TOKEN), concurrency=concurrency)
+
+
+@pytest.mark.parametrize("base", ["https://xn--.io/v2", "https://h:port/v2", "https://h\tx/v2", "/v2"])
+def test_address_that_the_library_cannot_use_is_a_config_error(base: str) -> None:
+    """What settings let through and HTTP cannot use is said by our own error, before anything is sent."""
+    with pytest.raises(errors.ConfigError):
+        Client(ApiSettings(base, TOKEN))
+
+
+def test_path_is_told_whatever_the_spelling_of_the_address() -> None:
+    """Capitals and the default port do not make the whole address part of a path."""
+    handler, asked = _in_turn(httpx.Response(404))
+    error = _failing(_products, handler, base="https://API.example:443/customer/v2")
+    assert error.path == "/products"
+    assert str(asked[0].url) == "https://api.example/customer/v2/products"
+
+
+# -- trying again ----------------------------------------------------------------------------------------------------
+
+PASSING: dict[str, httpx.Response | Exception] = {
+    **{str(status): httpx.Response(status) for status in (429, 500, 502, 503, 504, 524, 599)},
+    "429 with seconds": httpx.Response(429, headers={"retry-after": "0"}),
+    "429 with a date": httpx.Response(429, headers={"retry-after": "Mon, 01 Jan 2001 00:00:00 GMT"}),
+    "429 with nonsense": httpx.Response(429, headers={"retry-after": "soon"}),
+    "500 in html": _raw(b"<html>oops", {"content-type": "text/html"}, status=500),
+    "read timeout": httpx.ReadTimeout("slow"),
+    "connect timeout": httpx.ConnectTimeout("slow"),
+    "pool timeout": httpx.PoolTimeout("slow"),
+    "no connection": httpx.ConnectError("refused"),
+    "dropped": httpx.RemoteProtocolError("Server disconnected without sending a response."),
+    "half an answer": httpx.ReadError("reset"),
+    "html": _raw(b"<!doctype html><title>Log in</title>", {"content-type": "text/html"}),
+    "empty": _raw(b""),
+    "truncated": _raw(b'{"products": [{"id": 1}, {"id"'),
+    "deeply nested": _raw(b"[" * 100_000),
+    "nested objects": _raw(b'{"a":' * 100_000),
+    "not unicode": _raw(b'{"products": ["\xff"]}'),
+    "huge number": _raw(b'{"products": [' + b"9" * 5000 + b"]}"),
+    "not gzip": _raw(b'{"products": []}', {"content-encoding": "gzip"}),
+    "not deflate": _raw(b"\x00\x01", {"content-encoding": "deflate"}),
+    "brotli": _raw(b"\x1b\x03\x00\xf8", {"content-encoding": "br"}),
+    "other envelope": _raw(b'{"product": {}}'),
+    "null list": _raw(b'{"products": null}'),
+    "object as list": _raw(b'{"products": {"1": {}}}'),
+    "bare list": _raw(b"[]"),
+    "null": _raw(b"null"),
+}
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_passing_fault_is_tried_again(fault: str) -> None:
+    """Whatever may be gone the next time costs one more request and no data, decoding included."""
+    handler, asked = _in_turn(PASSING[fault], GOOD)
+    assert _ask(handler, _products) == [{"id": 1}]
+    assert len(asked) == 2
+
+
+KINDS = {
+    "429": errors.RateLimitedError,
+    "500": errors.ServerError,
+    "524": errors.ServerError,
+    "read timeout": errors.ConnectionFailedError,
+    "dropped": errors.ConnectionFailedError,
+    "not gzip": errors.ConnectionFailedError,
+    "html": errors.UnreadableAnswerError,
+    "truncated": errors.UnreadableAnswerError,
+    "deeply nested": errors.UnreadableAnswerError,
+    "other envelope": errors.UnreadableAnswerError,
+}
+
+
+@pytest.mark.parametrize("fault", KINDS)
+def test_lasting_fault_ends_after_all_tries_as_its_kind(fault: str) -> None:
+    """The number of tries is kept; the message names the path; no error of a library comes out."""
+    handler, asked = _in_turn(PASSING[fault])
+    error = _failing(_products, handler)
+    assert type(error) is KINDS[fault]
+    assert (error.attempts, len(asked)) == (ATTEMPTS, ATTEMPTS)
+    assert "/products" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.RequestRefusedError),
+        (401, errors.AuthenticationError),
+        (403, errors.NotFoundError),
+        (404, errors.NotFoundError),
+        (405, errors.RequestRefusedError),
+        (410, errors.RequestRefusedError),
+        (422, errors.RequestRefusedError),
+        (204, errors.RequestRefusedError),
+        (304, errors.RequestRefusedError),
+    ],
+)
+def test_refusal_is_not_tried_again(status: int, kind: type[errors.ApiError]) -> None:
+    """The same question would get the same answer."""
+    handler, asked = _in_turn(httpx.Response(status))
+    error = _failing(_products, handler)
+    assert type(error) is kind
+    assert (error.status, error.attempts, len(asked)) == (status, 1, 1)
+
+
+def test_wrong_token_says_where_it_comes_from() -> None:
+    """401 names the place in the account, the variable, and what the server said."""
+    handler, _ = _in_turn(httpx.Response(401, json={"error": "Invalid token"}))
+    message = str(_failing(_products, handler))
+    for part in ("401", "Integrations > API", "TESTIO_CUSTOMER_API_TOKEN", '"Invalid token"'):
+        assert part in message
+
+
+def test_single_objects_are_unwrapped_or_refused() -> None:
+    """An answer without its envelope is an error, never an empty product."""
+    assert _ask(lambda _: httpx.Response(200, json={"product": {"id": 1}}), lambda c: c.product(1)) == {"id": 1}
+    questions: list[Callable[[Client], Coroutine[Any, Any, Any]]] = [lambda c: c.product(1), lambda c: c.test(1)]
+    for question in questions:
+        answers: list[Any] = [{"id": 1}, {"product": None, "exploratory_test": []}, [], None]
+        for answer in answers:
+            handler, _ = _in_turn(httpx.Response(200, json=answer))
+            assert isinstance(_failing(question, handler), errors.UnreadableAnswerError)
+
+
+# -- Retry-After -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7),
+        (" 7 ", 7),
+        ("0", 0),
+        ("86400", LONGEST_WAIT_SECONDS),
+        ("9" * 400, LONGEST_WAIT_SECONDS),
+        (format_datetime(NOW + timedelta(seconds=12), usegmt=True), 12),
+        (format_datetime(NOW - timedelta(days=9), usegmt=True), 0),
+        (format_datetime(NOW + timedelta(days=9), usegmt=True), LONGEST_WAIT_SECONDS),
+        ("Tue, 30 Jun 2026 08:00:12 +0200", 12),
+        ("Tue, 30 Jun 2026 06:00:12 -0000", 12),
+        *[(odd, None) for odd in (None, "", "soon", "-3", "1.5", "٣", "Tue, 99 Foo", "nan", "inf")],
+    ],
+)
+def test_retry_after_in_both_forms_and_capped(header: str | None, seconds: float | None) -> None:
+    """Seconds or a date, in any zone; never longer than the cap, never negative, nonsense is no wait."""
+    assert retry_after_seconds(header, now=NOW) == seconds
+
+
+@given(
+    st.one_of(
+        st.text(max_size=40),
+        st.from_regex(r"(Mon, )?[0-9]{1,3} (Jan|Foo|Dec) [0-9]{1,6} [0-9]{2}:[0-9]{2}:[0-9]{2} ([+-][0-9]{1,12}|GMT)?"),
+    )
+)
+def test_any_retry_after_is_a_bounded_wait_or_none(header: str) -> None:
+    """A header is text of a stranger."""
+    seconds = retry_after_seconds(header, now=NOW)
+    assert seconds is None or 0 <= seconds <= LONGEST_WAIT_SECONDS
+
+
+def test_retry_after_is_obeyed_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the server asks of one request holds back the others as well, for as long as the cap at most."""
+    pauses: list[float] = []
+    slept: list[float] = []
+    real_sleep = asyncio.sleep
+
+    async def no_sleep(seconds: float, result: Any = None) -> Any:
+        slept.append(seconds)
+        return await real_sleep(0, result)
+
+    monkeypatch.setattr(asyncio, "sleep", no_sleep)
+    monkeypatch.setattr("testio_analytics.pacing.Pacer.pause", lambda self, seconds: pauses.append(seconds))
+    handler, asked = _in_turn(
+        httpx.Response(429, headers={"retry-after": "17"}), httpx.Response(429, headers={"retry-after": "4000"}), GOOD
+    )
+    assert _ask(handler, _products) == [{"id": 1}]
+    assert len(asked) == 3
+    assert pauses == [17, LONGEST_WAIT_SECONDS]
+    assert [seconds for seconds in slept if seconds > 1] == [17, LONGEST_WAIT_SECONDS]
+
+
+# -- pacing ----------------------------------------------------------------------------------------------------------
+
+
+class _Busy:
+    """A server that refuses when more than so many requests are under way, and counts them."""
+
+    def __init__(self, most: int, *, status: int = 500) -> None:
+        self.most, self.status = most, status
+        self.now = self.peak = 0
+        self.asked: Counter[str] = Counter()
+        self.lonely: list[bool] = []
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.now += 1
+        self.peak = max(self.peak, self.now)
+        self.asked[request.url.path] += 1
+        refuse = self.now > self.most
+        try:
+            for _ in range(3):
+                await asyncio.sleep(0)
+            self.lonely.append(self.now == 1)
+            return (
+                httpx.Response(self.status)
+                if refuse
+                else httpx.Response(200, json={"product": {"id": request.url.path}})
+            )
+        finally:
+            self.now -= 1
+
+
+@pytest.mark.parametrize("status", [500, 429, 503])
+@pytest.mark.parametrize("most", [1, 3])
+def test_server_that_refuses_parallel_requests_loses_nothing(most: int, status: int) -> None:
+    """More than so many at once are answered with an error: every object arrives all the same."""
+    server = _Busy(most, status=status)
+
+    async def many(client: Client) -> list[Any]:
+        return await client_module.gather(*(client.product(number) for number in range(1, 61)))
+
+    products = _ask(server, many)
+    assert [product["id"] for product in products] == [f"/customer/v2/products/{number}" for number in range(1, 61)]
+    assert most < server.peak <= 10
+
+
+def test_server_that_takes_no_more_than_one_at_once_is_asked_politely_soon() -> None:
+    """The limit follows what the server says: refusals stay few, not three for each object."""
+    server = _Busy(3)
+
+    async def many(client: Client) -> float:
+        await client_module.gather(*(client.product(number) for number in range(200)))
+        return client.pacer.limit
+
+    assert _ask(server, many) < 10
+    assert sum(server.asked.values()) < 200 * 1.6
+
+
+def test_concurrency_is_never_exceeded() -> None:
+    """So many at once and no more; with one, one after the other."""
+    for concurrency in (1, 2, 16):
+        server = _Busy(99)
+
+        async def many(client: Client) -> None:
+            await client_module.gather(*(client.product(number) for number in range(50)))
+
+        _ask(server, many, concurrency=concurrency)
+        assert server.peak == concurrency
+
+
+def test_last_try_is_made_alone() -> None:
+    """Before an object is given up, it is asked for while nothing else is under way."""
+    together: dict[int, list[int]] = {0: [], 1: []}
+    now = 0
+
+    async def handler(request: httpx.Request) -> httpx.Response:
+        nonlocal now
+        now += 1
+        is_broken = request.url.path.endswith("/13")
+        await asyncio.sleep(0)
+        together[is_broken].append(now)
+        await asyncio.sleep(0)
+        now -= 1
+        return httpx.Response(500) if is_broken else httpx.Response(200, json={"product": {"id": 1}})
+
+    async def many(client: Client) -> list[Any]:
+        return list(await asyncio.gather(*(client.product(number) for number in range(40)), return_exceptions=True))
+
+    answers = _ask(handler, many)
+    assert [number for number, answer in enumerate(answers) if isinstance(answer, Exception)] == [13]
+    assert len(together[1]) == ATTEMPTS
+    assert together[1][-1] == 1
+    assert max(together[0]) > 3
+
+
+def test_one_error_stops_the_others_and_comes_out_itself() -> None:
+    """A wrong token among many requests is one plain error, not a group of them, and no request is left behind."""
+    ended: list[str] = []
+
+    async def handler(request: httpx.Request) -> httpx.Response:
+        try:
+            if request.url.path.endswith("/3"):
+                return httpx.Response(401)
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            ended.append(request.url.path)
+            raise
+        return httpx.Response(500)
+
+    async def many(client: Client) -> int:
+        with pytest.raises(errors.AuthenticationError):
+            await client_module.gather(*(client.product(number) for number in range(8)))
+        return client.pacer.in_flight
+
+    assert _ask(handler, many) == 0
+    assert len(ended) == 7
+
+
+# -- redirects -------------------------------------------------------------------------------------------------------
+
+
+def test_redirect_on_the_same_host_is_followed() -> None:
+    """With the token, relative or whole, and counted as a request."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        assert request.headers["authorization"] == f"Token {TOKEN}"
+        steps = {"/customer/v2/products": "/moved?x=1", "/moved": f"{BASE}/there"}
+        place = steps.get(request.url.path)
+        return (
+            httpx.Response(302, headers={"location": place}) if place else httpx.Response(200, json={"products": [1]})
+        )
+
+    async def count(client: Client) -> tuple[list[Any], int]:
+        return await client.products(), client.requests
+
+    assert _ask(handler, count) == ([1], 3)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        *(
+            "https://evil.example/",
+            "//evil.example/x",
+            "http://api.example/customer/v2/products",
+            "https://api.example:444/",
+        ),
+        *("https://api.example.evil.example/", "https://api.example@evil.example/", "https://sub.api.example/"),
+        "https://api.example.:443/",
+    ],
+)
+def test_redirect_to_another_host_is_refused_and_the_token_stays(location: str) -> None:
+    """Another name, port or scheme: nothing is sent there, and it is not tried again."""
+    asked: list[httpx.URL] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        return httpx.Response(307, headers={"location": location})
+
+    error = _failing(_products, handler)
+    assert isinstance(error, errors.RedirectRefusedError)
+    assert [str(url) for url in asked] == [f"{BASE}/products"]
+
+
+def test_endless_redirect_ends() -> None:
+    """A circle is an error after a few steps."""
+    handler, asked = _in_turn(httpx.Response(301, headers={"location": f"{BASE}/products"}))
+    assert isinstance(_failing(_products, handler), errors.RedirectRefusedError)
+    assert len(asked) == client_module.MAX_REDIRECTS + 1
+
+
+@settings(max_examples=60)
+@given(st.one_of(st.text(st.characters(max_codepoint=255), max_size=20), st.text(max_size=12).map("https://".__add__)))
+def test_any_location_is_followed_here_or_refused(location: str) -> None:
+    """Whatever the header holds, the token goes nowhere else and only our own errors come out."""
+    hosts: set[str] = set()
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        hosts.add(request.url.host)
+        return httpx.Response(302, headers={b"location": location.encode("utf-8", "replace")})
+
+    assert isinstance(_failing(_products, handler), errors.ApiError)
+    assert hosts == {"api.example"}
+
+
+def test_location_that_is_no_address_is_our_error() -> None:
+    """A name that cannot be decoded, brackets, control characters: said, not thrown by a library."""
+    for location in (
+        b"https://xn--.io/",
+        b"https://[bad",
+        b"https://h:port/",
+        b"https://h/\x01",
+        b"\xff\xfe",
+        b"https://",
+    ):
+        handler, _ = _in_turn(httpx.Response(302, headers={b"location": location}))
+        assert isinstance(_failing(_products, handler), errors.ApiError), location
+
+
+# -- paging ----------------------------------------------------------------------------------------------------------
+
+
+class _Listing:
+    """The test list of a fake server: ids count down from the top, some rows break every page that holds them."""
+
+    def __init__(self, total: int, poisoned: Iterable[int] = (), *, dead: Iterable[int] = (), fault: int = 500) -> None:
+        self.ids = [10_000 - position for position in range(1, total + 1)]
+        self.poisoned = {self.ids[position - 1] for position in poisoned}
+        self.dead = set(dead)
+        self.fault = fault
+        self.asked: list[tuple[int, int]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        number, size = int(request.url.params["page"]), int(request.url.params["per_page"])
+        self.asked.append((number, size))
+        positions = range((number - 1) * size, number * size)
+        rows = self.ids[positions.start : positions.stop]
+        if self.poisoned & set(rows) or any(position // PAGE_SIZE + 1 in self.dead for position in positions):
+            return httpx.Response(self.fault)
+        return httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in rows]})
+
+    def read(self) -> TestList:
+        """Read the whole list with the client."""
+        return _ask(self, lambda client: client.tests(1))
+
+
+def _found(listed: TestList) -> list[int]:
+    return [test["id"] for test in listed.tests]
+
+
+@pytest.mark.parametrize("total", [0, 1, 24, 25, 26, 49, 50, 51, 75, 150, 151, 1300, 1301])
+def test_paging_ends_after_the_last_row(total: int) -> None:
+    """On a short page and on an empty one, without any cap, and without asking far beyond the end."""
+    server = _Listing(total)
+    listed = server.read()
+    assert _found(listed) == server.ids
+    assert (listed.holes, listed.is_settled) == ((), True)
+    assert all(size == PAGE_SIZE for _, size in server.asked)
+    assert max(number for number, _ in server.asked) <= total // PAGE_SIZE + client_module.PAGES_AT_ONCE
+
+
+def _check_one_hole(total: int, position: int) -> None:
+    server = _Listing(total, [position])
+    listed = server.read()
+    lost = server.ids[position - 1]
+    assert _found(listed) == [row for row in server.ids if row != lost]
+    (hole,) = listed.holes
+    assert (hole.position, hole.count) == (position, 1)
+    assert hole.after == (lost + 1 if position > 1 else None)
+    assert hole.before == (lost - 1 if position < total else None)
+    assert "500" in hole.reason
+    assert hole.attempts == ATTEMPTS
+
+
+@pytest.mark.parametrize("position", range(1, 78))
+def test_one_poisoned_row_costs_only_itself_at_every_position(position: int) -> None:
+    """First, last, on each side of each border of each page size: one hole with its true neighbours, every other row there."""
+    _check_one_hole(77, position)
+
+
+@pytest.mark.parametrize("position", [1, 2, 25, 26, 649, 650, 651, 1275, 1276, 1299, 1300])
+def test_one_poisoned_row_of_1300(position: int) -> None:
+    """1,299 rows and one named hole."""
+    _check_one_hole(1300, position)
+
+
+@settings(max_examples=40)
+@given(total=st.integers(1, 120), data=st.data())
+def test_scattered_poisoned_rows_cost_only_themselves(total: int, data: st.DataObject) -> None:
+    """Up to three broken rows anywhere, adjacent ones among them: as many holes, and every other row is there."""
+    poisoned = data.draw(st.sets(st.integers(1, total), max_size=3))
+    listed = _Listing(total, poisoned).read()
+    assert _found(listed) == [10_000 - position for position in range(1, total + 1) if position not in poisoned]
+    assert [(hole.position, hole.count) for hole in listed.holes] == [(position, 1) for position in sorted(poisoned)]
+
+
+@settings(max_examples=25)
+@given(total=st.integers(1, 130), data=st.data())
+def test_nothing_is_lost_in_silence(total: int, data: st.DataObject) -> None:
+    """Whatever is broken: each row is found or lies inside a hole that says so, and the reading ends."""
+    poisoned = data.draw(st.sets(st.integers(1, total), max_size=40))
+    dead = data.draw(st.sets(st.integers(1, 6), max_size=3))
+    server = _Listing(total, poisoned, dead=dead)
+    listed = server.read()
+    found = set(_found(listed))
+    for position, row in enumerate(server.ids, 1):
+        assert row in found or any(
+            hole.position <= position and (hole.count is None or position < hole.position + hole.count)
+            for hole in listed.holes
+        )
+    assert len(found) == len(listed.tests)
+
+
+@pytest.mark.parametrize("fault", [500, 524, 503])
+def test_whole_dead_page_is_one_hole(fault: int) -> None:
+    """A page that cannot be read at all is named as such, between its neighbours."""
+    server = _Listing(130, dead=[3], fault=fault)
+    listed = server.read()
+    assert _found(listed) == server.ids[:50] + server.ids[75:]
+    (hole,) = listed.holes
+    assert (hole.position, hole.count, hole.after, hole.before) == (51, 25, server.ids[49], server.ids[75])
+
+
+def test_dead_last_page_claims_no_number() -> None:
+    """When the page after the dead one is empty, nobody knows how many rows it held."""
+    listed = _Listing(60, dead=[3]).read()
+    assert len(listed.tests) == 50
+    (hole,) = listed.holes
+    assert (hole.position, hole.count, hole.before) == (51, None, None)
+
+
+@pytest.mark.parametrize("first_dead", [1, 2, 3, 7])
+def test_server_that_is_dead_from_a_page_on_is_given_up(first_dead: int) -> None:
+    """The end cannot be found: one hole without a number, after a bounded number of requests."""
+    server = _Listing(400, dead=range(first_dead, 200))
+    listed = server.read()
+    assert _found(listed) == server.ids[: (first_dead - 1) * PAGE_SIZE]
+    (hole,) = listed.holes
+    assert (hole.position, hole.count) == ((first_dead - 1) * PAGE_SIZE + 1, None)
+    assert len(server.asked) < 400
+
+
+def test_dropped_connections_on_a_page_are_a_hole() -> None:
+    """A page on which every connection is dropped does not cost the others."""
+    server = _Listing(60)
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.params["page"] == "2":
+            raise httpx.ReadError("reset")
+        return server(request)
+
+    listed = _ask(handler, lambda client: client.tests(1))
+    assert _found(listed) == server.ids[:25] + server.ids[50:]
+    assert [hole.position for hole in listed.holes] == [26]
+
+
+def test_hole_says_where_it_is() -> None:
+    """One row, several, or an unknown number, between the nearest tests that could be read."""
+    (one,) = _Listing(60, [30]).read().holes
+    assert str(one) == "row 30 of the test list (after test 9971, before test 9969)"
+    (page,) = _Listing(130, dead=[3]).read().holes
+    assert str(page) == "rows 51 to 75 of the test list (after test 9950, before test 9924)"
+    (rest,) = _Listing(130, dead=range(3, 99)).read().holes
+    assert str(rest) == "rows from 51 on of the test list (after test 9950)"
+
+
+def test_neighbour_of_a_hole_is_an_id_and_nothing_else() -> None:
+    """Odd ids beside a broken row are text of the API: they do not get into the name of a gap."""
+    server = _Listing(30, [10])
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        answer = server(request)
+        if answer.status_code != 200:
+            return answer
+        rows = json.loads(answer.content)["exploratory_tests"]
+        odd = {9991: "\ud800", 9989: {"password": "Hunter2!"}, 9992: " 9992 "}
+        return httpx.Response(
+            200, content=json.dumps({"exploratory_tests": [{"id": odd.get(r["id"], r["id"])} for r in rows]})
+        )
+
+    (hole,) = _ask(handler, lambda client: client.tests(1)).holes
+    assert (hole.position, hole.after, hole.before) == (10, 9992, 9988)
+
+
+# -- lists that move or repeat ---------------------------------------------------------------------------------------
+
+
+def _pages(*reads: list[int]) -> Handler:
+    """Return a server whose list is another one each time its first page is asked for."""
+    state = {"read": -1}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        number, size = int(request.url.params["page"]), int(request.url.params["per_page"])
+        state["read"] += number == 1
+        rows = reads[min(state["read"], len(reads) - 1)][(number - 1) * size : number * size]
+        return httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in rows]})
+
+    return handler
+
+
+def test_list_that_changed_while_it_was_read_is_read_again() -> None:
+    """A test added at the top pushes one over a border; the second reading is whole."""
+    before, after = list(range(100, 40, -1)), list(range(101, 40, -1))
+    listed = _ask(_pages(before, after, after, after), lambda client: client.tests(1))
+    assert (_found(listed), listed.is_settled) == (after, True)
+
+
+def test_list_that_never_rests_says_so() -> None:
+    """Two readings are enough; then the doubt is part of the answer."""
+    reads = [list(range(100 + number, 40, -1)) for number in range(9)]
+    assert not _ask(_pages(*reads), lambda client: client.tests(1)).is_settled
+
+
+def test_rows_that_come_twice_are_left_to_the_flattener() -> None:
+    """A row pushed over a border appears on both pages; reading goes on to the end."""
+    rows = [*range(100, 75, -1), 76, *range(75, 40, -1)]
+    assert _found(_ask(_pages(rows), lambda client: client.tests(1))) == rows
+
+
+@pytest.mark.parametrize("total", [26, 149])
+def test_server_that_ignores_paging_is_read_once(total: int) -> None:
+    """The staging host answers everything on every page: no endless loop, no row twice."""
+    ids = list(range(1, total + 1))
+    listed = _ask(
+        lambda _: httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in ids]}),
+        lambda client: client.tests(1),
+    )
+    assert (_found(listed), listed.holes, listed.is_settled) == (ids, (), True)
+
+
+@pytest.mark.parametrize("total", [25, 150])
+def test_server_that_ignores_paging_and_may_cut_off_says_so_or_is_whole(total: int) -> None:
+    """Exactly a page repeated is read once; exactly the server's own limit of 150 leaves an open end."""
+    ids = list(range(1, total + 1))
+    listed = _ask(
+        lambda _: httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in ids]}),
+        lambda client: client.tests(1),
+    )
+    assert _found(listed) == ids
+    assert [hole.count for hole in listed.holes] == ([None] if total == 150 else [])
+
+
+def test_server_that_repeats_its_last_page_for_ever_is_read_to_the_end() -> None:
+    """A number beyond the end answered with the last page ends the reading."""
+    ids = list(range(1, 76))
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        number = min(int(request.url.params["page"]), 3)
+        rows = ids[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+        return httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in rows]})
+
+    assert _found(_ask(handler, lambda client: client.tests(1))) == ids
+
+
+def test_rows_without_ids_do_not_hide_the_rows_behind_them() -> None:
+    """Two pages of broken rows look alike only when they are alike."""
+    rows: list[Any] = [{"id": None, "title": str(number)} for number in range(50)] + [
+        {"id": number} for number in range(1, 11)
+    ]
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        start = (int(request.url.params["page"]) - 1) * PAGE_SIZE
+        return httpx.Response(200, json={"exploratory_tests": rows[start : start + PAGE_SIZE]})
+
+    assert list(_ask(handler, lambda client: client.tests(1)).tests) == rows
+
+
+@pytest.mark.parametrize("status", [401, 422])
+def test_refusal_in_the_middle_of_a_list_comes_out(status: int) -> None:
+    """What is no broken row is not narrowed down."""
+    server = _Listing(60)
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status) if request.url.params["page"] == "2" else server(request)
+
+    assert _failing(lambda client: client.tests(1), handler).status == status
+
+
+# -- the token -------------------------------------------------------------------------------------------------------
+
+ECHO: dict[str, httpx.Response | Exception] = {
+    "401 that repeats it": httpx.Response(401, json={"error": f"token {TOKEN} is revoked"}),
+    "422 that repeats it": httpx.Response(422, json={"error": "x" * 190 + TOKEN}),
+    "500 that repeats it": httpx.Response(500, json={"error": f"{TOKEN}{TOKEN}"}),
+    "html that repeats it": _raw(f"<html>{TOKEN}</html>".encode(), {"content-type": f"text/html; x={TOKEN}"}),
+    "truncated": _raw(f'{{"products": ["{TOKEN}'.encode()),
+    "not unicode": _raw(f"{TOKEN}\xff".encode("latin-1")),
+    "redirect": httpx.Response(302, headers={"location": f"https://evil.example/?token={TOKEN}"}),
+    "dropped": httpx.ReadError(f"while sending {TOKEN}"),
+    "invalid header": httpx.LocalProtocolError(f"Illegal header value b'Token {TOKEN}'"),
+    "rate limited": httpx.Response(429, json={"error": TOKEN}, headers={"retry-after": "0"}),
+    "no object": httpx.Response(200, json={"product": TOKEN}),
+}
+
+
+@pytest.mark.parametrize("fault", ECHO)
+def test_token_is_in_no_error_no_traceback_and_no_log(fault: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Text, repr, the whole chain of the traceback, and every logger at its most talkative."""
+    with caplog.at_level(logging.DEBUG):
+        for name in ("httpx", "httpcore", "stamina", "testio_analytics", "asyncio"):
+            caplog.set_level(logging.DEBUG, logger=name)
+        handler, _ = _in_turn(ECHO[fault])
+        error = _failing(_products, handler)
+    told = "".join(traceback.format_exception(error)) + repr(error) + str(vars(error))
+    seen: BaseException | None = error
+    while seen is not None:
+        told += f"{seen!r}{seen}{seen.args}"
+        seen = seen.__cause__
+    assert TOKEN not in told
+    assert TOKEN not in caplog.text
+    assert TOKEN not in "".join(str(record.__dict__) for record in caplog.records)
+
+
+def test_token_is_in_no_representation() -> None:
+    """Neither the client nor its settings nor the secrets' owner shows it."""
+    client = Client(ApiSettings(BASE, TOKEN))
+    assert TOKEN not in f"{client!r} {client} {ApiSettings(BASE, TOKEN)!r} {client.pacer!r}"
+    assert client.secrets == (TOKEN,)
+
+
+def test_token_is_in_no_log_over_a_real_socket(caplog: pytest.LogCaptureFixture) -> None:
+    """The lower layers of the HTTP library log what they send: not this."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert f"Authorization: Token {TOKEN}".encode() in head
+        body = b'{"products": [{"id": 1}]}'
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async def go() -> list[Any]:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            async with Client(ApiSettings(f"http://127.0.0.1:{port}", TOKEN), waits=Waits(0, 0, 0)) as client:
+                return await client.products()
+
+    for name in ("", "httpx", "httpcore", "stamina"):
+        caplog.set_level(logging.DEBUG, logger=name or None)
+    assert asyncio.run(go()) == [{"id": 1}]
+    assert "httpcore" in {record.name.split(".")[0] for record in caplog.records}
+    assert TOKEN not in caplog.text + "".join(str(record.__dict__) for record in caplog.records)
+
+
+def test_words_of_the_server_are_one_harmless_line() -> None:
+    """Escape sequences, line ends, half characters and endless texts do not get into a message."""
+    words = "\x1b[31mred\r\nFAKE LINE \ud800\x00\u202e" + "x" * 9000
+    handler, _ = _in_turn(httpx.Response(400, content=json.dumps({"error": words})))
+    message = str(_failing(_products, handler))
+    assert message.isprintable()
+    assert message.encode("utf-8")
+    assert len(message) < 600
+    assert "FAKE LINE" in message
+
+
+def test_body_of_a_failed_answer_is_not_kept_by_the_error() -> None:
+    """An answer may hold credentials even when it cannot be read: the cause that quotes it is not attached."""
+    handler, _ = _in_turn(_raw(b'{"products": [{"password": "Hunter2!"'))
+    error = _failing(_products, handler)
+    assert error.__cause__ is None
+    assert "Hunter2!" not in "".join(traceback.format_exception(error))
+
+
+def test_nesting_that_can_be_decoded_is_data() -> None:
+    """Objects nested deeper than the API ever nests them reach the flattener, which cuts them off."""
+    answer = json.dumps({"products": [{"id": 1, "x": deep(100)}]})
+    (product,) = _ask(lambda _: httpx.Response(200, content=answer), _products)
+    assert product["id"] == 1
