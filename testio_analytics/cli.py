@@ -107,7 +107,7 @@ def demo(output: Path) -> None:
     click.echo(result.summary)
     for page in result.pages:
         click.echo(str(page))
-    say(f"Open {result.pages[0]} in a browser. The database behind it is {result.db}.")
+    say(f"Open {result.answer} in a browser. The database behind the pages is {result.db}.")
     if not result.is_as_planned:
         _name_gaps(result.sync)
         sys.exit(INCOMPLETE)

@@ -136,8 +136,7 @@ def plot_states(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         _rows_axis(axes, names, sizes)
         axes.set_xticks([])
         axes.spines[["left", "bottom"]].set_visible(False)
-        totals = {state: int(coverage[state].sum()) for state in COLOURS}
-        _key(axes, [(f"{total:,} {state}", COLOURS[state]) for state, total in totals.items() if total])
+        _key(axes, _state_key(coverage))
     return axes
 
 
@@ -284,6 +283,15 @@ def _key(axes: Axes, entries: Sequence[tuple[str, str]]) -> None:
         line = HPacker(children=words, pad=0, sep=14)
         place: dict[str, Any] = {"bbox_to_anchor": (0, 1), "bbox_transform": axes.transAxes, "borderpad": 0.3, "pad": 0}
         axes.add_artist(AnchoredOffsetbox("lower left", child=line, frameon=False, **place))
+
+
+def _state_key(coverage: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return the states that occur, with their number where no feature can be in two rows."""
+    totals = {state: int(coverage[state].sum()) for state in COLOURS}
+    is_distinct = "section" not in coverage
+    return [
+        (f"{total:,} {state}" if is_distinct else state, COLOURS[state]) for state, total in totals.items() if total
+    ]
 
 
 def _plot_coverage(coverage: pd.DataFrame, ax: Axes | None) -> Axes:

@@ -7,9 +7,17 @@ from dataclasses import dataclass
 import pandas as pd
 
 from testio_analytics.catalog import STATES, judged_features
-from testio_analytics.completeness import account_doubt, active, product_names, report_instant, stream_doubts
+from testio_analytics.completeness import (
+    NEVER_READ,
+    NOT_COMPLETE,
+    account_doubt,
+    active,
+    product_names,
+    report_instant,
+    stream_doubts,
+)
 from testio_analytics.coverage import account_gaps, coverage_total
-from testio_analytics.executed import NO_STATUS, feature_scope
+from testio_analytics.executed import NO_STATUS, feature_scope, unknown_statuses
 from testio_analytics.frames import Mirror
 from testio_analytics.instants import AsOf
 from testio_analytics.intervals import wilson
@@ -31,7 +39,8 @@ class CoverageSummary:
         never_share, never_low, never_high: N of M with its 95 % Wilson interval; None when M is 0 or all are unknown.
         ever_covered, recent_covered: tested and stale, and tested: the least that are known to be covered.
         sentence: the answer, with what cannot be told and why.
-        gaps: a sentence without full stop for everything that puts figures in doubt; empty when all is complete.
+        gaps: a sentence without full stop for everything that could not be read; empty when all is complete.
+        doubts: the gaps, and the statuses that no one knows: everything that puts these figures in doubt.
         population_doubts: those of them that make M itself uncertain.
         oldest_read: the oldest last complete read of any product's features or tests; None where one never was.
         run_id, package_version, schema_version: where the data comes from.
@@ -56,6 +65,7 @@ class CoverageSummary:
     recent_covered: int
     sentence: str
     gaps: tuple[str, ...]
+    doubts: tuple[str, ...]
     population_doubts: tuple[str, ...]
     oldest_read: pd.Timestamp | None
     run_id: int | None
@@ -89,6 +99,7 @@ def coverage_summary(
         never_high=share[2],
         sentence=_sentence(mirror, instant, counts, doubts, stale_after),
         gaps=tuple(account_gaps(mirror)),
+        doubts=(*account_gaps(mirror), *_strange_tests(mirror)),
         population_doubts=doubts,
         oldest_read=_oldest_read(mirror),
         run_id=mirror.run_id,
@@ -146,7 +157,9 @@ def _causes(mirror: Mirror, instant: pd.Timestamp, stale_after: float) -> str:
     unknown = judged[judged["state"] == "unknown"]
     doubts, names = stream_doubts(mirror, "tests"), product_names(mirror)
     products = unknown["product_id"].drop_duplicates()
-    causes = [doubt_words(doubts[key], "tests", names[key]) for key in map(int, products) if key in doubts]
+    # The sentence names whose tests are missing; which of them are is said once, by the gaps below it.
+    brief = {key: NEVER_READ if text == NEVER_READ else NOT_COMPLETE for key, text in doubts.items()}
+    causes = [doubt_words(brief[key], "tests", names[key]) for key in map(int, products) if key in brief]
     scope = feature_scope(mirror, as_of=instant)
     strange = scope[(scope["group"] == "unknown") & scope["feature_id"].isin(unknown["feature_id"])]
     for status, tests in strange.groupby("status")["test_id"]:
@@ -154,6 +167,16 @@ def _causes(mirror: Mirror, instant: pd.Timestamp, stale_after: float) -> str:
         many = named.replace("has", "have", 1)
         causes.append(f"{counted(tests.nunique(), 'test')} {named if tests.nunique() == 1 else many}")
     return listed([lowered(cause) for cause in causes])
+
+
+def _strange_tests(mirror: Mirror) -> list[str]:
+    strange = unknown_statuses(mirror)
+    rows = zip(strange["tests"], strange["product"], strange["status"], strange["examples"], strict=True)
+    return [
+        f"{counted(int(tests), 'test')} of {short(product)}, {short(examples)}, {'has' if tests == 1 else 'have'} "
+        + ("no status" if status == NO_STATUS else f"the status “{short(status)}”, which is not known")
+        for tests, product, status, examples in rows
+    ]
 
 
 def _population_doubts(mirror: Mirror) -> list[str]:

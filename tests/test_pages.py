@@ -16,11 +16,11 @@ from typing import Any
 
 import nbformat
 import pytest
-from browser import notebook_of, output_of, picture_output, sample_notebook
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import Account
 
+from browser import notebook_of, output_of, picture_output, sample_notebook
+from strategies import Account
 from testio_analytics import config, formats, markup, notebooks, pages, render
 from testio_analytics.errors import DatabaseMissingError, ReportError, UnknownValueError
 from testio_analytics.notebooks import literal, run_notebook, run_notebooks, with_parameters

@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
 from browser import (
     PHONE,
     WIDE,
@@ -25,8 +27,6 @@ from browser import (
     started_browser,
     visited,
 )
-from playwright.sync_api import Browser
-
 from testio_analytics import render
 from testio_analytics.exports import csv_text
 from testio_analytics.formats import STATES

@@ -12,10 +12,10 @@ from urllib.parse import unquote
 
 import pandas as pd
 import pytest
-from browser import sample_frame, sample_table
 from hypothesis import given
 from hypothesis import strategies as st
 
+from browser import sample_frame, sample_table
 from testio_analytics import render
 from testio_analytics.errors import ReportError
 from testio_analytics.formats import STATES, clean

@@ -38,6 +38,11 @@ class DemoResult:
     summary: str
     is_as_planned: bool
 
+    @property
+    def answer(self) -> Path:
+        """The page to open first."""
+        return next(page for page in self.pages if "untested" in page.name)
+
 
 def run_demo(output: Path) -> DemoResult:
     """Sync the demo account into a new database in the folder, and write all pages beside it."""
