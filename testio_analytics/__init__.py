@@ -65,7 +65,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
-__all__ = sorted(_ROOM_OF)  # noqa: PLE0605  computed from the table above, and compared with it by a test
+__all__ = sorted(_ROOM_OF)
 
 
 def __getattr__(name: str) -> Any:

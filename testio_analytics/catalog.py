@@ -153,8 +153,8 @@ def judged_features(mirror: Mirror, as_of: AsOf, stale_after: float, window: flo
     facts["may_be_covered"] = gap.notna() | facts["feature_id"].isin(strange["feature_id"])
     facts["state"] = feature_states(facts, as_of=instant, stale_after=stale_after)
     maybe_recent = strange[~(strange["at"] < oldest)]["feature_id"]
-    is_stale = (facts["state"] == "stale") & (gap.notna() | facts["feature_id"].isin(maybe_recent))
-    facts["may_be_recent"] = is_stale | (facts["state"] == "unknown")
+    may_be = gap.notna() | facts["feature_id"].isin(maybe_recent)
+    facts["may_be_recent"] = may_be & (facts["state"] != "tested")
     facts["reason"] = _reasons(facts, scope, gap, instant, stale_after)
     return facts
 

@@ -335,7 +335,7 @@ class Client:
                     )
             except (errors.ServerError, errors.RateLimitedError, errors.ConnectionFailedError) as error:
                 self.pacer.objected(epoch)
-                if isinstance(error, errors.RateLimitedError) and error.retry_after:
+                if error.retry_after:
                     self.pacer.pause(min(error.retry_after, LONGEST_WAIT_SECONDS))
                 log.info("%s", error)
                 raise
@@ -446,21 +446,24 @@ def _status_error(response: httpx.Response, path: str, detail: str) -> errors.Ap
             path=path,
             status=status,
         )
+    if status == 429 or status >= 500:
+        error = _passing_error(status, path, detail)
+        error.retry_after = retry_after_seconds(response.headers.get("retry-after"), now=datetime.now(UTC))
+        return error
+    return errors.RequestRefusedError(f"GET {path} answered {status}.{detail} {_REPORT_IT}", path=path, status=status)
+
+
+def _passing_error(status: int, path: str, detail: str) -> errors.ApiError:
+    """Return the error for a status that may pass by itself."""
     if status == 429:
-        error = errors.RateLimitedError(
+        return errors.RateLimitedError(
             f"GET {path} answered 429: too many requests.{detail} Try again later, or with a smaller --concurrency.",
             path=path,
             status=status,
         )
-        error.retry_after = retry_after_seconds(response.headers.get("retry-after"), now=datetime.now(UTC))
-        return error
-    if status >= 500:
-        return errors.ServerError(
-            f"GET {path} answered {status}.{detail} The fault is the server's; try again later.",
-            path=path,
-            status=status,
-        )
-    return errors.RequestRefusedError(f"GET {path} answered {status}.{detail} {_REPORT_IT}", path=path, status=status)
+    return errors.ServerError(
+        f"GET {path} answered {status}.{detail} The fault is the server's; try again later.", path=path, status=status
+    )
 
 
 def retry_after_seconds(header: str | None, *, now: datetime) -> float | None:
@@ -481,9 +484,10 @@ def retry_after_seconds(header: str | None, *, now: datetime) -> float | None:
 
 def _retry_delay(error: Exception) -> bool | float:
     """Decide whether another try can help, and after how many seconds where the server said so."""
-    if isinstance(error, errors.RateLimitedError):
-        return True if error.retry_after is None else error.retry_after
-    return isinstance(error, errors.ServerError | errors.ConnectionFailedError | errors.UnreadableAnswerError)
+    passing = errors.RateLimitedError | errors.ServerError | errors.ConnectionFailedError | errors.UnreadableAnswerError
+    if not isinstance(error, passing):
+        return False
+    return True if error.retry_after is None else error.retry_after
 
 
 _PAGE_ERRORS = (errors.ServerError, errors.UnreadableAnswerError, errors.ConnectionFailedError)

@@ -66,8 +66,9 @@ def stream_doubts(mirror: Mirror, stream: str) -> dict[int, str]:
     of_account = gaps[gaps["product_id"].isna()]["where"].tolist()
     complete = _completeness(mirror, stream)
     products = {int(key) for key in active(mirror.products)["id"]}
+    gone = {*product_names(mirror)} - products
     doubts = {}
-    for product in sorted(products | {int(key) for key in gaps["product_id"].dropna()}):
+    for product in sorted(products | {int(key) for key in gaps["product_id"].dropna()} - gone):
         where = [*gaps[gaps["product_id"] == product]["where"].tolist(), *of_account]
         if product not in complete:
             doubts[product] = _places(where) or NEVER_READ

@@ -99,7 +99,10 @@ def plan(db: Database, read: StreamRead, *, product_id: int | None, full: bool =
     stream_tables = [table for table in tables.ALL_TABLES if table.stream == read.stream]
     if product_id is None:  # the account lists products; everything else belongs to one of them
         stream_tables = [tables.PRODUCTS]
-    found = [_compare(db, table, read.rows, product_id) for table in stream_tables]
+    found: list[tuple[Change, int]] = []
+    for table in stream_tables:
+        rows = _without_children(read.rows, [conflict for change, _ in found for conflict in change.conflicts])
+        found.append(_compare(db, table, rows, product_id))
     changes = [change for change, _ in found]
     rejections = [*read.rows.rejections, *(conflict for change in changes for conflict in change.conflicts)]
     gaps = [*read.gaps, *_rejection_gaps(read.stream, rejections, product_id)]
@@ -113,6 +116,22 @@ def plan(db: Database, read: StreamRead, *, product_id: int | None, full: bool =
     own = next(change for change in changes if change.table.name == read.stream)
     counts = replace(own.counts, removed=len(own.removed), rejected=len(rejections))
     return Plan(product_id, read, tuple(changes), tuple(rejections), tuple(gaps), counts)
+
+
+def _without_children(rows: Rows, conflicts: Sequence[Rejection]) -> Rows:
+    """Leave out what hangs on a row that belongs to another product: memberships and stories of its feature."""
+    foreign = {(conflict.table, conflict.row_id) for conflict in conflicts}
+    if not foreign:
+        return rows
+    kept = Rows()
+    for name, found in rows.by_table.items():
+        parents = [(c.name, c.references) for c in tables.TABLES[name].columns if c.enforced and c.references]
+        kept.by_table[name] = {
+            key: row
+            for key, row in found.items()
+            if not any((parent, str(row[column])) in foreign for column, parent in parents)
+        }
+    return kept
 
 
 def _is_landslide(change: Change, stored: int) -> bool:

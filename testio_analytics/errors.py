@@ -52,7 +52,10 @@ class ApiError(TestioError):
         path: the path below the base address, with its query, that was asked for.
         status: the HTTP status, or None when there was no answer.
         attempts: how often it was tried.
+        retry_after: the seconds that the server asked to wait, where it did.
     """
+
+    retry_after: float | None = None
 
     def __init__(self, message: str, *, path: str = "", status: int | None = None, attempts: int = 1) -> None:
         super().__init__(message)
@@ -79,8 +82,6 @@ class ServerError(ApiError):
 
 class RateLimitedError(ApiError):
     """The server asked for fewer requests on every try (429)."""
-
-    retry_after: float | None = None
 
 
 class ConnectionFailedError(ApiError):

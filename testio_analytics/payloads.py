@@ -138,12 +138,19 @@ def _without(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _credentials(value: Any) -> set[str]:
-    """Collect the values of credentials anywhere in a payload."""
+    """Collect the values of credentials anywhere in a payload.
+
+    A login that is a plain word ("customer") would be cut out of every title, and tells nothing without the password.
+    """
     if isinstance(value, list):
         return set().union(*(_credentials(item) for item in value))
     if not isinstance(value, Mapping):
         return set()
-    found = (_texts(member) for key, member in value.items() if key.lower() in _SECRET_KEYS)
+    found = (
+        {text for text in _texts(member) if key.lower() != "username" or not text.isalpha()}
+        for key, member in value.items()
+        if key.lower() in _SECRET_KEYS
+    )
     return set().union(*found, *(_credentials(member) for member in value.values()))
 
 

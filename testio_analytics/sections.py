@@ -40,6 +40,21 @@ def get_known_section_ids(product: Mapping[str, Any]) -> list[int]:
     return ids if default is None or default in ids else [*ids, default]
 
 
+def has_nameless_sections(product: Mapping[str, Any]) -> bool:
+    """Return whether a section that should be read has no usable id, so that nobody can ask for it."""
+    entries = _entries(product, "sections") or _entries(product, "sections_with_default")
+    return has_sections(product) and any(
+        not isinstance(entry, Mapping) or as_id(entry.get("id")) is None for entry in entries
+    )
+
+
+def section_names(product: Mapping[str, Any]) -> dict[int, str]:
+    """Return the names of the sections by id, as far as they are text."""
+    entries = [*_entries(product, "sections_with_default"), *_entries(product, "sections")]
+    named = ((as_id(entry.get("id")), entry.get("name")) for entry in entries if isinstance(entry, Mapping))
+    return {key: name for key, name in named if key is not None and isinstance(name, str)}
+
+
 def is_id(value: object) -> TypeGuard[int]:
     """Return whether the value is a usable id: a positive integer that a database key can hold."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63

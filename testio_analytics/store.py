@@ -27,19 +27,32 @@ def open_store(path: Path) -> Iterator[Database]:
     """Open the database for writing, creating it or bringing it to the current schema where needed.
 
     Raises:
-        StoreError: the file cannot be opened or is no database.
+        StoreError: the file cannot be opened, is damaged, or is no database of this package.
         SchemaVersionError: it was written by a newer version of this package.
     """
     db = _connect(path)
     try:
         version = migrations.version_of(db)
-        if version != migrations.HEAD:
-            if version > migrations.HEAD:
-                migrations.check_version(version, path=path)
-            if version > 0:
-                migrations.back_up(path)
+        if version > migrations.HEAD:
+            migrations.check_version(version, path=path)
+        if version == 0 and db.table_names():
+            raise errors.StoreError(
+                f"{path} holds tables of something else; nothing was changed. Name another file with --db."
+            )
+        db.execute("pragma journal_mode = wal")
+        db.execute("pragma synchronous = normal")
+        if 0 < version < migrations.HEAD:
+            migrations.back_up(path)
+        if version < migrations.HEAD:
             migrations.migrate(db)
         yield db
+    except sqlite3.IntegrityError:
+        raise  # a fault of ours, not of the file: it must be seen whole
+    except sqlite3.DatabaseError as error:
+        raise errors.StoreError(
+            f"The database {path} could not be used: {error}. If it is damaged, move it away and sync again; "
+            "everything in it comes from the API."
+        ) from error
     finally:
         db.close()
 
@@ -51,9 +64,8 @@ def _connect(path: Path) -> Database:
     except (OSError, sqlite3.Error) as error:
         raise errors.StoreError(f"The database {path} cannot be opened: {error}. Is the folder writable?") from error
     try:
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = normal")
         connection.execute("pragma foreign_keys = on")
+        connection.execute("pragma user_version").fetchone()  # the first read: is it a database at all?
     except sqlite3.Error as error:
         connection.close()
         raise errors.StoreError(
@@ -131,15 +143,20 @@ def writing(path: Path) -> Iterator[None]:
 
     Raises:
         LockedError: another process holds it; the message names it and says since when.
+        StoreError: the folder cannot be written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(path.name + ".lock"))
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
-    except Timeout:
-        raise errors.LockedError(
-            f"Another sync is writing to {path}{_owner(path)}. Wait until it is done, or stop it; nothing was changed."
-        ) from None
+    except OSError as error:
+        if isinstance(error, Timeout):
+            raise errors.LockedError(
+                f"Another sync is writing to {path}{_owner(path)}. Wait until it is done, or stop it; nothing was changed."
+            ) from None
+        raise errors.StoreError(
+            f"The folder of {path} cannot be written to: {error}. Name another with --db."
+        ) from error
     try:
         yield
     finally:

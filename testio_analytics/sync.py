@@ -20,13 +20,19 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from testio_analytics import differences, errors, ledger, rows, store, tables
+from testio_analytics import differences, errors, ledger, payloads, rows, store, tables
 from testio_analytics.client import Client, gather
 from testio_analytics.config import resolve_api, resolve_db_path
 from testio_analytics.differences import Counts, Gap, Plan, StreamRead
 from testio_analytics.rows import Listing, Rows
 from testio_analytics.running import run
-from testio_analytics.sections import get_known_section_ids, get_section_ids, has_sections
+from testio_analytics.sections import (
+    get_known_section_ids,
+    get_section_ids,
+    has_nameless_sections,
+    has_sections,
+    section_names,
+)
 
 MOST_CHECKED = 50
 """Tests that are looked up one by one because they no longer come with the list."""
@@ -295,8 +301,9 @@ async def _sync_account(
     async def one(product_id: int, payload: Any, product: Rows) -> None:
         nonlocal done
         async with at_once:
-            reads = [_of_product(product), *await _read_product(db, api, product_id, payload, wanted)]
+            reads = await _read_product(db, api, payload, product, wanted)
             _finish(db, reads, product_id)
+        found.by_table["products"].update(reads[0].rows.by_table["products"])  # as it was when it was read last
         done += 1
         if progress:
             progress(done, len(usable))
@@ -335,50 +342,62 @@ async def _products(api: Client, product_ids: Sequence[int] | None) -> list[Any]
 
 
 async def _read_product(
-    db: Database, api: Client, product_id: int, payload: Any, wanted: Sequence[str]
+    db: Database, api: Client, payload: Any, product: Rows, wanted: Sequence[str]
 ) -> list[StreamRead]:
-    readers = {"features": lambda: read_features(api, payload), "tests": lambda: _read_tests(db, api, product_id)}
-    return await gather(*(readers[stream]() for stream in wanted))
+    """Read the wanted streams of one product, and return them after what the product says of itself."""
+    product_id = int(payload["id"])
+    features, tests = await gather(
+        read_features(api, payload) if "features" in wanted else _nothing(),
+        _read_tests(db, api, product_id) if "tests" in wanted else _nothing(),
+    )
+    if features is not None and features[1] is not payload:  # it was sectioned after all
+        product = rows.product_rows(features[1], secrets=api.secrets)
+    reads = (None if features is None else features[0], tests)
+    return [_of_product(product), *(read for read in reads if read is not None)]
+
+
+async def _nothing() -> None:
+    return None
 
 
 # -- features --------------------------------------------------------------------------------------------------------
 
 
-async def read_features(api: Client, product: Any) -> StreamRead:
-    """Read all features of one product with their sections and stories; what fails becomes a gap."""
+async def read_features(api: Client, product: Any) -> tuple[StreamRead, Any]:
+    """Read all features of one product with their sections and stories; what fails becomes a gap.
+
+    Returns the read, and the product as it is now: it is read anew where it turns out to be sectioned after all.
+    """
     product_id = int(product["id"])
     gaps: list[Gap] = []
     if has_sections(product):
         listings = await _section_listings(api, product, get_section_ids(product), gaps)
     else:
-        listings = await _plain_listings(api, product, gaps)
+        product, listings = await _plain_listings(api, product, gaps)
     stories = await _story_lists(api, product_id, listings, gaps) if rows.needs_story_list(listings) else []
     found = rows.feature_rows(product_id, listings, stories, secrets=api.secrets)
-    return StreamRead("features", found, tuple(gaps), None if gaps else 0)
+    return StreamRead("features", found, tuple(gaps), None if gaps else 0), product
 
 
-async def _plain_listings(api: Client, product: Any, gaps: list[Gap]) -> list[Listing]:
+async def _plain_listings(api: Client, product: Any, gaps: list[Gap]) -> tuple[Any, list[Listing]]:
     product_id = int(product["id"])
     try:
-        return [(None, await api.features(product_id))]
-    except errors.RequestRefusedError as error:
-        if error.status != 422:
-            gaps.append(_gap("features", "all features", error, product_id))
-            return []
+        return product, [(None, await api.features(product_id))]
     except _GAP_ERRORS as error:
-        gaps.append(_gap("features", "all features", error, product_id))
-        return []
+        if not isinstance(error, errors.RequestRefusedError) or error.status != 422:
+            gaps.append(_gap("features", "all features", error, product_id))
+            return product, []
     # 422 means sectioned after all: sections may have been switched on since the list of products was read.
     try:
         product = await api.product(product_id)
     except _GAP_ERRORS as error:
         gaps.append(_gap("features", "all features", error, product_id))
-        return []
+        return product, []
     if not has_sections(product):
         reason = "the API answered 422, as it does for sectioned products, but names no sections beside the default one"
         gaps.append(Gap("features", "features of unnamed sections", reason, 1, product_id))
     ids = get_section_ids(product) or get_known_section_ids(product)
-    return await _section_listings(api, product, ids, gaps)
+    return product, await _section_listings(api, product, ids, gaps)
 
 
 async def _section_listings(api: Client, product: Any, section_ids: Sequence[int], gaps: list[Gap]) -> list[Listing]:
@@ -389,7 +408,7 @@ async def _section_listings(api: Client, product: Any, section_ids: Sequence[int
         try:
             return section_id, await api.features(product_id, section_id)
         except _GAP_ERRORS as error:
-            gaps.append(_gap("features", _section_name(product, section_id), error, product_id))
+            gaps.append(_gap("features", _section_name(api, product, section_id), error, product_id))
             return None
 
     async def outside() -> Listing | None:
@@ -404,16 +423,15 @@ async def _section_listings(api: Client, product: Any, section_ids: Sequence[int
 
     found = await gather(*(section(section_id) for section_id in section_ids), outside())
     listings = [listing for listing in found if listing is not None]
-    if not section_ids and not listings:
-        reason = "the product is sectioned, but no section has a usable id and the API lists no features without one"
-        gaps.append(Gap("features", "all features", reason, 0, product_id))
+    if found[-1] is None and has_nameless_sections(product):
+        reason = "a section without a usable id cannot be asked for its features, and the API lists them nowhere else"
+        gaps.append(Gap("features", "features of sections without id", reason, 0, product_id))
     return sorted(listings, key=lambda listing: listing[0] is None)
 
 
-def _section_name(product: Any, section_id: int) -> str:
-    entries = [*(product.get("sections") or []), *(product.get("sections_with_default") or [])]
-    names = (entry.get("name") for entry in entries if isinstance(entry, dict) and entry.get("id") == section_id)
-    name = next((name for name in names if isinstance(name, str)), None)
+def _section_name(api: Client, product: Any, section_id: int) -> str:
+    name = section_names(product).get(section_id, "")
+    name = payloads.clean_text(payloads.scrub_text(" ".join(name.split()), api.secrets))[:60]
     return f"section {section_id}" + (f" ({name})" if name else "")
 
 

@@ -34,10 +34,12 @@ def coverage_over_time(
     instant, span = report_instant(mirror, as_of), checked_days("stale_after", stale_after)
     judged = judged_features(mirror, instant, stale_after, stale_after)
     scope = feature_scope(mirror, as_of=instant)
-    scope = scope[scope["feature_id"].isin(judged["feature_id"]) & scope["at"].notna()]
+    scope = scope[scope["feature_id"].isin(judged["feature_id"])]
     executed, strange = scope[scope["group"] == "executed"], scope[scope["group"] == "unknown"]
+    # Whatever such a status means: a test with an end in the future may be going on now.
+    strange = strange.assign(at=strange["at"].clip(upper=instant))
     has_gap = judged["product_id"].isin([*stream_doubts(mirror, "tests")])
-    doubtful = {int(key) for key in judged.loc[has_gap, "feature_id"]}
+    doubtful = _ids(judged[has_gap]) | _ids(strange[strange["at"].isna()])
     first = executed["at"].min()
     rows: list[tuple[object, ...]] = []
     for until in _instants(instant, months):
@@ -59,7 +61,11 @@ def _instants(instant: pd.Timestamp, months: int) -> list[pd.Timestamp]:
 
 def _in_scope(scope: pd.DataFrame, until: pd.Timestamp, span: pd.Timedelta) -> set[int]:
     at = scope["at"]
-    return {int(key) for key in scope.loc[(at <= until) & (at >= until - span), "feature_id"]}
+    return _ids(scope[(at <= until) & (at >= until - span)])
+
+
+def _ids(features: pd.DataFrame) -> set[int]:
+    return {int(key) for key in features["feature_id"]}
 
 
 def _share(part: int, whole: int) -> tuple[float | None, float | None, float | None]:

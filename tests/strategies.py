@@ -38,7 +38,7 @@ class Account:
 
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def add(self, table: str, **values: Any) -> Account:
+    def add(self, table: str, /, **values: Any) -> Account:
         """Add a row; required columns that are not given get a filler, the others stay empty."""
         spec = tables.TABLES[table]
         unknown = set(values) - set(spec.column_names)
@@ -87,7 +87,7 @@ class Account:
         """Add a run of the sync."""
         number = len(self.rows.get("sync_runs", [])) + 1
         known = {"id": number, "mode": "normal", "package_version": "0.1.0", "schema_version": migrations.HEAD}
-        return self.add("sync_runs", outcome=outcome, finished_at=NOW.isoformat(), **(known | values))
+        return self.add("sync_runs", outcome=outcome, **({"finished_at": NOW.isoformat()} | known | values))
 
     def gap(self, product_id: int | None, stream: str, where: str = "page 5", **values: Any) -> Account:
         """Add an open gap."""

@@ -870,3 +870,11 @@ def test_nesting_that_can_be_decoded_is_data() -> None:
     answer = json.dumps({"products": [{"id": 1, "x": deep(100)}]})
     (product,) = _ask(lambda _: httpx.Response(200, content=answer), _products)
     assert product["id"] == 1
+
+
+def test_retry_after_of_a_503_is_obeyed_as_well() -> None:
+    """A server in maintenance that says how long is not asked again before."""
+    response = httpx.Response(503, headers={"Retry-After": "17"}, request=httpx.Request("GET", "http://localhost/"))
+    error = client_module._status_error(response, "/products", "")
+
+    assert (type(error), error.retry_after, client_module._retry_delay(error)) == (errors.ServerError, 17.0, 17.0)

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
-from strategies import Account, accounts, ago, opened
 
+from strategies import Account, accounts, ago, opened
 from testio_analytics.completeness import account_doubt, completeness, stream_doubts
 from testio_analytics.frames import Mirror, load_mirror
 from testio_analytics.tables import STREAMS

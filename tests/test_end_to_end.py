@@ -199,7 +199,7 @@ def test_interrupt_stops_at_once_and_keeps_what_was_finished(account: Account, t
 
 
 def test_kill_at_many_moments_leaves_no_product_half_written(account: Account, tmp_path: Path) -> None:
-    """kill -9 during a first sync and during a second one that changes every feature.
+    """Kill -9 during a first sync and during a second one that changes every feature.
 
     After each kill the file opens, is sound, and holds each product as it was or as it is now; the next sync
     completes it.

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from strategies import Account, ago, opened
 
+from strategies import Account, ago, opened
 from testio_analytics import plots
 from testio_analytics.catalog import feature_catalog
 from testio_analytics.coverage import coverage_by_product, coverage_by_section, coverage_total
@@ -140,7 +140,7 @@ def test_bars_are_as_long_as_the_counts() -> None:
 
 
 def test_coverage_is_said_with_counts_intervals_and_ranges() -> None:
-    """k of n, share and interval; unknown is called unknown."""
+    """K of n, share and interval; unknown is called unknown."""
     text = plots.alt_text(PLOTS["product"](mirror_of(harbour().gap(1, "tests"))))
 
     assert "Harbour: ever 2 of 4 (50 %, interval 15\N{EN DASH}85 %, up to 4 with what gaps may hide)" in text

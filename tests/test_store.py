@@ -557,3 +557,36 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
         assert migrations.version_of(db) == migrations.HEAD
         assert db.execute("pragma journal_mode").fetchone() == ("wal",)
         assert db.execute("pragma foreign_keys").fetchone() == (1,)
+
+
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    """A file with foreign tables is refused, and not a byte of it changes."""
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table invoices (id integer)")
+    before = path.read_bytes()
+
+    with pytest.raises(errors.StoreError, match="something else"), store.open_store(path):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_file_is_told_as_such(tmp_path: Path) -> None:
+    """A file whose pages are destroyed is a StoreError with advice, not a raw exception."""
+    path = tmp_path / "damaged.db"
+    with store.open_store(path):
+        pass
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(bytes(content))
+
+    with pytest.raises(errors.StoreError, match="sync again"), store.open_store(path) as db:
+        db.execute("select count(*) from features").fetchall()
+
+
+def test_a_folder_that_is_a_file_is_told_as_such(tmp_path: Path) -> None:
+    """A path below a file cannot be locked, and the message says what to name instead."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(errors.StoreError, match="--db"), store.writing(tmp_path / "file" / "mirror.db"):
+        pass

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from syncing import NOW, TOKEN, mirror_digest, query, sync_account
 
+from syncing import NOW, TOKEN, mirror_digest, query, sync_account
 from testio_analytics import errors, tables
 from testio_analytics.client import Client
 from testio_analytics.config import ApiSettings
@@ -430,7 +430,7 @@ def test_a_product_that_became_sectioned_meanwhile_is_read_by_section(account: A
     async def go() -> StreamRead:
         transport = httpx.ASGITransport(app=app)
         async with Client(ApiSettings("http://testserver/customer/v2", TOKEN), transport=transport) as client:
-            return await read_features(client, stale)
+            return (await read_features(client, stale))[0]
 
     read = run(go())
     assert read.gaps == ()
@@ -452,3 +452,53 @@ def test_faults_can_be_combined(pristine: Account, db: Path) -> None:
     faults = replace(Faults(concurrent_limit=4, error_every=11, truncated_every=13), slow=0.001)
 
     assert sync_account(pristine, db, faults=faults).result.outcome == "complete"
+
+
+def test_a_section_that_is_new_since_the_list_was_read_is_stored_with_its_features(account: Account, db: Path) -> None:
+    """The list of products still shows a plain product; the detail read after the 422 brings its new section."""
+    product = account.product(SECTIONED)
+    whole = dict(product.payload)
+    plain = whole | {"sections": [], "sections_with_default": []}
+    app = create_app(account, token=TOKEN, faults=Faults(product_features="legacy"))
+
+    class ListedBefore(httpx.ASGITransport):
+        """Answer the list of products as it was before the sections were made."""
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            product.payload = plain if request.url.path.endswith("/products") else whole
+            return await super().handle_async_request(request)
+
+    async def go() -> Any:
+        settings = ApiSettings("http://testserver/customer/v2", TOKEN)
+        async with Client(settings, transport=ListedBefore(app=app)) as client:
+            return await sync_async(db, client=client, streams=["features"], clock=lambda: NOW)
+
+    result = run(go())
+    assert result.outcome == "complete"
+    assert query(db, OUTSIDE_SECTIONS, [SECTIONED]) == [(297,)]
+    assert query(db, "select is_sectioned from products where id = ?", [SECTIONED]) == [(1,)]
+
+
+def test_a_section_without_id_leaves_the_features_incomplete(account: Account, db: Path) -> None:
+    """What only a nameless section lists cannot be read, and is not called complete."""
+    product = account.product(SECTIONED)
+    product.payload = product.payload | {"sections": [{"id": None, "name": "?"}, {"id": 19013, "name": "Web"}]}
+    faults = Faults(product_features="legacy")
+    result = sync_account(account, db, faults=faults, product_ids=[SECTIONED], streams=["features"]).result
+
+    assert "features of sections without id" in {gap.where for gap in result.gaps if gap.stream == "features"}
+    assert query(db, "select is_complete from stream_states where stream = 'features'") == [(0,)]
+
+
+def test_hostile_section_names_do_not_stop_the_sync(account: Account, db: Path) -> None:
+    """A broken surrogate, an escape or an echoed token in a section's name reaches neither crash nor ledger."""
+    product = account.product(SECTIONED)
+    product.payload = product.payload | {
+        "sections": [{"id": 19013, "name": "Web"}, {"id": 25618, "name": f"bad \ud800 {TOKEN} " + "x" * 500}]
+    }
+    faults = Faults(failing_sections=frozenset({25618}))
+    result = sync_account(account, db, faults=faults, product_ids=[SECTIONED], streams=["features"]).result
+
+    assert [gap.where[:13] for gap in result.gaps] == ["section 25618"]
+    assert TOKEN not in result.gaps[0].where
+    assert len(result.gaps[0].where) < 100
