@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 INCOMPLETE = 3
 
+STATUS_COLUMNS = ("product", "stream", "state", "expected", "stored", "missing", "rejected", "gaps", "age_days")
+
 EXIT_CODES = """\b
 Exit codes:
   0  done and complete
@@ -243,7 +245,7 @@ def status(db: Path | None, as_json: bool) -> None:
     else:
         from testio_analytics.terminal import text_table
 
-        click.echo(text_table(found.table, width=terminal_width()))
+        click.echo(text_table(found.table[list(STATUS_COLUMNS)], width=terminal_width(), unknown=["expected", "missing"]))
         say("\n".join(found.messages))
     if not found.is_complete:
         sys.exit(INCOMPLETE)

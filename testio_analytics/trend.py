@@ -37,7 +37,7 @@ def coverage_over_time(
     scope = scope[scope["feature_id"].isin(judged["feature_id"])]
     executed, strange = scope[scope["group"] == "executed"], scope[scope["group"] == "unknown"]
     # Whatever such a status means: a test with an end in the future may be going on now.
-    strange = strange.assign(at=strange["at"].clip(upper=instant))
+    strange = strange.assign(at=strange["at"].mask(strange["at"] > instant, instant))
     has_gap = judged["product_id"].isin([*stream_doubts(mirror, "tests")])
     doubtful = _ids(judged[has_gap]) | _ids(strange[strange["at"].isna()])
     first = executed["at"].min()
