@@ -86,7 +86,7 @@ def scrub_text(text: str, secrets: Collection[str]) -> str:
 def _bounded(value: Any, depth: int) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)  # 1e999 and NaN are read as numbers, but no other reader of ``raw_data`` would take them back
-    if not isinstance(value, Mapping | list):
+    if not isinstance(value, dict | list):
         return value
     if depth == 0:
         return TOO_DEEP
@@ -96,7 +96,7 @@ def _bounded(value: Any, depth: int) -> Any:
 
 
 def _scrubbed(value: Any, pattern: re.Pattern[str] | None) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {
             _scrubbed(key, pattern): _scrubbed_member(key, member, pattern)
             for key, member in value.items()
@@ -122,10 +122,10 @@ def _scrubbed_member(key: str, value: Any, pattern: re.Pattern[str] | None) -> A
 
 def _each(value: Any, change: Any) -> Any:
     """Apply a change to an object or to each object of a list; anything else under such a key is not kept."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return change(value)
     if isinstance(value, list):
-        return [change(item) for item in value if isinstance(item, Mapping)]
+        return [change(item) for item in value if isinstance(item, dict)]
     return None
 
 
@@ -144,7 +144,7 @@ def _credentials(value: Any) -> set[str]:
     """
     if isinstance(value, list):
         return set().union(*(_credentials(item) for item in value))
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return set()
     found = (
         {text for text in _texts(member) if key.lower() != "username" or not text.isalpha()}
@@ -156,7 +156,7 @@ def _credentials(value: Any) -> set[str]:
 
 def _texts(value: Any) -> set[str]:
     """Collect every text and number in the value of a credential, however it is wrapped."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
         return set().union(*(_texts(item) for item in value))
