@@ -12,15 +12,69 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from testio_analytics.catalog import feature_catalog as feature_catalog
+    from testio_analytics.catalog import removed_features as removed_features
+    from testio_analytics.catalog import unlinked_stories as unlinked_stories
+    from testio_analytics.catalog import untested_features as untested_features
     from testio_analytics.client import Client as Client
+    from testio_analytics.completeness import completeness as completeness
     from testio_analytics.config import resolve_api as resolve_api
     from testio_analytics.config import resolve_db_path as resolve_db_path
+    from testio_analytics.coverage import coverage_by_product as coverage_by_product
+    from testio_analytics.coverage import coverage_by_section as coverage_by_section
+    from testio_analytics.coverage import coverage_total as coverage_total
+    from testio_analytics.definitions import definitions as definitions
+    from testio_analytics.errors import ApiError as ApiError
+    from testio_analytics.errors import AuthenticationError as AuthenticationError
+    from testio_analytics.errors import ConfigError as ConfigError
+    from testio_analytics.errors import LockedError as LockedError
+    from testio_analytics.errors import NotFoundError as NotFoundError
+    from testio_analytics.errors import ReportError as ReportError
+    from testio_analytics.errors import SchemaVersionError as SchemaVersionError
+    from testio_analytics.errors import StoreError as StoreError
+    from testio_analytics.errors import TestioError as TestioError
+    from testio_analytics.errors import UnknownValueError as UnknownValueError
+    from testio_analytics.executed import unknown_statuses as unknown_statuses
+    from testio_analytics.executed import unlinked_test_features as unlinked_test_features
+    from testio_analytics.frames import Mirror as Mirror
+    from testio_analytics.frames import load_feature_sections as load_feature_sections
+    from testio_analytics.frames import load_features as load_features
+    from testio_analytics.frames import load_mirror as load_mirror
+    from testio_analytics.frames import load_products as load_products
+    from testio_analytics.frames import load_rejected_rows as load_rejected_rows
+    from testio_analytics.frames import load_sections as load_sections
+    from testio_analytics.frames import load_stream_states as load_stream_states
+    from testio_analytics.frames import load_sync_gaps as load_sync_gaps
+    from testio_analytics.frames import load_sync_runs as load_sync_runs
+    from testio_analytics.frames import load_test_features as load_test_features
+    from testio_analytics.frames import load_tests as load_tests
+    from testio_analytics.frames import load_user_stories as load_user_stories
+    from testio_analytics.health import health_summary as health_summary
+    from testio_analytics.health import status as status
+    from testio_analytics.intervals import wilson as wilson
+    from testio_analytics.pages import make_pages as make_pages
+    from testio_analytics.plots import picture as picture
+    from testio_analytics.plots import plot_coverage_by_product as plot_coverage_by_product
+    from testio_analytics.plots import plot_coverage_by_section as plot_coverage_by_section
+    from testio_analytics.plots import plot_coverage_over_time as plot_coverage_over_time
+    from testio_analytics.plots import plot_last_tested as plot_last_tested
+    from testio_analytics.plots import plot_states as plot_states
+    from testio_analytics.render import definition_list as definition_list
+    from testio_analytics.render import facts as facts
+    from testio_analytics.render import html_table as html_table
+    from testio_analytics.render import notice as notice
+    from testio_analytics.render import state_bar as state_bar
+    from testio_analytics.render import verdict as verdict
     from testio_analytics.running import run as run
     from testio_analytics.sections import get_section_ids as get_section_ids
     from testio_analytics.sections import has_sections as has_sections
+    from testio_analytics.summary import coverage_summary as coverage_summary
+    from testio_analytics.sync import FeatureCounts as FeatureCounts
+    from testio_analytics.sync import SyncResult as SyncResult
     from testio_analytics.sync import sync as sync
     from testio_analytics.sync import sync_async as sync_async
     from testio_analytics.sync import sync_features as sync_features
+    from testio_analytics.trend import coverage_over_time as coverage_over_time
 
 _ROOMS: dict[str, tuple[str, ...]] = {
     "catalog": ("feature_catalog", "removed_features", "unlinked_stories", "untested_features"),
@@ -29,6 +83,18 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "config": ("resolve_api", "resolve_db_path"),
     "coverage": ("coverage_by_product", "coverage_by_section", "coverage_total"),
     "definitions": ("definitions",),
+    "errors": (
+        "ApiError",
+        "AuthenticationError",
+        "ConfigError",
+        "LockedError",
+        "NotFoundError",
+        "ReportError",
+        "SchemaVersionError",
+        "StoreError",
+        "TestioError",
+        "UnknownValueError",
+    ),
     "executed": ("unknown_statuses", "unlinked_test_features"),
     "frames": (
         "Mirror",
@@ -60,8 +126,8 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "running": ("run",),
     "sections": ("get_section_ids", "has_sections"),
     "summary": ("coverage_summary",),
+    "sync": ("FeatureCounts", "SyncResult", "sync", "sync_async", "sync_features"),
     "trend": ("coverage_over_time",),
-    "sync": ("sync", "sync_async", "sync_features"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

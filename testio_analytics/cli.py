@@ -245,7 +245,9 @@ def status(db: Path | None, as_json: bool) -> None:
     else:
         from testio_analytics.terminal import text_table
 
-        click.echo(text_table(found.table[list(STATUS_COLUMNS)], width=terminal_width(), unknown=["expected", "missing"]))
+        click.echo(
+            text_table(found.table[list(STATUS_COLUMNS)], width=terminal_width(), unknown=["expected", "missing"])
+        )
         say("\n".join(found.messages))
     if not found.is_complete:
         sys.exit(INCOMPLETE)

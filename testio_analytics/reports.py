@@ -16,6 +16,7 @@ from testio_analytics.executed import unknown_statuses, unlinked_test_features
 from testio_analytics.exports import csv_text, json_text
 from testio_analytics.frames import Mirror, load_mirror
 from testio_analytics.terminal import text_table
+from testio_analytics.trend import coverage_over_time
 
 REPORTS: dict[str, Callable[..., pd.DataFrame]] = {
     "untested_features": untested_features,
@@ -23,6 +24,7 @@ REPORTS: dict[str, Callable[..., pd.DataFrame]] = {
     "coverage_total": coverage_total,
     "coverage_by_product": coverage_by_product,
     "coverage_by_section": coverage_by_section,
+    "coverage_over_time": coverage_over_time,
     "completeness": completeness,
     "removed_features": removed_features,
     "unlinked_stories": unlinked_stories,
@@ -31,7 +33,7 @@ REPORTS: dict[str, Callable[..., pd.DataFrame]] = {
 }
 """Every report by its name, which is also its name in Python."""
 
-SHARES = frozenset({"ever_share", "ever_low", "ever_high", "recent_share", "recent_low", "recent_high"})
+SHARES = frozenset({"share", "low", "high", "ever_share", "ever_low", "ever_high", "recent_share", "recent_low", "recent_high"})
 """Columns that hold fractions, shown as per cent in the terminal."""
 
 _IN_TERMINAL: dict[str, tuple[str, ...]] = {

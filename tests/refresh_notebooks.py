@@ -28,8 +28,8 @@ def refresh() -> None:
             for number, cell in enumerate(notebook.cells):
                 cell["id"] = f"cell-{number:02}"
                 cell.metadata.pop("execution", None)
-            notebook.metadata = nbformat.from_dict(KEPT_METADATA)
-            nbformat.write(notebook, path)
+            notebook.metadata = nbformat.from_dict(KEPT_METADATA)  # type: ignore[no-untyped-call]
+            nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

@@ -156,13 +156,20 @@ def test_coverage_is_that_of_sql(mirror: Mirror, demo_db_path: Path, by: str) ->
     found = {}
     for row in report.to_dict("records"):
         section = row.get("section_id")
-        key = (int(row["product_id"]), None if section is None or section is not section or str(section) == "<NA>" else int(section))
-        counts = {state: int(row[state]) for state in ("untested", "planned", "stale", "unknown", "tested") if row[state]}
+        key = (
+            int(row["product_id"]),
+            None if section is None or section is not section or str(section) == "<NA>" else int(section),
+        )
+        counts = {
+            state: int(row[state]) for state in ("untested", "planned", "stale", "unknown", "tested") if row[state]
+        }
         if counts:
             found[key] = counts
             n = sum(counts.values())
             ever = counts.get("tested", 0) + counts.get("stale", 0)
-            assert (row["ever_share"], row["ever_low"], row["ever_high"]) == pytest.approx((ever / n, *_wilson(ever, n)))
+            assert (row["ever_share"], row["ever_low"], row["ever_high"]) == pytest.approx(
+                (ever / n, *_wilson(ever, n))
+            )
             recent = counts.get("tested", 0)
             assert (row["recent_low"], row["recent_high"]) == pytest.approx(_wilson(recent, n))
     assert found == expected
@@ -177,7 +184,9 @@ def test_the_ledger_is_that_of_sql(mirror: Mirror, demo_db_path: Path) -> None:
         statement = f"select count(*) from {row['stream']} where product_id = ? and removed_at is null"
         assert query(demo_db_path, statement, [int(row["product_id"])]) == [(int(row["stored"]),)]
     missing = ledger[ledger["missing"] > 0]
-    assert list(zip(missing["product"], missing["stream"], missing["missing"], strict=True)) == [("Skerry Go", "tests", 1)]
+    assert list(zip(missing["product"], missing["stream"], missing["missing"], strict=True)) == [
+        ("Skerry Go", "tests", 1)
+    ]
 
 
 def test_what_stands_apart_is_that_of_sql(mirror: Mirror, demo_db_path: Path) -> None:

@@ -172,3 +172,16 @@ def test_every_dependency_says_why_it_is_there() -> None:
 
     assert len(lines) == len([r for r in requires("testio-analytics") or [] if "extra ==" not in r])
     assert all("#" in line for line in lines)
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    """The imports for type checkers and the names that are resolved lazily are the same."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    imported = {
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("testio_analytics.")
+        for alias in node.names
+    }
+
+    assert imported == set(ta.__all__)
