@@ -21,7 +21,7 @@ from testio_analytics.words import day_words, percent
 
 Kind: TypeAlias = Literal["truth", "number", "time", "text"]
 
-MISSING = "–"  # noqa: RUF001  a dash, as in printed tables
+MISSING = "–"
 UNKNOWN = "unknown"
 ELLIPSIS = "…"
 NO_BREAK_SPACE = "\u00a0"

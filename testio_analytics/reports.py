@@ -33,7 +33,9 @@ REPORTS: dict[str, Callable[..., pd.DataFrame]] = {
 }
 """Every report by its name, which is also its name in Python."""
 
-SHARES = frozenset({"share", "low", "high", "ever_share", "ever_low", "ever_high", "recent_share", "recent_low", "recent_high"})
+SHARES = frozenset(
+    {"share", "low", "high", "ever_share", "ever_low", "ever_high", "recent_share", "recent_low", "recent_high"}
+)
 """Columns that hold fractions, shown as per cent in the terminal."""
 
 _IN_TERMINAL: dict[str, tuple[str, ...]] = {

@@ -177,7 +177,7 @@ def sample_blocks(frame: pd.DataFrame) -> list[render.Block]:
     """Return the blocks that open the sample page."""
     return [
         render.verdict(
-            "29 of 112 active features (26 %, 95 % interval 19–35 %) have no executed test as of 30 June 2026, "  # noqa: RUF001
+            "29 of 112 active features (26 %, 95 % interval 19–35 %) have no executed test as of 30 June 2026, "
             "06:00 UTC; 4 more cannot be told, because one page of tests of Ferry App could not be read."
         ),
         render.facts(

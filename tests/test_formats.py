@@ -131,7 +131,7 @@ def test_the_kind_of_a_column_follows_its_dtype(values: list[Any], dtype: Any, k
 def test_a_missing_value_is_a_dash_or_unknown_and_never_zero() -> None:
     """Which of the two is said by the column."""
     for missing in (None, pd.NA, pd.NaT, float("nan")):
-        assert formats.cell_words(missing, "bugs", shares=(), unknown=()) == "–"  # noqa: RUF001
+        assert formats.cell_words(missing, "bugs", shares=(), unknown=()) == "–"
         assert formats.cell_words(missing, "bugs", shares=(), unknown={"bugs"}) == "unknown"
 
 

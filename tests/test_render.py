@@ -131,7 +131,7 @@ def test_values_read_by_their_kind() -> None:
     assert '<td data-sort="1" data-label="Known">yes</td>' in html
     assert '<td class="num" data-sort="1709" data-label="Tests">1,709</td>' in html
     assert '<td data-sort="1709" data-label="Test id">1709</td>' in html
-    assert '<td class="num missing" data-label="None">–</td>' in html  # noqa: RUF001
+    assert '<td class="num missing" data-label="None">–</td>' in html
     assert '<td class="num missing" data-label="Bugs"><span class="state state-unknown">' in html
 
 
@@ -266,7 +266,7 @@ def test_a_slip_in_an_option_is_an_error(options: dict[str, Any], message: str) 
 
 def test_a_verdict_stresses_the_figures_that_answer() -> None:
     """Counts like "k of n" and numbers that open a clause are strong; dates, shares and intervals are not."""
-    block = render.verdict("29 of 112 features (26 %, 19–35 %) as of 30 June 2026; 4 more cannot be told.")  # noqa: RUF001
+    block = render.verdict("29 of 112 features (26 %, 19–35 %) as of 30 June 2026; 4 more cannot be told.")
 
     assert re.findall("<strong>(.*?)</strong>", block.html) == ["29 of 112", "4"]
     assert unescape(re.sub("<.*?>|\u2060", "", block.html)).replace("\u00a0", " ") == block.text

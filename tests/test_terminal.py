@@ -41,7 +41,7 @@ def test_a_table_reads_like_this() -> None:
         "feature_id  feature          tests  share  last",
         "──────────  ─────────────  ───────  ─────  ──────────",
         "81000       Gift vouchers    1,709   26 %  2025-12-08",
-        "81001       –              unknown      –  –",  # noqa: RUF001
+        "81001       –              unknown      –  –",
         "(2 rows)",
     ]
 
@@ -52,7 +52,7 @@ def test_times_of_day_are_shown_where_there_are_any() -> None:
     times = pd.to_datetime(said, utc=True, format="ISO8601")
 
     lines = text_table(pd.DataFrame({"read": times})).splitlines()
-    assert [line.strip() for line in lines[2:5]] == ["2026-06-30 06:05", "–", "2026-06-30 00:00"]  # noqa: RUF001
+    assert [line.strip() for line in lines[2:5]] == ["2026-06-30 06:05", "–", "2026-06-30 00:00"]
 
 
 @given(st.lists(ANY_TEXT, max_size=4), st.integers(55, 120))
