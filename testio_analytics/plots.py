@@ -449,7 +449,9 @@ def _trend_words(trend: pd.DataFrame) -> str:
     known = trend[trend["share"].notna()]
     if known.empty:
         return "Recently covered features over time: there are no active features."
-    ends = [f"{_part_words(row)} on {day_words(row['until'])}" for row in (known.iloc[0], known.iloc[-1])]
+    # A month ends at the first instant of the next one, which readers know as its last day.
+    days = [row["until"] - pd.Timedelta(microseconds=0 if row["is_partial"] else 1) for _, row in known.iterrows()]
+    ends = [f"{_part_words(known.iloc[at])} on {day_words(days[at])}" for at in (0, -1)]
     path = ends[1] if len(known) == 1 else f"from {ends[0]} to {ends[1]}"
     return f"Share of today's features that was recently covered, seen from each month end: {path}."
 
