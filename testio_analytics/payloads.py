@@ -52,6 +52,8 @@ _ENVIRONMENT_KEYS = frozenset({"test_environment", "test_environments", "environ
 _LINKED_KEYS = frozenset({"attachments", "connection", *_ENVIRONMENT_KEYS})
 _SECRET_KEYS = frozenset({"username", "password", "access"})
 _PARENT_KEYS = frozenset({"product", "section"})
+# The commonest keys, which are none of the above: most of a large answer needs no second look.
+_PLAIN_KEYS = frozenset({"id", "title", "path", "feature_id", "description", "howtofind", "user_stories", "features"})
 # A shorter value would cut up ordinary words wherever it happens to occur.
 _SHORTEST_SECRET = 6
 # The API nests about six levels. Far deeper ones are an attack on recursion, here and in whatever reads ``raw_data``.
@@ -67,12 +69,20 @@ def scrub(payload: Any, *, secrets: Collection[str] = ()) -> Any:
     section are reduced to their id: those rows are kept in tables of their own. The copy is always valid JSON: numbers
     that JSON does not have become text, and what is nested deeper than any answer of the API becomes a mark.
     """
-    payload = _bounded(payload, _DEEPEST)
-    found = {value for value in (*secrets, *_credentials(payload)) if len(value) >= _SHORTEST_SECRET}
-    pattern = (
-        re.compile("|".join(re.escape(value) for value in sorted(found, key=len, reverse=True))) if found else None
-    )
-    return _scrubbed(payload, pattern)
+    found = set(secrets)
+    if not _survey(payload, _DEEPEST, found):
+        payload = _bounded(payload, _DEEPEST)
+    return _scrubbed(payload, _pattern_of(found, payload))
+
+
+def _pattern_of(secrets: Collection[str], payload: Any) -> re.Pattern[str] | None:
+    """Return what finds the secrets, or None where none of them occurs in the payload, as in nearly all."""
+    secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+    text = json.dumps(payload, default=str) if secrets else ""
+    present = [secret for secret in secrets if json.dumps(secret)[1:-1] in text]
+    if not present:
+        return None
+    return re.compile("|".join(re.escape(secret) for secret in sorted(present, key=len, reverse=True)))
 
 
 def scrub_text(text: str, secrets: Collection[str]) -> str:
@@ -81,6 +91,29 @@ def scrub_text(text: str, secrets: Collection[str]) -> str:
         if secret:
             text = text.replace(secret, REMOVED)
     return text
+
+
+def _survey(value: Any, depth: int, credentials: set[str]) -> bool:
+    """Collect the values of credentials, and return whether the payload is valid JSON no deeper than `depth`.
+
+    A login that is a plain word ("customer") would be cut out of every title, and tells nothing without the password.
+    """
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if not isinstance(value, dict | list):
+        return True
+    if depth == 0:
+        return False
+    is_plain = True
+    if isinstance(value, dict):
+        for key in value.keys() - _PLAIN_KEYS:
+            if (name := key.lower()) in _SECRET_KEYS:
+                credentials |= {text for text in _texts(value[key]) if name != "username" or not text.isalpha()}
+        value = value.values()
+    for member in value:
+        if not isinstance(member, str):
+            is_plain &= _survey(member, depth - 1, credentials)
+    return is_plain
 
 
 def _bounded(value: Any, depth: int) -> Any:
@@ -96,16 +129,18 @@ def _bounded(value: Any, depth: int) -> Any:
 
 
 def _scrubbed(value: Any, pattern: re.Pattern[str] | None) -> Any:
+    if isinstance(value, str):
+        return pattern.sub(REMOVED, value) if pattern else value
     if isinstance(value, dict):
-        return {
-            _scrubbed(key, pattern): _scrubbed_member(key, member, pattern)
-            for key, member in value.items()
-            if key.lower() not in _DROPPED_KEYS
-        }
+        kept = {}
+        for key, member in value.items():
+            if key in _PLAIN_KEYS:
+                kept[key] = _scrubbed(member, pattern)
+            elif key.lower() not in _DROPPED_KEYS:
+                kept[_scrubbed(key, pattern)] = _scrubbed_member(key, member, pattern)
+        return kept
     if isinstance(value, list):
         return [_scrubbed(item, pattern) for item in value]
-    if isinstance(value, str) and pattern:
-        return pattern.sub(REMOVED, value)
     return value
 
 
@@ -137,23 +172,6 @@ def _without(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in item.items() if name.lower() not in names}
 
 
-def _credentials(value: Any) -> set[str]:
-    """Collect the values of credentials anywhere in a payload.
-
-    A login that is a plain word ("customer") would be cut out of every title, and tells nothing without the password.
-    """
-    if isinstance(value, list):
-        return set().union(*(_credentials(item) for item in value))
-    if not isinstance(value, dict):
-        return set()
-    found = (
-        {text for text in _texts(member) if key.lower() != "username" or not text.isalpha()}
-        for key, member in value.items()
-        if key.lower() in _SECRET_KEYS
-    )
-    return set().union(*found, *(_credentials(member) for member in value.values()))
-
-
 def _texts(value: Any) -> set[str]:
     """Collect every text and number in the value of a credential, however it is wrapped."""
     if isinstance(value, dict):
@@ -167,15 +185,19 @@ def _texts(value: Any) -> set[str]:
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
 def as_json(payload: Any) -> str:
     """Return the payload as JSON text, the same text for the same content whatever the order of its keys."""
-    text = json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-    return _SURROGATES.sub("\ufffd", text)
+    text = _ENCODER.encode(payload)
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def clean_text(text: str) -> str:
     """Return the text as a database and a page can hold it: NUL and broken surrogates become U+FFFD."""
-    return _SURROGATES.sub("\ufffd", text.replace("\x00", "\ufffd"))
+    text = text.replace("\x00", "\ufffd")
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def _read_id(value: Any) -> Any:

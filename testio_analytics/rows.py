@@ -7,7 +7,6 @@ nothing is dropped silently, and the payloads are left as they came.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from testio_analytics import payloads, tables
-from testio_analytics.sections import as_id, has_sections
+from testio_analytics.sections import as_id, has_sections, is_id
 
 Row = dict[str, Any]
 
@@ -46,11 +45,17 @@ class Rows:
 
     by_table: dict[str, dict[tuple[Any, ...], Row]] = field(default_factory=lambda: defaultdict(dict))
     rejections: list[Rejection] = field(default_factory=list)
+    unknown: dict[tuple[str, tuple[Any, ...]], set[str]] = field(default_factory=dict)
 
     def add(self, table: tables.Table, raw: Any, **values: Any) -> None:
         """Add one row; a second one with the same key changes nothing."""
-        row = _row(table, raw, values)
-        self.by_table[table.name].setdefault(tuple(row[name] for name in table.key), row)
+        key = tuple(values[name] for name in table.key)
+        if key in self.by_table[table.name]:
+            return
+        self.by_table[table.name][key] = _row(table, raw, values)
+        known = payloads.KNOWN_FIELDS.get(table.name)
+        if known is not None and (strange := raw.keys() - known):
+            self.unknown[table.name, key] = strange
 
     def reject(self, table: tables.Table, raw: Any, reason: str, *, row_id: str | None = None) -> None:
         """Note that the payload cannot be a row of this table."""
@@ -66,6 +71,7 @@ class Rows:
             for key, row in found.items():
                 self.by_table[name].setdefault(key, row)
         self.rejections.extend(other.rejections)
+        self.unknown.update(other.unknown)
 
 
 def product_rows(product: Any, *, secrets: Collection[str] = ()) -> Rows:
@@ -154,14 +160,34 @@ def feature_rows(
     feature has it.
     """
     rows, owners = Rows(), defaultdict[str, set[int]](set)
+    seen: dict[int, Any] = {}
     for section_id, features in listings:
-        for raw in payloads.scrub(list(features), secrets=secrets):
+        new, again = _parted(features, seen)
+        for raw in payloads.scrub(new, secrets=secrets):
             _add_feature(rows, product_id, section_id, raw, owners)
+        for feature_id in again:
+            if (feature_id,) in rows.by_table[tables.FEATURES.name]:
+                _add_membership(rows, product_id, section_id, feature_id)
     listed = payloads.scrub(list(story_list), secrets=secrets)
     for raw in listed:
         _add_listed_story(rows, product_id, raw, owners)
     _reject_unlisted(rows, owners, known={sentence for raw in listed for sentence in _sentences(raw)})
     return rows
+
+
+def _parted(features: Sequence[Any], seen: dict[int, Any]) -> tuple[list[Any], list[int]]:
+    """Return the features that are new or differ from what another listing said, and the ids of those said again.
+
+    Most of what the product as a whole lists was read from its sections before.
+    """
+    new, again = [], []
+    for raw in features:
+        feature_id = raw.get("id") if isinstance(raw, Mapping) else None
+        if is_id(feature_id) and seen.setdefault(feature_id, raw) is not raw and seen[feature_id] == raw:
+            again.append(feature_id)
+        else:
+            new.append(raw)
+    return new, again
 
 
 def _add_feature(rows: Rows, product_id: int, section_id: int | None, raw: Any, owners: dict[str, set[int]]) -> None:
@@ -178,9 +204,7 @@ def _add_feature(rows: Rows, product_id: int, section_id: int | None, raw: Any, 
         description=feature.description,
         howtofind=feature.howtofind,
     )
-    if section_id is not None:
-        membership = {"feature_id": feature.id, "section_id": section_id}
-        rows.add(tables.FEATURE_SECTIONS, membership, product_id=product_id, **membership)
+    _add_membership(rows, product_id, section_id, feature.id)
     if not isinstance(feature.user_stories, list | None):
         reason = f"the stories of feature {feature.id} are not a list but {payloads.shown(feature.user_stories)}"
         rows.reject(tables.USER_STORIES, feature.user_stories, reason)
@@ -189,6 +213,12 @@ def _add_feature(rows: Rows, product_id: int, section_id: int | None, raw: Any, 
             owners[payloads.clean_text(story)].add(feature.id)
         else:
             _add_story(rows, product_id, story, feature.id, "id")
+
+
+def _add_membership(rows: Rows, product_id: int, section_id: int | None, feature_id: int) -> None:
+    if section_id is not None:
+        membership = {"feature_id": feature_id, "section_id": section_id}
+        rows.add(tables.FEATURE_SECTIONS, membership, product_id=product_id, **membership)
 
 
 def _add_listed_story(rows: Rows, product_id: int, raw: Any, owners: Mapping[str, set[int]]) -> None:
@@ -304,7 +334,7 @@ def _row(table: tables.Table, raw: Any, values: Mapping[str, Any]) -> Row:
 
 def content_hash(table: tables.Table, row: Mapping[str, Any]) -> str:
     """Return the fingerprint of what the API said in this row (BLAKE2b, 128 bits, hexadecimal)."""
-    return _digest(payloads.as_json([row[name] for name in table.content_columns]))
+    return _digest(repr([row[name] for name in table.content_columns]))
 
 
 def _digest(text: str) -> str:
@@ -321,8 +351,4 @@ def _stored(value: Any) -> Any:
 
 def unknown_fields(rows: Rows) -> Counter[str]:
     """Count the fields that the API's description does not know, as ``table.field``; they stay in ``raw_data``."""
-    found: Counter[str] = Counter()
-    for name, known in payloads.KNOWN_FIELDS.items():
-        for row in rows.by_table[name].values():
-            found.update(f"{name}.{key}" for key in json.loads(row["raw_data"]).keys() - known)
-    return found
+    return Counter(f"{table}.{name}" for (table, _), names in rows.unknown.items() for name in names)

@@ -418,10 +418,12 @@ def test_every_feature_and_story_ends_as_one_of_three(listings: list[Any], story
     assert repr((listings, story_list)) == before
     _check(found)
     came = [feature for _, features in listings for feature in features]
-    refused = sum(rejected.table == "features" for rejected in found.rejections)
+    refused = {rejected.raw_data for rejected in found.rejections if rejected.table == "features"}
     accepted = [as_id(feature["id"]) for feature in came if _is_accepted_feature(feature)]
     assert set(_ids(found, tables.FEATURES)) == set(accepted)
-    assert len(came) == len(accepted) + refused
+    # The same bad row may come from several sections; it is one bad row.
+    bad = [feature for feature in came if not _is_accepted_feature(feature)]
+    assert {payloads.as_json(feature) for feature in payloads.scrub(bad, secrets=[SECRET])} == refused
     _every_story_is_somewhere(found, came, story_list)
 
 
