@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostile import IDS, JSON, KEYS, SECRET, TEXTS, TIMES, deep
-from testio_analytics import rows, tables
+from testio_analytics import payloads, rows, tables
 from testio_analytics.rows import Rows, feature_rows, product_rows, test_rows, unknown_fields
 from testio_analytics.sections import as_id, get_section_ids
 
