@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -95,7 +96,7 @@ def test_hostile_titles_stay_texts_on_the_page(tmp_path: Path) -> None:
 
     assert "<script>window" not in page
     assert "&lt;script&gt;window.hacked" in page
-    assert "\n24959,Photo Pass,90001,'=cmd" in unquote(page)  # in the CSV behind the download link
+    assert "\n24959,Photo Pass,90001,'=cmd" in unquote(unescape(page))  # in the CSV behind the download link
     assert "\x00" not in page
 
 
