@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import math
-import time
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -73,14 +73,16 @@ def test_the_account_is_the_same_every_time(account: Account) -> None:
 
 
 def test_building_takes_less_than_a_second_of_work() -> None:
-    """The account is built for every demo run and many tests, so it has to be quick."""
-    gc.collect()
-    spent = []
-    for _ in range(3):
-        start = time.process_time()
-        demo_account()
-        spent.append(time.process_time() - start)
-    assert min(spent) < 1.0
+    """The account is built for every demo run and many tests, so it has to be quick (in a process of its own)."""
+    code = (
+        "import time; from testio_analytics.demo.account import demo_account\n"
+        "def spent():\n"
+        "    began = time.process_time(); demo_account(); return time.process_time() - began\n"
+        "print(min(spent() for _ in range(3)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert float(done.stdout) < 1.0
 
 
 def test_plain_reference_product_has_its_published_counts(account: Account) -> None:

@@ -151,7 +151,7 @@ def test_wrong_calls_are_exit_code_2(tmp_path: Path) -> None:
 def test_two_syncs_at_once_do_not_mix(account: Account, tmp_path: Path) -> None:
     """While one sync runs, another is refused and told who holds the lock; the first one ends well."""
     db = tmp_path / "mirror.db"
-    with serving(account, Faults(slow=0.15)) as address:
+    with serving(account, Faults(slow=1.5)) as address:
         first = subprocess.Popen(
             [*COMMAND, "sync", "--db", str(db)],
             env=environment(address),
