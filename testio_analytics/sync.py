@@ -20,22 +20,14 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from testio_analytics import differences, errors, ledger, payloads, rows, store, tables
+from testio_analytics import differences, errors, ledger, rows, store, tables
 from testio_analytics.client import Client, gather
 from testio_analytics.config import resolve_api, resolve_db_path
 from testio_analytics.differences import Counts, Gap, Plan, StreamRead
-from testio_analytics.rows import Listing, Rows
+from testio_analytics.reading_features import read_features
+from testio_analytics.reading_tests import read_tests
+from testio_analytics.rows import Rows
 from testio_analytics.running import run
-from testio_analytics.sections import (
-    get_known_section_ids,
-    get_section_ids,
-    has_nameless_sections,
-    has_sections,
-    section_names,
-)
-
-MOST_CHECKED = 50
-"""Tests that are looked up one by one because they no longer come with the list."""
 
 Clock = Callable[[], datetime]
 Progress = Callable[[int, int], None]
@@ -348,7 +340,7 @@ async def _read_product(
     product_id = int(payload["id"])
     features, tests = await gather(
         read_features(api, payload) if "features" in wanted else _nothing(),
-        _read_tests(db, api, product_id) if "tests" in wanted else _nothing(),
+        read_tests(db, api, product_id) if "tests" in wanted else _nothing(),
     )
     if features is not None and features[1] is not payload:  # it was sectioned after all
         product = rows.product_rows(features[1], secrets=api.secrets)
@@ -358,145 +350,3 @@ async def _read_product(
 
 async def _nothing() -> None:
     return None
-
-
-# -- features --------------------------------------------------------------------------------------------------------
-
-
-async def read_features(api: Client, product: Any) -> tuple[StreamRead, Any]:
-    """Read all features of one product with their sections and stories; what fails becomes a gap.
-
-    Returns the read, and the product as it is now: it is read anew where it turns out to be sectioned after all.
-    """
-    product_id = int(product["id"])
-    gaps: list[Gap] = []
-    if has_sections(product):
-        listings = await _section_listings(api, product, get_section_ids(product), gaps)
-    else:
-        product, listings = await _plain_listings(api, product, gaps)
-    stories = await _story_lists(api, product_id, listings, gaps) if rows.needs_story_list(listings) else []
-    found = rows.feature_rows(product_id, listings, stories, secrets=api.secrets)
-    return StreamRead("features", found, tuple(gaps), None if gaps else 0), product
-
-
-async def _plain_listings(api: Client, product: Any, gaps: list[Gap]) -> tuple[Any, list[Listing]]:
-    product_id = int(product["id"])
-    try:
-        return product, [(None, await api.features(product_id))]
-    except _GAP_ERRORS as error:
-        if not isinstance(error, errors.RequestRefusedError) or error.status != 422:
-            gaps.append(_gap("features", "all features", error, product_id))
-            return product, []
-    # 422 means sectioned after all: sections may have been switched on since the list of products was read.
-    try:
-        product = await api.product(product_id)
-    except _GAP_ERRORS as error:
-        gaps.append(_gap("features", "all features", error, product_id))
-        return product, []
-    if not has_sections(product):
-        reason = "the API answered 422, as it does for sectioned products, but names no sections beside the default one"
-        gaps.append(Gap("features", "features of unnamed sections", reason, 1, product_id))
-    ids = get_section_ids(product) or get_known_section_ids(product)
-    return product, await _section_listings(api, product, ids, gaps)
-
-
-async def _section_listings(api: Client, product: Any, section_ids: Sequence[int], gaps: list[Gap]) -> list[Listing]:
-    """Read each section, and the product as a whole for features that are in no section, where the API has that."""
-    product_id = int(product["id"])
-
-    async def section(section_id: int) -> Listing | None:
-        try:
-            return section_id, await api.features(product_id, section_id)
-        except _GAP_ERRORS as error:
-            gaps.append(_gap("features", _section_name(api, product, section_id), error, product_id))
-            return None
-
-    async def outside() -> Listing | None:
-        try:
-            return None, await api.features(product_id)
-        except (errors.RequestRefusedError, errors.NotFoundError):
-            return None  # the API of 2025 has no such list for a sectioned product
-        except _GAP_ERRORS as error:
-            if getattr(error, "status", None) != 500:  # which was seen instead of 422
-                gaps.append(_gap("features", "features in no section", error, product_id))
-            return None
-
-    found = await gather(*(section(section_id) for section_id in section_ids), outside())
-    listings = [listing for listing in found if listing is not None]
-    if found[-1] is None and has_nameless_sections(product):
-        reason = "a section without a usable id cannot be asked for its features, and the API lists them nowhere else"
-        gaps.append(Gap("features", "features of sections without id", reason, 0, product_id))
-    return sorted(listings, key=lambda listing: listing[0] is None)
-
-
-def _section_name(api: Client, product: Any, section_id: int) -> str:
-    name = section_names(product).get(section_id, "")
-    name = payloads.clean_text(payloads.scrub_text(" ".join(name.split()), api.secrets))[:60]
-    return f"section {section_id}" + (f" ({name})" if name else "")
-
-
-async def _story_lists(api: Client, product_id: int, listings: Sequence[Listing], gaps: list[Gap]) -> list[Any]:
-    """Read the story list of the product, or of each of its sections, where features name stories as plain text."""
-    sections: list[int | None] = [section_id for section_id, _ in listings if section_id is not None]
-
-    async def stories(section_id: int | None) -> list[Any]:
-        try:
-            return await api.user_stories(product_id, section_id)
-        except _GAP_ERRORS as error:
-            where = "user stories" if section_id is None else f"user stories of section {section_id}"
-            gaps.append(_gap("features", where, error, product_id))
-            return []
-
-    return [story for found in await gather(*(stories(s) for s in sections or [None])) for story in found]
-
-
-# -- tests -----------------------------------------------------------------------------------------------------------
-
-
-async def _read_tests(db: Database, api: Client, product_id: int) -> StreamRead:
-    """Read all tests of one product; rows that cannot be served become gaps.
-
-    A stored test that is no longer listed is looked up on its own before anything is concluded: the list shifts while
-    it is read, and a row that breaks its page may still be readable alone.
-    """
-    try:
-        listed = await api.tests(product_id)
-    except _GAP_ERRORS as error:
-        return StreamRead("tests", Rows(), (_gap("tests", "all tests", error, product_id),), None)
-    gaps = [Gap("tests", str(hole), hole.reason, hole.attempts, product_id) for hole in listed.holes]
-    if not listed.is_settled:
-        reason = "the list kept changing while it was read, twice; a test may have slipped through. Sync again"
-        gaps.append(Gap("tests", "order of the test list", reason, 0, product_id))
-    found = rows.test_rows(product_id, listed.tests, secrets=api.secrets)
-    unlisted, stored = differences.vanished_ids(db, tables.TESTS, found, product_id=product_id)
-    if len(unlisted) <= min(MOST_CHECKED, stored * differences.MOST_REMOVED):
-        details = await gather(*(_look_up(api, test_id, product_id, gaps) for test_id in unlisted))
-        found.extend(rows.test_rows(product_id, [test for test in details if test is not None], secrets=api.secrets))
-    counts = [hole.count for hole in listed.holes]
-    missing = None if None in counts or not listed.is_settled else sum(count or 0 for count in counts)
-    return StreamRead("tests", found, tuple(gaps), missing)
-
-
-async def _look_up(api: Client, test_id: int, product_id: int, gaps: list[Gap]) -> Any:
-    try:
-        return await api.test(test_id)
-    except errors.NotFoundError:
-        return None
-    except _GAP_ERRORS as error:
-        gaps.append(_gap("tests", f"test {test_id}, which is stored but no longer listed", error, product_id))
-        return None
-
-
-# What costs one part of the data. A refused token or a redirect to a stranger costs everything, and stops the run.
-_GAP_ERRORS = (
-    errors.NotFoundError,
-    errors.RequestRefusedError,
-    errors.ServerError,
-    errors.RateLimitedError,
-    errors.ConnectionFailedError,
-    errors.UnreadableAnswerError,
-)
-
-
-def _gap(stream: str, where: str, error: errors.ApiError, product_id: int) -> Gap:
-    return Gap(stream, where, str(error), error.attempts, product_id)

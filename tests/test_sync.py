@@ -21,8 +21,9 @@ from testio_analytics.demo.faults import Faults
 from testio_analytics.demo.model import Account
 from testio_analytics.demo.planted import PLANTED_SECRETS
 from testio_analytics.differences import Counts, StreamRead
+from testio_analytics.reading_features import read_features
 from testio_analytics.running import run
-from testio_analytics.sync import read_features, sync_async
+from testio_analytics.sync import sync_async
 
 PLAIN, SECTIONED, SINGLE = 21362, 18559, 24959
 OUTSIDE_SECTIONS = "select count(*) from features where product_id = ? and removed_at is null"
