@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -52,8 +53,6 @@ _ENVIRONMENT_KEYS = frozenset({"test_environment", "test_environments", "environ
 _LINKED_KEYS = frozenset({"attachments", "connection", *_ENVIRONMENT_KEYS})
 _SECRET_KEYS = frozenset({"username", "password", "access"})
 _PARENT_KEYS = frozenset({"product", "section"})
-# The commonest keys, which are none of the above: most of a large answer needs no second look.
-_PLAIN_KEYS = frozenset({"id", "title", "path", "feature_id", "description", "howtofind", "user_stories", "features"})
 # A shorter value would cut up ordinary words wherever it happens to occur.
 _SHORTEST_SECRET = 6
 # The API nests about six levels. Far deeper ones are an attack on recursion, here and in whatever reads ``raw_data``.
@@ -69,20 +68,15 @@ def scrub(payload: Any, *, secrets: Collection[str] = ()) -> Any:
     section are reduced to their id: those rows are kept in tables of their own. The copy is always valid JSON: numbers
     that JSON does not have become text, and what is nested deeper than any answer of the API becomes a mark.
     """
-    found = set(secrets)
-    if not _survey(payload, _DEEPEST, found):
-        payload = _bounded(payload, _DEEPEST)
-    return _scrubbed(payload, _pattern_of(found, payload))
-
-
-def _pattern_of(secrets: Collection[str], payload: Any) -> re.Pattern[str] | None:
-    """Return what finds the secrets, or None where none of them occurs in the payload, as in nearly all."""
-    secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
-    text = json.dumps(payload, default=str) if secrets else ""
-    present = [secret for secret in secrets if json.dumps(secret)[1:-1] in text]
-    if not present:
-        return None
-    return re.compile("|".join(re.escape(secret) for secret in sorted(present, key=len, reverse=True)))
+    texts: list[str] = []
+    found: set[str] = set()
+    kept = _kept(payload, _DEEPEST, texts, found)
+    cut = {value for value in (*secrets, *found) if len(value) >= _SHORTEST_SECRET}
+    together = "\n".join(texts)
+    if not any(value in together for value in cut):  # nearly always, and far faster than looking text by text
+        return kept
+    pattern = re.compile("|".join(re.escape(value) for value in sorted(cut, key=len, reverse=True)))
+    return _cut_out(kept, pattern)
 
 
 def scrub_text(text: str, secrets: Collection[str]) -> str:
@@ -93,69 +87,71 @@ def scrub_text(text: str, secrets: Collection[str]) -> str:
     return text
 
 
-def _survey(value: Any, depth: int, credentials: set[str]) -> bool:
-    """Collect the values of credentials, and return whether the payload is valid JSON no deeper than `depth`.
+@lru_cache(maxsize=1024)
+def _treatment(key: str) -> str:
+    """Return what happens to a member of this name: the same few hundred names come again and again."""
+    key = key.lower()
+    if key in _DROPPED_KEYS:
+        return "dropped"
+    if key in _ENVIRONMENT_KEYS:
+        return "environment"
+    if key in _PARENT_KEYS:
+        return "parent"
+    return "linked" if key in _LINKED_KEYS else ""
 
-    A login that is a plain word ("customer") would be cut out of every title, and tells nothing without the password.
+
+def _kept(value: Any, depth: int, texts: list[str], found: set[str]) -> Any:
+    """Return what may be kept of a value, and note its texts and the credentials met on the way.
+
+    Every payload of a sync goes through here, so it is walked only once.
     """
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if not isinstance(value, dict | list):
-        return True
-    if depth == 0:
-        return False
-    is_plain = True
-    if isinstance(value, dict):
-        for key in value.keys() - _PLAIN_KEYS:
-            if (name := key.lower()) in _SECRET_KEYS:
-                credentials |= {text for text in _texts(value[key]) if name != "username" or not text.isalpha()}
-        value = value.values()
-    for member in value:
-        if not isinstance(member, str):
-            is_plain &= _survey(member, depth - 1, credentials)
-    return is_plain
-
-
-def _bounded(value: Any, depth: int) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)  # 1e999 and NaN are read as numbers, but no other reader of ``raw_data`` would take them back
-    if not isinstance(value, dict | list):
+    if isinstance(value, str):
+        texts.append(value)
         return value
+    if isinstance(value, dict):
+        return _kept_members(value, depth, texts, found)
+    if isinstance(value, list):
+        return [_kept(item, depth - 1, texts, found) for item in value] if depth else TOO_DEEP
+    return _scalar(value)
+
+
+def _kept_members(value: dict[str, Any], depth: int, texts: list[str], found: set[str]) -> Any:
     if depth == 0:
         return TOO_DEEP
-    if isinstance(value, list):
-        return [_bounded(item, depth - 1) for item in value]
-    return {key: _bounded(member, depth - 1) for key, member in value.items()}
+    kept = {}
+    for key, member in value.items():
+        if treatment := _treatment(key):
+            _note_credentials({key: member}, depth, found)
+            if treatment == "dropped":
+                continue
+            member = _PARTS[treatment](member)
+        texts.append(key)
+        kind = type(member)
+        if kind is str:  # most members are texts, ids and nulls: no call for those
+            texts.append(member)
+            kept[key] = member
+        elif kind is int or member is None:
+            kept[key] = member
+        else:
+            kept[key] = _kept(member, depth - 1, texts, found)
+    return kept
 
 
-def _scrubbed(value: Any, pattern: re.Pattern[str] | None) -> Any:
-    if isinstance(value, str):
-        return pattern.sub(REMOVED, value) if pattern else value
-    if isinstance(value, dict):
-        kept = {}
-        for key, member in value.items():
-            if key in _PLAIN_KEYS:
-                kept[key] = _scrubbed(member, pattern)
-            elif key.lower() not in _DROPPED_KEYS:
-                kept[_scrubbed(key, pattern)] = _scrubbed_member(key, member, pattern)
-        return kept
-    if isinstance(value, list):
-        return [_scrubbed(item, pattern) for item in value]
+def _scalar(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # 1e999 and NaN are read as numbers, but no other reader of ``raw_data`` would take them back
     return value
 
 
-def _scrubbed_member(key: str, value: Any, pattern: re.Pattern[str] | None) -> Any:
-    key = key.lower()
-    if key in _ENVIRONMENT_KEYS:
-        return _each(value, lambda item: _scrubbed(_only(item, "id", "title"), pattern))
-    if key in _PARENT_KEYS:
-        return _each(value, lambda item: _scrubbed(_only(item, "id"), pattern))
-    if key in _LINKED_KEYS:
-        return _each(value, lambda item: _scrubbed(_without(item, "url"), pattern))
-    return _scrubbed(value, pattern)
+def _cut_out(value: Any, pattern: re.Pattern[str]) -> Any:
+    if isinstance(value, dict):
+        return {pattern.sub(REMOVED, key): _cut_out(member, pattern) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_cut_out(item, pattern) for item in value]
+    return pattern.sub(REMOVED, value) if isinstance(value, str) else value
 
 
-def _each(value: Any, change: Any) -> Any:
+def _each(value: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
     """Apply a change to an object or to each object of a list; anything else under such a key is not kept."""
     if isinstance(value, dict):
         return change(value)
@@ -172,12 +168,36 @@ def _without(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in item.items() if name.lower() not in names}
 
 
-def _texts(value: Any) -> set[str]:
+_PARTS: Mapping[str, Callable[[Any], Any]] = {
+    "environment": lambda value: _each(value, lambda item: _only(item, "id", "title")),
+    "parent": lambda value: _each(value, lambda item: _only(item, "id")),
+    "linked": lambda value: _each(value, lambda item: _without(item, "url")),
+}
+
+
+def _note_credentials(value: Any, depth: int, found: set[str]) -> None:
+    """Note the values of credentials anywhere in a part of a payload, as deep as any answer of the API goes."""
+    if depth == 0:
+        return
+    if isinstance(value, list):
+        for item in value:
+            _note_credentials(item, depth - 1, found)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            if (name := key.lower()) in _SECRET_KEYS:
+                # A login that is a plain word ("customer") would be cut out of every title, and tells nothing alone.
+                values = _texts(member, depth - 1)
+                found.update(text for text in values if name != "username" or not text.isalpha())
+            if isinstance(member, dict | list):
+                _note_credentials(member, depth - 1, found)
+
+
+def _texts(value: Any, depth: int) -> set[str]:
     """Collect every text and number in the value of a credential, however it is wrapped."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
-        return set().union(*(_texts(item) for item in value))
+        return set().union(*(_texts(item, depth - 1) for item in value)) if depth > 0 else set()
     return set() if value is None or isinstance(value, bool) else {str(value)}
 
 

@@ -31,7 +31,8 @@ async def read_features(api: Client, product: Any) -> tuple[StreamRead, Any]:
     else:
         product, listings = await _plain_listings(api, product, gaps)
     stories = await _story_lists(api, product_id, listings, gaps) if rows.needs_story_list(listings) else []
-    found = rows.feature_rows(product_id, listings, stories, secrets=api.secrets)
+    with rows.uncollected():
+        found = rows.feature_rows(product_id, listings, stories, secrets=api.secrets)
     return StreamRead("features", found, tuple(gaps), None if gaps else 0), product
 
 

@@ -30,7 +30,8 @@ async def read_tests(db: Database, api: Client, product_id: int) -> StreamRead:
     if not listed.is_settled:
         reason = "the list kept changing while it was read, twice; a test may have slipped through. Sync again"
         gaps.append(Gap("tests", "order of the test list", reason, 0, product_id))
-    found = rows.test_rows(product_id, listed.tests, secrets=api.secrets)
+    with rows.uncollected():
+        found = rows.test_rows(product_id, listed.tests, secrets=api.secrets)
     unlisted, stored = differences.vanished_ids(db, tables.TESTS, found, product_id=product_id)
     if len(unlisted) <= min(MOST_CHECKED, stored * differences.MOST_REMOVED):
         details = await gather(*(_look_up(api, test_id, product_id, gaps) for test_id in unlisted))

@@ -6,9 +6,11 @@ nothing is dropped silently, and the payloads are left as they came.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,6 +19,21 @@ from testio_analytics import payloads, tables
 from testio_analytics.sections import as_id, has_sections, is_id
 
 Row = dict[str, Any]
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep the garbage collector from looking while rows are made or written; nothing may be awaited meanwhile.
+
+    Rows are many, live on, and hold no cycles: each look at all of them finds nothing, and takes a third of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @dataclass(frozen=True)

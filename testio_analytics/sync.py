@@ -301,9 +301,10 @@ async def _sync_account(
             progress(done, len(usable))
 
     def _finish(db: Database, reads: Sequence[StreamRead], product_id: int | None) -> None:
-        plans = [differences.plan(db, read, product_id=product_id, full=full) for read in reads]
-        if run_id is not None:
-            store.save(db, plans, run_id=run_id, now=clock())
+        with rows.uncollected():
+            plans = [differences.plan(db, read, product_id=product_id, full=full) for read in reads]
+            if run_id is not None:
+                store.save(db, plans, run_id=run_id, now=clock())
         for plan in plans:
             tally.add(plan)
 
