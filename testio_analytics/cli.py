@@ -322,12 +322,16 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
 @cli.command()
 @click.argument("folder", metavar="[DIR]", type=click.Path(file_okay=False, path_type=Path), default=Path("notebooks"))
 def notebooks(folder: Path) -> None:
-    """Copy the notebooks to a folder to work in (default: notebooks). Nothing there is overwritten."""
+    """Copy the notebooks to a folder to work in (default: notebooks). Nothing there is overwritten.
+
+    The copies read the database that this command would use now: TESTIO_DB_PATH, else data/testio.db in this folder.
+    """
     from testio_analytics.notebooks import copy_notebooks
 
-    for path in copy_notebooks(folder):
+    db = resolve_db_path()
+    for path in copy_notebooks(folder, db=db):
         click.echo(str(path))
-    say(f"Open them with: jupyter lab {folder}")
+    say(f"They read {db}. Open them with: jupyter lab {folder}")
 
 
 @cli.command()

@@ -54,10 +54,12 @@ def notebook_paths() -> dict[str, Path]:
     raise ReportError("The notebooks of this package are not where they belong. Install the package again.")
 
 
-def copy_notebooks(target: Path) -> list[Path]:
+def copy_notebooks(target: Path, *, db: Path | None = None) -> list[Path]:
     """Copy the notebooks, without their outputs, into the folder, which is made if need be; return the copies.
 
-    The outputs that ship belong to the demo account, and would look like the reader's own numbers.
+    The outputs that ship belong to the demo account, and would look like the reader's own numbers. A kernel starts in
+    the folder of its notebook, from where a path like ``data/testio.db`` leads nowhere: with `db`, each copy gets a
+    cell that sets the whole path of that database.
 
     Raises:
         ReportError: one of the files is there already. Then nothing is copied.
@@ -72,7 +74,8 @@ def copy_notebooks(target: Path) -> list[Path]:
     target.mkdir(parents=True, exist_ok=True)
     for path, copy in copies.items():
         with copy.open("x", encoding="utf-8") as file:
-            _nbformat().write(without_outputs(read_notebook(path)), file)
+            parameters = {} if db is None else {"db": str(db.absolute())}
+            _nbformat().write(with_parameters(read_notebook(path), parameters, name=path.stem), file)
     return list(copies.values())
 
 

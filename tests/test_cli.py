@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 from click.testing import CliRunner, Result
 
@@ -200,6 +204,20 @@ def test_notebooks_are_copied_and_never_overwritten() -> None:
     again = call("notebooks", "mine")
     assert again.exit_code == 1
     assert "03_untested_features.ipynb" in again.stderr
+
+
+def test_copied_notebooks_find_the_database_from_their_own_folder(demo_db: Path) -> None:
+    """A copy runs as it is, in its own folder, without any variable set: it knows where the database lies."""
+    Path("data").mkdir()
+    shutil.copy(demo_db, "data/testio.db")
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("TESTIO_")}
+    copied = subprocess.run([sys.executable, "-m", "testio_analytics", "notebooks", "mine"], env=bare, check=False)
+    assert copied.returncode == 0
+    notebook = nbformat.read("mine/01_sync_and_health.ipynb", as_version=4)  # type: ignore[no-untyped-call]
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    ran = subprocess.run([sys.executable, "-c", code], cwd="mine", env=bare, capture_output=True, text=True)
+
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_terminal_escapes_of_the_api_are_made_visible() -> None:
