@@ -181,10 +181,10 @@ class Client:
         query: Query = () if section_id is None else (("section_id", section_id),)
         return await self._list(f"products/{product_id}/user_stories", "user_stories", query)
 
-    async def test(self, test_id: int) -> dict[str, Any]:
-        """Return one exploratory test."""
+    async def test(self, test_id: int, *, with_results: bool = False) -> dict[str, Any]:
+        """Return one exploratory test, if asked for with what came of its features and stories."""
         path = f"exploratory_tests/{test_id}"
-        answer = await self.get(path)
+        answer = await self.get(path, WITH_STORIES if with_results else ())
         test = answer.get("exploratory_test") if isinstance(answer, Mapping) else None
         if not isinstance(test, dict):
             raise errors.UnreadableAnswerError(
@@ -193,6 +193,37 @@ class Client:
                 status=200,
             )
         return test
+
+    async def bugs(self, test_ids: Sequence[int], *, is_last_try: bool) -> list[Any]:
+        """Return all bugs of these tests.
+
+        Many tests at once may be more than the server can do in its time (testio-api 8.1), so a caller who can ask
+        for fewer does not want the full patience.
+        """
+        query: Query = (("filter_test_cycle_ids", ",".join(map(str, test_ids))),)
+        return await self._list("bugs", "bugs", query, attempts=ATTEMPTS if is_last_try else 2)
+
+    async def executions(self, version_id: int) -> tuple[list[Any], int | None]:
+        """Return the runs of one version of one story, oldest first, and how many there are as the API counts them.
+
+        One version at a time: the rows do not name it (testio-api 9).
+        """
+        runs: list[Any] = []
+        path = key = "user_story_version_executions"
+        number = 1
+        while True:
+            query: Query = (("user_story_version_ids[]", version_id), ("page", number), ("per_page", PAGE_SIZE))
+            answer = await self.get(path, query, envelope=key)
+            page = list(payloads.listed(answer, key) or ())
+            meta = answer.get("meta") if isinstance(answer, Mapping) else None
+            count = meta.get("record_count") if isinstance(meta, Mapping) else None
+            total = count if isinstance(count, int) else None
+            if page and _same_rows(page, runs[-len(page) :]):
+                return runs, total  # a server that repeats its last page for ever
+            runs += page
+            if len(page) < PAGE_SIZE or (total is not None and len(runs) >= total):
+                return runs, total
+            number += 1
 
     async def tests(self, product_id: int) -> TestList:
         """Return all exploratory tests of a product, newest end first.

@@ -13,7 +13,7 @@ import pandas as pd
 
 from testio_analytics.frames import Mirror
 from testio_analytics.instants import AsOf, as_instant
-from testio_analytics.tables import ACCOUNT, STREAMS
+from testio_analytics.tables import ACCOUNT, BY_TEST, ON_REQUEST, STREAMS
 from testio_analytics.words import label, listed, short
 
 NEVER_READ = "never read"
@@ -74,7 +74,10 @@ def stream_doubts(mirror: Mirror, stream: str) -> dict[int, str]:
             doubts[product] = _places(where) or NEVER_READ
         elif where or not complete[product]:
             doubts[product] = _places(where) or NOT_COMPLETE
-    return doubts
+    if stream not in BY_TEST:
+        return doubts
+    # Whose test is missing, its bugs and results are missing, too.
+    return {key: f"tests: {text}" for key, text in stream_doubts(mirror, "tests").items()} | doubts
 
 
 def _places(where: Sequence[str]) -> str:
@@ -96,6 +99,17 @@ def without_any_read(mirror: Mirror, stream: str) -> set[int]:
     states = mirror.stream_states[mirror.stream_states["stream"] == stream]
     is_known = states["last_complete_at"].notna() | (states["rows_stored"] > 0)
     return {int(key) for key in active(mirror.products)["id"]} - {*states[is_known]["product_id"]}
+
+
+def unread_tests(mirror: Mirror, stream: str) -> set[int]:
+    """Return the ids of the active tests whose bugs, results or executions (`stream`) are not completely read.
+
+    Read is a test whose last try of this stream read all of it. Tests that are not stored at all are not among them:
+    those are a gap of the stream ``tests``.
+    """
+    reads = mirror.test_reads
+    read = reads[(reads["stream"] == stream) & reads["is_complete"]]["test_id"]
+    return {int(key) for key in active(mirror.tests)["id"]} - {*read}
 
 
 def account_doubt(mirror: Mirror) -> str:
@@ -162,7 +176,7 @@ def _expected_rows(mirror: Mirror) -> pd.DataFrame:
         pairs |= {pair for pair in zip(keys, ledger["stream"], strict=True) if pair[0] not in gone}
     titles = {ACCOUNT: WHOLE_ACCOUNT} | names
     titled = [(key, titles.get(key, label(None, "Product", key)), stream) for key, stream in pairs]
-    titled.sort(key=lambda row: (row[0] != ACCOUNT, row[1], row[0], STREAMS.index(row[2])))
+    titled.sort(key=lambda row: (row[0] != ACCOUNT, row[1], row[0], (STREAMS + ON_REQUEST).index(row[2])))
     frame = pd.DataFrame(titled, columns=["product_id", "product", "stream"])
     return frame.astype({"product_id": "Int64", "product": "str", "stream": "str"})
 

@@ -46,35 +46,58 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class TestReads:
+    """Which tests a stream was read for.
+
+    `statuses` holds the tests that were asked for with their status; `unsound` those of which something is missing;
+    `covers_all` says that no test of the product was left out, so that what belongs to no test came, too.
+    """
+
+    __test__ = False
+
+    statuses: Mapping[int, str | None]
+    unsound: frozenset[int] = frozenset()
+    covers_all: bool = False
+
+
+@dataclass(frozen=True)
 class StreamRead:
     """What one read of one stream of one product brought.
 
     `rows` holds the tables of the stream; `gaps` what is missing from them; `missing` the number of rows known to
-    be missing, None where it cannot be told.
+    be missing, None where it cannot be told. Where only some tests were read, `tests` says which: the rows of all
+    others stay as they are.
     """
 
     stream: str
     rows: Rows
     gaps: tuple[Gap, ...] = ()
     missing: int | None = 0
+    tests: TestReads | None = None
 
 
 @dataclass(frozen=True)
 class Change:
-    """How the rows of one table differ from the stored ones: what to write, and the keys to mark as removed."""
+    """How the rows of one table differ from the stored ones: what to write, and the keys to mark as removed.
+
+    `held_tests` are the tests whose read is not done unless all of this is carried out: those of removed rows, and of
+    rows in conflict.
+    """
 
     table: tables.Table
     write: tuple[Row, ...]
     removed: tuple[tuple[Any, ...], ...]
     counts: Counts
     conflicts: tuple[Rejection, ...] = ()
+    held_tests: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
 class Plan:
     """What one read of one stream of one product will do to the database.
 
-    `product_id` is None for the account. `counts` are those of the stream's own table, which bears its name.
+    `product_id` is None for the account. `counts` are those of the stream's main table. `unsettled` are the tests that
+    must be read again although they may not change any more: something of theirs is missing, or was held back.
     """
 
     product_id: int | None
@@ -83,6 +106,7 @@ class Plan:
     rejections: tuple[Rejection, ...]
     gaps: tuple[Gap, ...]
     counts: Counts
+    unsettled: frozenset[int] = frozenset()
 
     @property
     def is_complete(self) -> bool:
@@ -102,20 +126,23 @@ def plan(db: Database, read: StreamRead, *, product_id: int | None, full: bool =
     found: list[tuple[Change, int]] = []
     for table in stream_tables:
         rows = _without_children(read.rows, [conflict for change, _ in found for conflict in change.conflicts])
-        found.append(_compare(db, table, rows, product_id))
+        found.append(_compare(db, table, rows, product_id, read.tests))
     changes = [change for change, _ in found]
     rejections = [*read.rows.rejections, *(conflict for change in changes for conflict in change.conflicts)]
     gaps = [*read.gaps, *_rejection_gaps(read.stream, rejections, product_id)]
+    unsettled = frozenset() if read.tests is None else read.tests.unsound
     if gaps:
+        unsettled |= {test_id for change in changes for test_id in change.held_tests}
         changes = [replace(change, removed=()) for change in changes]
     elif not full and (
         held := [_held_back(change, stored, product_id) for change, stored in found if _is_landslide(change, stored)]
     ):
         gaps = held
+        unsettled |= {test_id for change in changes for test_id in change.held_tests}
         changes = [replace(change, removed=()) for change in changes]
-    own = next(change for change in changes if change.table.name == read.stream)
+    own = next(change for change in changes if change.table is tables.MAIN_TABLE[read.stream])
     counts = replace(own.counts, removed=len(own.removed), rejected=len(rejections))
-    return Plan(product_id, read, tuple(changes), tuple(rejections), tuple(gaps), counts)
+    return Plan(product_id, read, tuple(changes), tuple(rejections), tuple(gaps), counts, unsettled)
 
 
 def _without_children(rows: Rows, conflicts: Sequence[Rejection]) -> Rows:
@@ -164,15 +191,18 @@ def _rejection_gaps(stream: str, rejections: Sequence[Rejection], product_id: in
     ]
 
 
-def _compare(db: Database, table: tables.Table, rows: Rows, product_id: int | None) -> tuple[Change, int]:
+def _compare(
+    db: Database, table: tables.Table, rows: Rows, product_id: int | None, tests: TestReads | None = None
+) -> tuple[Change, int]:
     """Compare rows with the stored ones of the product (of the account for None), and count those stored now.
 
     A row whose id is stored under another product that still has it is a conflict: the API says an id is unique, so
-    neither of the two may silently replace the other.
+    neither of the two may silently replace the other. Where only some tests were read, only their rows can be gone.
     """
     incoming = rows.by_table[table.name]
     stored = _stored(db, table, incoming, product_id)
     write, conflicts = [], []
+    held = set()
     created = updated = unchanged = 0
     for key, row in incoming.items():
         known = stored.get(key)
@@ -180,6 +210,7 @@ def _compare(db: Database, table: tables.Table, rows: Rows, product_id: int | No
             created += 1
         elif known["product_id"] != row.get("product_id") and known["removed_at"] is None:
             conflicts.append(_conflict(table, row, known["product_id"]))
+            held.add(row.get("test_id"))
             continue
         elif known["content_hash"] == row["content_hash"] and known["removed_at"] is None:
             unchanged += 1
@@ -191,8 +222,18 @@ def _compare(db: Database, table: tables.Table, rows: Rows, product_id: int | No
         key for key, known in stored.items() if known["removed_at"] is None and _is_of(table, key, known, product_id)
     }
     counts = Counts(created, updated, unchanged, 0, 0, created + updated + unchanged)
-    gone = tuple(sorted(active - incoming.keys()))
-    return Change(table, tuple(write), gone, counts, tuple(conflicts)), len(active)
+    gone = tuple(sorted(key for key in active - incoming.keys() if _was_read(stored[key], tests)))
+    if tests is not None:
+        held |= {stored[key]["test_id"] for key in gone}
+    change = Change(table, tuple(write), gone, counts, tuple(conflicts), frozenset(held - {None}))
+    return change, len(active)
+
+
+def _was_read(known: Row, tests: TestReads | None) -> bool:
+    if tests is None:
+        return True
+    test_id = known["test_id"]
+    return tests.covers_all if test_id is None else test_id in tests.statuses
 
 
 def _is_of(table: tables.Table, key: tuple[Any, ...], known: Row, product_id: int | None) -> bool:
@@ -207,7 +248,8 @@ def _stored(
     """Return the bookkeeping of the stored rows of the product, and of those stored elsewhere under an incoming key."""
     has_owner = "product_id" in table.column_names
     owner = "product_id" if has_owner else "null as product_id"
-    select = f"select {', '.join(table.key)}, {owner}, content_hash, first_seen, removed_at from {table.name}"
+    test = ", test_id" if table.stream in tables.BY_TEST else ""
+    select = f"select {', '.join(table.key)}, {owner}, content_hash, first_seen, removed_at{test} from {table.name}"
     if product_id is None:
         found = list(db.query(select))
     elif not has_owner:

@@ -47,6 +47,7 @@ DTYPES: Mapping[Kind, Dtype] = {
 }
 CATEGORIES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("user_stories", "feature_link"): ("id", "text", "ambiguous", "none"),
+    ("bugs", "feature_link"): ("test_feature", "bug", "results", "none"),
     ("sync_runs", "outcome"): ("running", "complete", "incomplete", "failed", "interrupted"),
     ("sync_runs", "mode"): ("normal", "full"),
 }
@@ -63,8 +64,9 @@ class Mirror:
     Rows that are gone from the source are included, with ``removed_at``; so are closed gaps and rejections.
 
     Attributes:
-        products, sections, features, feature_sections, user_stories, tests, test_features: mirrored tables.
-        sync_runs, stream_states, sync_gaps, rejected_rows: the completeness ledger.
+        products, sections, features, feature_sections, user_stories, tests, test_features, bugs, bug_devices,
+        test_feature_results, test_user_stories, executions: mirrored tables.
+        sync_runs, stream_states, sync_gaps, rejected_rows, test_reads: the completeness ledger.
         product_ids: the products asked for, None for all.
         as_of: the default instant of the reports: when the last run that came to its end did so, or a later read
             by a run that was cut off; None when nothing was ever read. Never the wall clock.
@@ -80,10 +82,16 @@ class Mirror:
     user_stories: pd.DataFrame
     tests: pd.DataFrame
     test_features: pd.DataFrame
+    bugs: pd.DataFrame
+    bug_devices: pd.DataFrame
+    test_feature_results: pd.DataFrame
+    test_user_stories: pd.DataFrame
+    executions: pd.DataFrame
     sync_runs: pd.DataFrame
     stream_states: pd.DataFrame
     sync_gaps: pd.DataFrame
     rejected_rows: pd.DataFrame
+    test_reads: pd.DataFrame
     product_ids: tuple[int, ...] | None
     as_of: pd.Timestamp | None
     run_id: int | None
@@ -91,7 +99,7 @@ class Mirror:
     schema_version: int
 
     def __repr__(self) -> str:
-        counts = (f"{len(getattr(self, name))} {name}" for name in ("products", "features", "tests"))
+        counts = (f"{len(getattr(self, name))} {name}" for name in ("products", "features", "tests", "bugs"))
         return f"<Mirror of {', '.join(counts)}, as of {self.as_of}>"
 
 
@@ -184,6 +192,39 @@ def load_test_features(
     return _load(db, "test_features", product_id=product_id, include_removed=include_removed)
 
 
+def load_bugs(db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False) -> pd.DataFrame:
+    """Return the bugs, one row each, by id. A bug on several devices comes once."""
+    return _load(db, "bugs", product_id=product_id, include_removed=include_removed)
+
+
+def load_bug_devices(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+) -> pd.DataFrame:
+    """Return the devices of the bugs, one row per bug and device, by bug and place in its list."""
+    return _load(db, "bug_devices", product_id=product_id, include_removed=include_removed)
+
+
+def load_test_feature_results(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+) -> pd.DataFrame:
+    """Return what the API says came of each feature of a test, one row per test feature, by id."""
+    return _load(db, "test_feature_results", product_id=product_id, include_removed=include_removed)
+
+
+def load_test_user_stories(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+) -> pd.DataFrame:
+    """Return what came of each story in each test, one row per test feature and story, by their ids."""
+    return _load(db, "test_user_stories", product_id=product_id, include_removed=include_removed)
+
+
+def load_executions(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+) -> pd.DataFrame:
+    """Return the single runs of stories, one row each, by id; empty unless their stream was asked for."""
+    return _load(db, "executions", product_id=product_id, include_removed=include_removed)
+
+
 def load_sync_runs(db: Source = None) -> pd.DataFrame:
     """Return the runs of the sync, one row each, by number."""
     return _load(db, "sync_runs")
@@ -215,6 +256,11 @@ def load_rejected_rows(
     Rows of the whole account (without product) stay in whatever product is asked for, since they concern each.
     """
     return _load(db, "rejected_rows", product_id=product_id, include_closed=include_closed)
+
+
+def load_test_reads(db: Source = None, *, product_id: ProductFilter = None) -> pd.DataFrame:
+    """Return which tests had their bugs, results and executions read, one row per test and stream, by their names."""
+    return _load(db, "test_reads", product_id=product_id)
 
 
 def load_mirror(db: Source = None, *, product_id: ProductFilter = None) -> Mirror:
@@ -284,6 +330,11 @@ _TESTS_OF_PRODUCTS = """
 _MIRROR_CONDITIONS: Mapping[str, str] = {
     "tests": f"t.id IN ({_TESTS_OF_PRODUCTS})",
     "test_features": f"t.feature_id IN ({_FEATURES_OF_PRODUCTS})",
+    "bugs": f"t.feature_id IN ({_FEATURES_OF_PRODUCTS})",
+    **dict.fromkeys(
+        ("bug_devices", "test_feature_results", "test_user_stories", "test_reads"),
+        f"t.test_id IN ({_TESTS_OF_PRODUCTS})",
+    ),
 }
 """Rows of other products that the mirror of some products needs all the same."""
 

@@ -24,7 +24,9 @@ def record(db: Database, planned: Plan, *, run_id: int, now: datetime) -> None:
     )
     before = known or {"last_complete_run_id": None, "last_complete_at": None}
     complete = (run_id, stamp) if planned.is_complete else (before["last_complete_run_id"], before["last_complete_at"])
-    missing = planned.read.missing
+    missing, stored = planned.read.missing, _count_active(db, stream, planned.product_id)
+    # Where only some tests were read, the rows of the others are as sound as they were when those were read.
+    came = planned.counts.total if planned.read.tests is None else stored
     db.table("stream_states").upsert(
         {
             "product_id": owner,
@@ -34,23 +36,25 @@ def record(db: Database, planned: Plan, *, run_id: int, now: datetime) -> None:
             "last_read_at": stamp,
             "last_complete_run_id": complete[0],
             "last_complete_at": complete[1],
-            "rows_expected": None if missing is None else planned.counts.total + _rejected_own(planned) + missing,
-            "rows_stored": _count_active(db, stream, planned.product_id),
+            "rows_expected": None if missing is None else came + _rejected_own(planned) + missing,
+            "rows_stored": stored,
             "rows_rejected": planned.counts.rejected,
         },
         pk=("product_id", "stream"),
     )
     _record_gaps(db, planned, run_id, stamp)
     _record_rejections(db, planned, run_id, stamp)
+    _record_tests(db, planned, run_id, stamp)
 
 
 def _rejected_own(planned: Plan) -> int:
-    return sum(rejection.table == planned.read.stream for rejection in planned.rejections)
+    return sum(rejection.table == tables.MAIN_TABLE[planned.read.stream].name for rejection in planned.rejections)
 
 
 def _count_active(db: Database, stream: str, product_id: int | None) -> int:
     owner = "id" if stream == "products" else "product_id"
-    statement = f"select count(*) from {stream} where removed_at is null and (? is null or {owner} = ?)"
+    table = tables.MAIN_TABLE[stream].name
+    statement = f"select count(*) from {table} where removed_at is null and (? is null or {owner} = ?)"
     return int(db.execute(statement, [product_id, product_id]).fetchone()[0])
 
 
@@ -115,6 +119,27 @@ def _record_rejections(db: Database, planned: Plan, run_id: int, stamp: str) -> 
     if not planned.read.gaps:
         for row_id in listed.values():
             db.execute("update rejected_rows set closed_at = ? where id = ?", [stamp, row_id])
+
+
+def _record_tests(db: Database, planned: Plan, run_id: int, stamp: str) -> None:
+    """Note which tests were read, so that those which can no longer change are not read again."""
+    if planned.read.tests is None:
+        return
+    db.table("test_reads").upsert_all(
+        [
+            {
+                "test_id": test_id,
+                "stream": planned.read.stream,
+                "product_id": planned.product_id,
+                "status": status,
+                "is_complete": int(test_id not in planned.unsettled),
+                "run_id": run_id,
+                "read_at": stamp,
+            }
+            for test_id, status in planned.read.tests.statuses.items()
+        ],
+        pk=("test_id", "stream"),
+    )
 
 
 def begin_run(

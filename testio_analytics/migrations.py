@@ -21,6 +21,7 @@ from testio_analytics import errors, tables
 VERSIONS: dict[int, str] = {
     1: "products, sections, features, stories and the completeness ledger",
     2: "exploratory tests and their features",
+    3: "bugs with their devices, results of features and stories, executions",
 }
 """Every schema version and what it brought."""
 

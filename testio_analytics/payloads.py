@@ -237,6 +237,12 @@ def _read_text(value: Any) -> Any:
     return clean_text(str(value))
 
 
+def _read_count(value: Any) -> Any:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise ValueError(f"is not a count but {shown(value)}")
+
+
 def _read_boolean(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
@@ -272,6 +278,7 @@ P = TypeVar("P", bound="Payload")
 
 Id = Annotated[int, BeforeValidator(_read_id)]
 OptionalId = Annotated[int | None, BeforeValidator(lambda value: None if value is None else _read_id(value))]
+Count = Annotated[int | None, BeforeValidator(_read_count)]
 Text = Annotated[str | None, BeforeValidator(_read_text)]
 Flag = Annotated[bool | None, BeforeValidator(_read_boolean)]
 Time = Annotated[datetime | None, BeforeValidator(_read_time)]
@@ -360,6 +367,53 @@ class TestFeature(Payload):
     enable_visual: Flag = None
 
 
+class Bug(Payload):
+    """A row of ``GET /bugs`` (testio-api 8.2). Its devices, test and feature are read on their own."""
+
+    id: Id
+    title: Text = None
+    severity: Text = None
+    status: Text = None
+    auto_accepted: Flag = None
+    known: Flag = None
+    fixed: Flag = None
+    language: Text = None
+    reported_at: Time = None
+    exported_at: Time = None
+    external_idx: Text = None
+
+
+class FeatureResult(Payload):
+    """What the detail of a test says of one of its features (testio-api 7.5)."""
+
+    id: Id
+    feature_id: OptionalId = None
+    execution_status: Text = None
+    tester_count: Count = None
+    bugs_found: Count = None
+
+
+class StoryResult(Payload):
+    """What the detail of a test says of one story of a feature (testio-api 7.6)."""
+
+    id: Id
+    feature_id: OptionalId = None
+    user_story_version_id: OptionalId = None
+    execution_status: Text = None
+    tested_by_count: Count = None
+    bugs_found: Count = None
+    path: Text = None
+    title: Text = None
+
+
+class Execution(Payload):
+    """A row of ``GET /user_story_version_executions`` (testio-api 9)."""
+
+    id: Id
+    status: Text = None
+    executed_at: Time = None
+
+
 def read(model: type[P], payload: Any) -> P | str:
     """Return the payload as the model, or everything that is wrong with it as one sentence."""
     if not isinstance(payload, Mapping):
@@ -396,7 +450,7 @@ def listed(answer: Any, key: str) -> Sequence[Any] | None:
     return value if isinstance(value, list) else None
 
 
-# Fields of testio-api 3.2, 3.3, 5.2, 6.2, 7.3 and 7.5. What scrubbing removes needs no mention.
+# Fields of testio-api 3.2, 3.3, 5.2, 6.2, 7.3 to 7.6, 8.2, 8.7 and 9. What scrubbing removes needs no mention.
 _FEATURE_FIELDS = {"id", "title", "description", "howtofind", "location", "target_idx", "user_stories"}
 KNOWN_FIELDS: Mapping[str, frozenset[str]] = {
     "products": frozenset(
@@ -418,5 +472,18 @@ KNOWN_FIELDS: Mapping[str, frozenset[str]] = {
             " tester_count bugs_found bug_ids".split(),
         }
     ),
+    "bugs": frozenset(
+        "id title severity status auto_accepted known fixed language location expected_result actual_result steps"
+        " reported_at exported_at external_idx test test_case product section test_feature feature app_section devices"
+        " attachments comments reproductions test_environment report".split()
+    ),
+    "bug_devices": frozenset(
+        "id category vendor operating_system operating_system_version device devices browsers".split()
+    ),
+    "test_user_stories": frozenset(
+        "id path title feature_id requirements user_story_version_id execution_status tested_by_count bugs_found"
+        " bug_ids".split()
+    ),
+    "executions": frozenset("id status comment executed_at device_reports test_cycle".split()),
 }
 """The fields of each row that the API's description knows. Others are stored as well, and counted."""

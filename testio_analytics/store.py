@@ -200,9 +200,10 @@ def _write(db: Database, change: Change, now: datetime) -> None:
         key = change.table.key
         db.table(change.table.name).upsert_all(rows, pk=key if len(key) > 1 else key[0])
     _mark_removed(db, change.table, change.removed, stamp)
-    if change.table is tables.PRODUCTS:
-        for (product_id,) in change.removed:
-            _remove_all_of(db, product_id, stamp)
+    if change.table in (tables.PRODUCTS, tables.TESTS):
+        owner = "product_id" if change.table is tables.PRODUCTS else "test_id"
+        for (key,) in change.removed:
+            _remove_all_of(db, owner, key, stamp)
 
 
 def _mark_removed(db: Database, table: tables.Table, keys: Sequence[tuple[Any, ...]], stamp: str) -> None:
@@ -211,9 +212,9 @@ def _mark_removed(db: Database, table: tables.Table, keys: Sequence[tuple[Any, .
         db.execute(f"update {table.name} set removed_at = ? where {condition}", [stamp, *key])
 
 
-def _remove_all_of(db: Database, product_id: int, stamp: str) -> None:
-    """Mark what belonged to a removed product: it is gone with it."""
+def _remove_all_of(db: Database, owner: str, key: int, stamp: str) -> None:
+    """Mark what belonged to a removed product or test: it is gone with it, and read anew should it come back."""
     for table in tables.ALL_TABLES:
-        if table.is_mirrored and "product_id" in table.column_names:
-            statement = f"update {table.name} set removed_at = ? where product_id = ? and removed_at is null"
-            db.execute(statement, [stamp, product_id])
+        if table.is_mirrored and owner in table.column_names:
+            db.execute(f"update {table.name} set removed_at = ? where {owner} = ? and removed_at is null", [stamp, key])
+    db.execute(f"delete from test_reads where {owner} = ?", [key])

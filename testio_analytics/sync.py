@@ -1,8 +1,8 @@
 """The order of work of a sync, and nothing else.
 
 Account → products (with sections) → per product: features (with sections and stories) and tests (with test
-features), fetched completely, then written in one transaction. What cannot be read becomes a gap by name; everything
-else is stored.
+features), then the bugs and results of the tests that may have new ones, fetched completely, then written in one
+transaction. What cannot be read becomes a gap by name; everything else is stored.
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from testio_analytics import differences, errors, ledger, rows, store, tables
+from testio_analytics import differences, due, errors, ledger, rows, store, tables
 from testio_analytics.client import Client, gather
 from testio_analytics.config import resolve_api, resolve_db_path
 from testio_analytics.differences import Counts, Gap, Plan, StreamRead
+from testio_analytics.reading_bugs import read_bugs
 from testio_analytics.reading_features import read_features
+from testio_analytics.reading_results import read_executions, read_results
 from testio_analytics.reading_tests import read_tests
 from testio_analytics.rows import Rows
+from testio_analytics.rows_of_bugs import link_by_results
+from testio_analytics.rows_of_results import bugs_named
 from testio_analytics.running import run
 
 Clock = Callable[[], datetime]
@@ -138,8 +142,10 @@ async def sync_async(
     Args:
         db: path of the database; default as in `config`.
         product_ids: only these products.
-        streams: only these streams; ``products`` is always read, because everything belongs to a product.
-        full: also mark rows as removed where more than half of a product's rows are gone.
+        streams: only these streams; ``products`` is always read, because everything belongs to a product. By default
+            all but ``executions``.
+        full: also mark rows as removed where more than half of a product's rows are gone, and read the bugs and results
+            of every test again, of those that can no longer change as well.
         dry_run: fetch and compare, write nothing.
         client: an open client; by default one is made from the environment.
         clock: where the time of the run comes from.
@@ -180,15 +186,17 @@ async def sync_features(
 
 
 def checked_streams(streams: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the streams to read beside the products, in reading order; all of them for None.
+    """Return the streams to read beside the products, in reading order; for None all that need no asking.
 
     Raises:
         UnknownValueError: there is no such stream.
     """
+    known = tables.STREAMS + tables.ON_REQUEST
     for stream in streams or ():
-        if stream not in tables.STREAMS:
-            raise errors.UnknownValueError("The stream", stream, tables.STREAMS)
-    return tuple(s for s in tables.STREAMS if s != "products" and (streams is None or s in streams))
+        if stream not in known:
+            raise errors.UnknownValueError("The stream", stream, known)
+    wanted = tables.STREAMS if streams is None else streams
+    return tuple(stream for stream in known if stream != "products" and stream in wanted)
 
 
 def _utc_now() -> datetime:
@@ -293,7 +301,7 @@ async def _sync_account(
     async def one(product_id: int, payload: Any, product: Rows) -> None:
         nonlocal done
         async with at_once:
-            reads = await _read_product(db, api, payload, product, wanted)
+            reads = await _read_product(db, api, payload, product, wanted, full)
             _finish(db, reads, product_id)
         found.by_table["products"].update(reads[0].rows.by_table["products"])  # as it was when it was read last
         done += 1
@@ -335,18 +343,58 @@ async def _products(api: Client, product_ids: Sequence[int] | None) -> list[Any]
 
 
 async def _read_product(
-    db: Database, api: Client, payload: Any, product: Rows, wanted: Sequence[str]
+    db: Database, api: Client, payload: Any, product: Rows, wanted: Sequence[str], full: bool
 ) -> list[StreamRead]:
     """Read the wanted streams of one product, and return them after what the product says of itself."""
     product_id = int(payload["id"])
     features, tests = await gather(
         read_features(api, payload) if "features" in wanted else _nothing(),
-        read_tests(db, api, product_id) if "tests" in wanted else _nothing(),
+        _read_tests(db, api, product_id, wanted, full),
     )
     if features is not None and features[1] is not payload:  # it was sectioned after all
         product = rows.product_rows(features[1], secrets=api.secrets)
-    reads = (None if features is None else features[0], tests)
-    return [_of_product(product), *(read for read in reads if read is not None)]
+    return [_of_product(product), *([] if features is None else [features[0]]), *tests]
+
+
+async def _read_tests(
+    db: Database, api: Client, product_id: int, wanted: Sequence[str], full: bool
+) -> list[StreamRead]:
+    """Read the tests of one product, then what came of those that may have changed."""
+    tests = await read_tests(db, api, product_id) if "tests" in wanted else None
+    known = due.known_tests(db, product_id, tests)
+
+    def tests_for(stream: str) -> list[int]:
+        return due.due_tests(db, product_id, stream, known, full=full)
+
+    bugs, results = await gather(
+        read_bugs(api, product_id, tests_for("bugs"), known) if "bugs" in wanted else _nothing(),
+        read_results(api, product_id, tests_for("results"), known) if "results" in wanted else _nothing(),
+    )
+    if bugs is not None:
+        link_by_results(bugs.rows, bugs_named(_results_of(db, product_id, results)))
+    executions = None
+    if "executions" in wanted:
+        versions = _versions_of(db, product_id, results)
+        executions = await read_executions(api, product_id, tests_for("executions"), known, versions)
+    return [read for read in (tests, bugs, results, executions) if read is not None]
+
+
+def _results_of(db: Database, product_id: int, read: StreamRead | None) -> list[Any]:
+    """Return the results of features as they are now: those just read, and the stored ones of other tests."""
+    return [*_rows_of(read, tables.TEST_FEATURE_RESULTS), *due.stored_results(db, product_id, _tests_of(read))]
+
+
+def _versions_of(db: Database, product_id: int, read: StreamRead | None) -> list[Any]:
+    """Return the versions of stories in tests, likewise."""
+    return [*_rows_of(read, tables.TEST_USER_STORIES), *due.stored_versions(db, product_id, _tests_of(read))]
+
+
+def _rows_of(read: StreamRead | None, table: tables.Table) -> list[Any]:
+    return [] if read is None else read.rows.of(table)
+
+
+def _tests_of(read: StreamRead | None) -> set[int]:
+    return set() if read is None or read.tests is None else {*read.tests.statuses} - read.tests.unsound
 
 
 async def _nothing() -> None:

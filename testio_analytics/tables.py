@@ -240,6 +240,125 @@ TEST_FEATURES = Table(
     since=2,
 )
 
+_IN_TEST = Column("test_id", "integer", "The exploratory test.", True, references="tests")
+
+BUGS = Table(
+    "bugs",
+    "What testers reported.",
+    ("id",),
+    _mirrored(
+        _id("Bug id of the API."),
+        _product("The product of the test."),
+        Column("test_id", "integer", "The test; empty where the API does not say.", references="tests"),
+        Column("test_feature_id", "integer", "The test feature that the bug names.", references="test_features"),
+        Column(
+            "feature_id",
+            "integer",
+            "The catalogue feature that this leads to; empty where none can be told.",
+            references="features",
+        ),
+        Column(
+            "feature_link",
+            "text",
+            "How the feature is known: `test_feature` (by the test's own list), `bug` (the bug names it), `results` "
+            "(the test's results name the bug), `none`.",
+            True,
+        ),
+        Column("title", "text", "Summary."),
+        Column("severity", "text", "Gravity (`critical`, `high`, `low`) or kind, as the API spells it."),
+        Column("status", "text", "`accepted`, `rejected`, `forwarded`, …, as the API spells it."),
+        Column("auto_accepted", "boolean", "Whether the timer accepted it; empty means not said."),
+        Column("known", "boolean", "Whether the customer knew it before; empty means not said."),
+        Column("fixed", "boolean", "Whether it is marked as fixed; empty means not said."),
+        Column("language", "text", "`en` or `de`."),
+        Column("reported_at", "time", "When the tester reported it."),
+        Column("exported_at", "time", "When it was exported to the customer's tracker."),
+        Column("external_idx", "text", "Its key in that tracker."),
+    ),
+    stream="bugs",
+    since=3,
+)
+
+BUG_DEVICES = Table(
+    "bug_devices",
+    "The devices on which a bug was seen; a bug may have several, or none.",
+    ("bug_id", "position"),
+    _mirrored(
+        Column("bug_id", "integer", "The bug.", True, "bugs", enforced=True),
+        Column("position", "integer", "Place in the bug's list, from 1.", True),
+        _product("The product of the test."),
+        Column("test_id", "integer", "The test of the bug.", references="tests"),
+        Column("category", "text", "Kind of device."),
+        Column("vendor", "text", "Maker."),
+        Column("operating_system", "text", "Operating system."),
+        Column("os_version", "text", "Its version."),
+        Column("device", "text", "Model."),
+        Column("browsers", "text", "Browsers, joined with a comma; empty where none is named."),
+    ),
+    stream="bugs",
+    since=3,
+)
+
+TEST_FEATURE_RESULTS = Table(
+    "test_feature_results",
+    "What the API says came of each feature of a test (customer-visible results only).",
+    ("test_feature_id",),
+    _mirrored(
+        Column("test_feature_id", "integer", "The test feature.", True, references="test_features"),
+        _IN_TEST,
+        _product("The product of the test."),
+        Column("feature_id", "integer", "The catalogue feature; may be empty or unknown.", references="features"),
+        Column("execution_status", "text", "`not_tested`, `passed`, `failed` or `blocked`, as the API derives it."),
+        Column("tester_count", "integer", "Distinct testers."),
+        Column("bugs_found", "integer", "Bugs, as the API counts them."),
+        Column("bug_ids", "json", "Their ids, as a JSON list."),
+    ),
+    stream="results",
+    since=3,
+)
+
+TEST_USER_STORIES = Table(
+    "test_user_stories",
+    "What came of each user story in each test.",
+    ("test_feature_id", "user_story_id"),
+    _mirrored(
+        Column("test_feature_id", "integer", "The test feature.", True, references="test_features"),
+        Column("user_story_id", "integer", "The catalogue story; may have left the catalogue.", True, "user_stories"),
+        _IN_TEST,
+        _product("The product of the test."),
+        Column("feature_id", "integer", "The catalogue feature as the story names it.", references="features"),
+        Column("user_story_version_id", "integer", "The version of the story frozen for this test."),
+        Column("title", "text", "The story as it stood in this test."),
+        Column("execution_status", "text", "`not_tested`, `passed`, `failed` or `blocked`, as the API derives it."),
+        Column("tested_by_count", "integer", "Distinct testers."),
+        Column("bugs_found", "integer", "Bugs, as the API counts them."),
+    ),
+    stream="results",
+    since=3,
+)
+
+EXECUTIONS = Table(
+    "executions",
+    "Single runs of user stories by testers. Read only when asked for.",
+    ("id",),
+    _mirrored(
+        _id("Execution id of the API."),
+        _product("The product of the story."),
+        Column("user_story_id", "integer", "The story that was asked for.", True, references="user_stories"),
+        Column("user_story_version_id", "integer", "The version that was asked for.", True),
+        Column("test_id", "integer", "The test.", references="tests"),
+        Column("status", "text", "`pending`, `passed`, `failed`, `blocked` or `cancelled`."),
+        Column("executed_at", "time", "When the run was begun."),
+        Column("category", "text", "Kinds of device, joined with a comma."),
+        Column("operating_system", "text", "Operating systems, joined with a comma."),
+        Column("os_version", "text", "Their versions, joined with a comma."),
+        Column("device", "text", "Models, joined with a comma."),
+        Column("browsers", "text", "Browsers, joined with a comma."),
+    ),
+    stream="executions",
+    since=3,
+)
+
 SYNC_RUNS = Table(
     "sync_runs",
     "One row per run of a sync.",
@@ -272,7 +391,7 @@ STREAM_STATES = Table(
     ("product_id", "stream"),
     (
         Column("product_id", "integer", f"Product, or {ACCOUNT} for the whole account.", True),
-        Column("stream", "text", "`products`, `features` or `tests`.", True),
+        Column("stream", "text", "`products`, `features`, `tests`, `bugs`, `results` or `executions`.", True),
         Column("is_complete", "boolean", "Whether the last read of it had no gap.", True),
         Column("last_run_id", "integer", "Run that last read it.", True, "sync_runs", enforced=True),
         Column("last_read_at", "time", "When that was.", True),
@@ -303,7 +422,7 @@ SYNC_GAPS = Table(
         Column("run_id", "integer", "Run that met it first.", True, "sync_runs", enforced=True),
         Column("last_run_id", "integer", "Run that met it last.", True, "sync_runs", enforced=True),
         Column("product_id", "integer", "Product; empty for the whole account."),
-        Column("stream", "text", "`products`, `features` or `tests`.", True),
+        Column("stream", "text", "`products`, `features`, `tests`, `bugs`, `results` or `executions`.", True),
         Column("where", "text", "The section, page or row, in words.", True),
         Column("reason", "text", "What the API answered.", True),
         Column("attempts", "integer", "Requests spent on it, over all runs.", True),
@@ -333,6 +452,24 @@ REJECTED_ROWS = Table(
     indexes=(("product_id", "stream"),),
 )
 
+TEST_READS = Table(
+    "test_reads",
+    "Which tests had their bugs, results or executions read, and in which status. Tests that can no longer change "
+    "are not read again.",
+    ("test_id", "stream"),
+    (
+        Column("test_id", "integer", "The test.", True, references="tests"),
+        Column("stream", "text", "`bugs`, `results` or `executions`.", True),
+        Column("product_id", "integer", "Its product.", True),
+        Column("status", "text", "The test's status at that read."),
+        Column("is_complete", "boolean", "Whether the last try read all of it.", True),
+        Column("run_id", "integer", "Run of the last try.", True, "sync_runs", enforced=True),
+        Column("read_at", "time", "When that was.", True),
+    ),
+    since=3,
+    indexes=(("product_id", "stream"),),
+)
+
 ALL_TABLES: tuple[Table, ...] = (
     PRODUCTS,
     SECTIONS,
@@ -341,14 +478,36 @@ ALL_TABLES: tuple[Table, ...] = (
     USER_STORIES,
     TESTS,
     TEST_FEATURES,
+    BUGS,
+    BUG_DEVICES,
+    TEST_FEATURE_RESULTS,
+    TEST_USER_STORIES,
+    EXECUTIONS,
     SYNC_RUNS,
     STREAM_STATES,
     SYNC_GAPS,
     REJECTED_ROWS,
+    TEST_READS,
 )
 """Every table, parents before children."""
 
 TABLES: dict[str, Table] = {table.name: table for table in ALL_TABLES}
 
-STREAMS: tuple[str, ...] = ("products", "features", "tests")
-"""Streams in the order in which they are read."""
+STREAMS: tuple[str, ...] = ("products", "features", "tests", "bugs", "results")
+"""Streams that every sync reads unless told otherwise, in the order in which they are read."""
+
+ON_REQUEST: tuple[str, ...] = ("executions",)
+"""Streams that are read only when they are asked for: they need one request for each story of each test."""
+
+BY_TEST: tuple[str, ...] = ("bugs", "results", "executions")
+"""Streams that are read test by test, so that tests which can no longer change are read only once."""
+
+MAIN_TABLE: dict[str, Table] = {
+    "products": PRODUCTS,
+    "features": FEATURES,
+    "tests": TESTS,
+    "bugs": BUGS,
+    "results": TEST_FEATURE_RESULTS,
+    "executions": EXECUTIONS,
+}
+"""The table whose rows are counted for each stream."""

@@ -1,0 +1,117 @@
+"""Details of tests to rows: what came of each feature and each story, and the single runs of the stories."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from testio_analytics import payloads, tables
+from testio_analytics.rows import Rows
+from testio_analytics.rows_of_bugs import device
+from testio_analytics.sections import as_id
+
+
+def result_rows(product_id: int, test_id: int, detail: Any, *, secrets: Collection[str] = ()) -> Rows:
+    """Return ``test_feature_results`` and ``test_user_stories`` from the detail of one test."""
+    rows = Rows()
+    features = payloads.scrub(detail.get("features"), secrets=secrets)
+    if not isinstance(features, list | None):
+        reason = f"the features of test {test_id} are not a list but {payloads.shown(features)}"
+        rows.reject(tables.TEST_FEATURE_RESULTS, features, reason)
+        return rows
+    for raw in features or []:
+        _add_feature(rows, product_id, test_id, raw)
+    return rows
+
+
+def _add_feature(rows: Rows, product_id: int, test_id: int, raw: Any) -> None:
+    feature = payloads.read(payloads.FeatureResult, raw)
+    if isinstance(feature, str):
+        rows.reject(tables.TEST_FEATURE_RESULTS, raw, f"in test {test_id}: {feature}")
+        return
+    stories, bug_ids = raw.get("user_stories"), raw.get("bug_ids")
+    # The stories are rows of their own, and the texts stand in ``test_features``.
+    own = {key: value for key, value in raw.items() if key not in {"user_stories", "description", "howtofind"}}
+    rows.add(
+        tables.TEST_FEATURE_RESULTS,
+        own,
+        **feature.model_dump(exclude={"id"}),
+        test_feature_id=feature.id,
+        test_id=test_id,
+        product_id=product_id,
+        bug_ids=payloads.as_json([found for found in map(as_id, bug_ids) if found])
+        if isinstance(bug_ids, list)
+        else None,
+    )
+    if not isinstance(stories, list | None):
+        reason = f"the stories of test feature {feature.id} are not a list but {payloads.shown(stories)}"
+        rows.reject(tables.TEST_USER_STORIES, stories, reason)
+        return
+    for story in stories or []:
+        _add_story(rows, product_id, test_id, feature.id, story)
+
+
+def _add_story(rows: Rows, product_id: int, test_id: int, test_feature_id: int, raw: Any) -> None:
+    if isinstance(raw, str):
+        reason = f"in test {test_id}: the story came as a plain sentence, so nothing is said of its result"
+        rows.reject(tables.TEST_USER_STORIES, raw, reason)
+        return
+    story = payloads.read(payloads.StoryResult, raw)
+    if isinstance(story, str):
+        rows.reject(tables.TEST_USER_STORIES, raw, f"in test {test_id}: {story}")
+        return
+    rows.add(
+        tables.TEST_USER_STORIES,
+        raw,
+        **story.model_dump(exclude={"id", "path", "title"}),
+        test_feature_id=test_feature_id,
+        user_story_id=story.id,
+        test_id=test_id,
+        product_id=product_id,
+        title=story.title if story.path is None else story.path,
+    )
+
+
+def bugs_named(results: Iterable[Mapping[str, Any]]) -> dict[int, int | None]:
+    """Return bug id → catalogue feature as the results name them: rows of ``test_feature_results``.
+
+    A bug that two features claim is in it with None: nothing tells which of them is right.
+    """
+    named: dict[int, int | None] = {}
+    for row in results:
+        for bug_id in json.loads(row["bug_ids"] or "[]"):
+            feature_id = row["feature_id"]
+            named[bug_id] = feature_id if named.get(bug_id, feature_id) == feature_id else None
+    return named
+
+
+def execution_rows(
+    product_id: int, story_id: int, version_id: int, test_id: int, runs: Iterable[Any], *, secrets: Collection[str] = ()
+) -> Rows:
+    """Return ``executions`` of one version of one story. The rows themselves do not say whose they are."""
+    rows = Rows()
+    for raw in payloads.scrub(list(runs), secrets=secrets):
+        run = payloads.read(payloads.Execution, raw)
+        if isinstance(run, str):
+            rows.reject(tables.EXECUTIONS, raw, f"of story {story_id} in test {test_id}: {run}")
+            continue
+        cycle, reports = raw.get("test_cycle"), raw.get("device_reports")
+        rows.add(
+            tables.EXECUTIONS,
+            raw,
+            **run.model_dump(),
+            product_id=product_id,
+            user_story_id=story_id,
+            user_story_version_id=version_id,
+            test_id=(as_id(cycle.get("id")) if isinstance(cycle, Mapping) else None) or test_id,
+            **_devices(reports if isinstance(reports, list) else []),
+        )
+    return rows
+
+
+def _devices(reports: list[Any]) -> dict[str, str | None]:
+    """Return the words of all device reports of one run, each joined with a comma."""
+    found = [device(report) for report in reports if isinstance(report, Mapping)]
+    parts = ("category", "operating_system", "os_version", "device", "browsers")
+    return {name: ", ".join(dict.fromkeys(word for one in found if (word := one[name]))) or None for name in parts}
