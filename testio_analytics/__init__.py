@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from testio_analytics.coverage import coverage_by_section as coverage_by_section
     from testio_analytics.coverage import coverage_total as coverage_total
     from testio_analytics.definitions import definitions as definitions
+    from testio_analytics.drawing import picture as picture
     from testio_analytics.errors import ApiError as ApiError
     from testio_analytics.errors import AuthenticationError as AuthenticationError
     from testio_analytics.errors import ConfigError as ConfigError
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from testio_analytics.health import status as status
     from testio_analytics.intervals import wilson as wilson
     from testio_analytics.pages import make_pages as make_pages
-    from testio_analytics.plots import picture as picture
     from testio_analytics.plots import plot_coverage_by_product as plot_coverage_by_product
     from testio_analytics.plots import plot_coverage_by_section as plot_coverage_by_section
     from testio_analytics.plots import plot_coverage_over_time as plot_coverage_over_time
@@ -114,8 +114,8 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "health": ("health_summary", "status"),
     "intervals": ("wilson",),
     "pages": ("make_pages",),
+    "drawing": ("picture",),
     "plots": (
-        "picture",
         "plot_coverage_by_product",
         "plot_coverage_by_section",
         "plot_coverage_over_time",

@@ -123,7 +123,7 @@ def demo(output: Path) -> None:
     "streams",
     multiple=True,
     metavar="NAME",
-    help="Only this stream (features, tests); may be repeated. The products themselves are always read.",
+    help="Only this stream (features, tests, bugs, results, executions); may be repeated. The products themselves are always read; executions only when named here.",
 )
 @click.option("--full", is_flag=True, help="Confirm that more than half of a product's rows may be marked as removed.")
 @click.option("--concurrency", type=click.IntRange(1, 16), default=10, show_default=True, help="Most requests at once.")

@@ -102,14 +102,14 @@ def coverage_total(
     return found
 
 
-def account_gaps(mirror: Mirror) -> list[str]:
-    """Return a sentence without full stop for everything that puts the figures in doubt, by product name."""
+def account_gaps(mirror: Mirror, streams: Sequence[str] = ("features", "tests")) -> list[str]:
+    """Return a sentence without full stop for everything that puts figures from these streams in doubt, by product."""
     doubt = account_doubt(mirror)
     found = [doubt_words(doubt, "products", "the account")] if doubt and mirror.product_ids is None else []
     names = product_names(mirror)
     rows = [
         (names.get(product, label(None, "Product", product)), product, stream, text)
-        for stream in ("features", "tests")
+        for stream in streams
         for product, text in stream_doubts(mirror, stream).items()
     ]
     return found + [doubt_words(text, stream, name) for name, _, stream, text in sorted(rows)]

@@ -1,26 +1,19 @@
 """Report frames to pictures: a frame and an optional `ax` in, the `ax` out.
 
-Each picture has a text for those who cannot see it, computed from the same numbers (`alt_text`). Names come from the
-API and are drawn as they are: no mathematics in them, characters that the font lacks replaced, long ones shortened.
 Colours are those of Okabe and Ito, darkened until white text on them is readable, and never the only sign.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from testio_analytics.errors import ReportError
+from testio_analytics.drawing import FAINT, INK, LONGEST_NAME, SOFT, colour_key, drawable, drawing, rows_axis
 from testio_analytics.instants import checked_days
-from testio_analytics.words import MONTHS, counted, day_words, interval_words, percent, short
+from testio_analytics.words import MONTHS, counted, day_words, interval_words, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,84 +27,9 @@ COLOURS: Mapping[str, str] = {
 }
 """One colour per state, in the order of the bars: never executed, then what may be, then what was executed."""
 
-INK, SOFT, FAINT = "#1b1f24", "#57606a", "#d8dee4"
 RECENT, EVER, EVER_INK = "#00694b", "#9ccfbd", "#3b7d69"
-FONT = "DejaVu Sans"
-STYLE: Mapping[str, Any] = {
-    "font.family": FONT,
-    "font.size": 10,
-    "text.color": INK,
-    "text.parse_math": False,
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": SOFT,
-    "axes.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "figure.facecolor": "white",
-    "hatch.linewidth": 0.6,
-}
-WIDTH = 7.36
-"""Inches; at 100 points to the inch as wide as the column of a page."""
-
-SCREEN, SHARPNESS = 100, 2
-"""Pixels of a page to the inch, and pixels of the picture to each of them."""
-
-LONGEST_NAME = 30
 DIGIT, MARGIN = 0.015, 0.008
 """How much of the width a digit takes, and the space around a number: a bar narrower than its number has none."""
-
-
-# -- pictures -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A drawn figure as an image with its text, for a notebook or a page."""
-
-    png: bytes = field(repr=False)
-    alt: str
-    width: int
-    height: int
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
-        data = {"image/png": b64encode(self.png).decode("ascii"), "text/plain": self.alt}
-        return data, {"image/png": {"alt": self.alt, "width": self.width, "height": self.height}}
-
-
-def picture(ax: Axes) -> Picture:
-    """Return the figure of a plot as an image, and close it, so that a notebook does not show it a second time.
-
-    The same plot gives the same bytes.
-
-    Raises:
-        ReportError: the axes have no text, because no function of this module drew them.
-    """
-    from matplotlib import pyplot as plt
-    from matplotlib import style
-
-    alt, figure = alt_text(ax), ax.get_figure(root=True)
-    if figure is None:
-        raise ReportError("The axes belong to no figure any more; draw the plot again.")
-    buffer = BytesIO()
-    with style.context(["default", dict(STYLE)]):
-        figure.savefig(buffer, format="png", dpi=SCREEN * SHARPNESS, metadata={"Software": None})
-    width, height = (round(inches * SCREEN) for inches in figure.get_size_inches())
-    plt.close(figure)
-    return Picture(buffer.getvalue(), alt, width, height)
-
-
-def alt_text(ax: Axes) -> str:
-    """Return what a plot shows, in words.
-
-    Raises:
-        ReportError: no function of this module drew it.
-    """
-    text = str(ax.get_label())
-    if not text:
-        raise ReportError("These axes have no text for those who cannot see them; draw them with a plot_ function.")
-    return text
 
 
 # -- plots ----------------------------------------------------------------------------------------------------------
@@ -128,15 +46,15 @@ def plot_states(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     rows = rows.sort_values(["never", "active_features"], ascending=False, na_position="last", kind="stable")
     names = [_named(row) for _, row in rows.iterrows()]
     alt = f"Active features by state. {'; '.join(_states_words(name, row) for name, row in _zip(names, rows))}."
-    with _drawing(ax, 0.75 + 0.42 * max(len(rows), 1), alt) as axes:
+    with drawing(ax, 0.75 + 0.42 * max(len(rows), 1), alt) as axes:
         for place, (_, row) in enumerate(rows.iterrows()):
             _stack(axes, place, row)
         axes.set_xlim(0, 1)
         sizes = ["" if pd.isna(n) else f"{int(n):,}" for n in rows["active_features"]]
-        _rows_axis(axes, names, sizes)
+        rows_axis(axes, names, sizes)
         axes.set_xticks([])
         axes.spines[["left", "bottom"]].set_visible(False)
-        _key(axes, _state_key(coverage))
+        colour_key(axes, _state_key(coverage))
     return axes
 
 
@@ -171,13 +89,13 @@ def plot_last_tested(catalog: pd.DataFrame, *, stale_after: float = 180, ax: Axe
     edges = np.arange(0, max(days.max() if len(days) else 0, stale_after) + 2 * width, width)
     edges = edges[:37]  # six times `stale_after`: what is older stands in the last bar
     fresh, stale = (_histogram(days[dated["state"] == state], edges) for state in ("tested", "stale"))
-    with _drawing(ax, 3.1, _age_words(catalog, dated, stale_after)) as axes:
+    with drawing(ax, 3.1, _age_words(catalog, dated, stale_after)) as axes:
         for counts, state in ((fresh, "tested"), (stale, "stale")):
             axes.bar(edges[:-1], counts, width=width, align="edge", color=COLOURS[state], edgecolor="white")
         top = int(max([*fresh, *stale, 1]))
         _age_labels(axes, edges, fresh + stale, top)
         _age_axis(axes, edges, top, stale_after)
-        _key(axes, _age_key(catalog, dated))
+        colour_key(axes, _age_key(catalog, dated))
     return axes
 
 
@@ -187,7 +105,7 @@ def plot_coverage_over_time(trend: pd.DataFrame, *, ax: Axes | None = None) -> A
     `trend` is what `trend.coverage_over_time` returns. The band is the 95 % interval; a dotted line above is what gaps
     may hide. The last point is the instant of the report, not a month end.
     """
-    with _drawing(ax, 3.1, _trend_words(trend)) as axes:
+    with drawing(ax, 3.1, _trend_words(trend)) as axes:
         known = trend[trend["share"].notna()]
         until = known["until"].dt.tz_localize(None).to_numpy()
         share = known["share"].to_numpy(dtype=float)
@@ -197,25 +115,14 @@ def plot_coverage_over_time(trend: pd.DataFrame, *, ax: Axes | None = None) -> A
         if (known["covered_highest"] > known["covered"]).any():
             highest = known["covered_highest"] / known["active_features"]
             axes.plot(until, highest.to_numpy(dtype=float), color=COLOURS["unknown"], linewidth=1.2, linestyle=":")
-            _key(axes, [("Recently covered", RECENT), ("Dotted: at most, with what gaps may hide", COLOURS["unknown"])])
+            colour_key(
+                axes, [("Recently covered", RECENT), ("Dotted: at most, with what gaps may hide", COLOURS["unknown"])]
+            )
         _trend_axis(axes, known)
     return axes
 
 
 # -- parts of the plots ---------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _drawing(ax: Axes | None, height: float, alt: str) -> Iterator[Axes]:
-    """Give axes to draw on, in our style whatever the user's is, and write the text of the plot to them."""
-    from matplotlib import pyplot as plt
-    from matplotlib import style
-
-    with style.context(["default", dict(STYLE)]):
-        if ax is None:
-            _, ax = plt.subplots(figsize=(WIDTH, height), layout="constrained")
-        yield ax
-        ax.set_label(alt)
 
 
 def _zip(names: Sequence[str], rows: pd.DataFrame) -> Iterator[tuple[str, pd.Series[Any]]]:
@@ -227,20 +134,6 @@ def _named(row: pd.Series[Any]) -> str:
     if "section" not in row:
         return drawable(row["product"], LONGEST_NAME)
     return f"{drawable(row['section'], LONGEST_NAME)}\n{drawable(row['product'], LONGEST_NAME)}"
-
-
-def drawable(text: str, longest: int | None = None) -> str:
-    """Return text on one line, without characters that the font cannot draw, and shortened when it is too long."""
-    known = _glyphs()
-    line = "".join(char if ord(char) in known else "□" for char in " ".join(str(text).split()))
-    return line if longest is None else short(line, longest)
-
-
-@cache
-def _glyphs() -> frozenset[int]:
-    from matplotlib.font_manager import findfont, get_font
-
-    return frozenset(get_font(findfont(FONT)).get_charmap())
 
 
 def _stack(axes: Axes, place: int, row: pd.Series[Any]) -> None:
@@ -260,31 +153,6 @@ def _stack(axes: Axes, place: int, row: pd.Series[Any]) -> None:
         left += share
 
 
-def _rows_axis(axes: Axes, names: Sequence[str], sizes: Sequence[str]) -> None:
-    """Write the names of the rows at the left, first row on top, and their sizes at the right."""
-    axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
-    axes.set_yticks(range(len(names)), names, parse_math=False, color=INK)
-    axes.tick_params(axis="y", length=0)
-    for place, size in enumerate(sizes):
-        axes.annotate(
-            size, (1, place), (6, 0), ("axes fraction", "data"), "offset points", va="center_baseline", color=SOFT
-        )
-
-
-def _key(axes: Axes, entries: Sequence[tuple[str, str]]) -> None:
-    """Write the names of the colours in their colours above the plot, in one line."""
-    from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea
-
-    words: list[Any] = [
-        TextArea(text, textprops={"color": colour, "weight": "bold", "size": 10, "parse_math": False})
-        for text, colour in entries
-    ]
-    if words:
-        line = HPacker(children=words, pad=0, sep=14)
-        place: dict[str, Any] = {"bbox_to_anchor": (0, 1), "bbox_transform": axes.transAxes, "borderpad": 0.3, "pad": 0}
-        axes.add_artist(AnchoredOffsetbox("lower left", child=line, frameon=False, **place))
-
-
 def _state_key(coverage: pd.DataFrame) -> list[tuple[str, str]]:
     """Return the states that occur, with their number where no feature can be in two rows."""
     totals = {state: int(coverage[state].sum()) for state in COLOURS}
@@ -298,18 +166,18 @@ def _plot_coverage(coverage: pd.DataFrame, ax: Axes | None) -> Axes:
     rows = coverage.sort_values(["ever_high", "active_features"], ascending=[True, False], kind="stable")
     names = [_named(row) for _, row in rows.iterrows()]
     alt = f"Coverage, least covered first. {'; '.join(_coverage_words(name, row) for name, row in _zip(names, rows))}."
-    with _drawing(ax, 1.1 + 0.56 * max(len(rows), 1), alt) as axes:
+    with drawing(ax, 1.1 + 0.56 * max(len(rows), 1), alt) as axes:
         for place, (_, row) in enumerate(rows.iterrows()):
             _bar_pair(axes, place, row)
         axes.set_xlim(0, 1)
-        _rows_axis(axes, names, [])
+        rows_axis(axes, names, [])
         _share_axis(axes, "x")
         axes.set_xlabel("Share of the active features; line: 95 % interval")
         has_range = (rows["ever_covered_highest"] > rows["ever_covered"]).any() or (
             rows["recent_covered_highest"] > rows["recent_covered"]
         ).any()
         doubt = [("Hatched: cannot be told", COLOURS["unknown"])] if has_range else []
-        _key(axes, [("Ever in an executed test", EVER_INK), ("Recently", RECENT), *doubt])
+        colour_key(axes, [("Ever in an executed test", EVER_INK), ("Recently", RECENT), *doubt])
     return axes
 
 

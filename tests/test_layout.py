@@ -57,6 +57,7 @@ ORDER = (
     "exports",
     "terminal",
     "render",
+    "drawing",
     "plots",
     "notebooks",
     "markup",

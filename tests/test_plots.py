@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from strategies import Account, ago, opened
-from testio_analytics import plots
+from testio_analytics import drawing, plots
 from testio_analytics.catalog import feature_catalog
 from testio_analytics.coverage import coverage_by_product, coverage_by_section, coverage_total
 from testio_analytics.errors import ReportError
@@ -73,7 +73,7 @@ HOSTILE = [
 )
 def test_every_plot_draws_whatever_there_is_and_says_it(plot: Callable[..., Axes], account: Account) -> None:
     """Nothing, little, holes: a picture and its words, without a warning."""
-    image = plots.picture(plot(mirror_of(account)))
+    image = drawing.picture(plot(mirror_of(account)))
 
     assert image.png.startswith(b"\x89PNG")
     assert len(image.alt) > 20
@@ -86,24 +86,24 @@ def test_names_are_drawn_as_they_are(plot: Callable[..., Axes], name: str) -> No
     account = harbour(name).add("sections", id=9, product_id=1, name=name)
     account.add("feature_sections", feature_id=1, section_id=9, product_id=1)
     axes = plot(mirror_of(account))
-    image = plots.picture(axes)
+    image = drawing.picture(axes)
 
     assert image.width == 736
     assert image.height < 1000
     labels = [label for label in axes.get_yticklabels() if label.get_text()]
     assert not any(label.get_parse_math() for label in labels)
-    assert all(len(line) <= plots.LONGEST_NAME for label in labels for line in label.get_text().split("\n"))
+    assert all(len(line) <= drawing.LONGEST_NAME for label in labels for line in label.get_text().split("\n"))
 
 
 @pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
 def test_the_same_report_gives_the_same_bytes(plot: Callable[..., Axes], monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when the user's own style is another."""
     mirror = mirror_of(harbour())
-    first = plots.picture(plot(mirror))
+    first = drawing.picture(plot(mirror))
     with mpl.rc_context(
         {"font.size": 30, "axes.facecolor": "black", "savefig.facecolor": "red", "font.family": "serif"}
     ):
-        second = plots.picture(plot(mirror))
+        second = drawing.picture(plot(mirror))
 
     assert first.png == second.png
     assert first.alt == second.alt
@@ -125,7 +125,7 @@ def test_states_are_said_in_numbers() -> None:
     """The text holds every count that the picture holds."""
     axes = PLOTS["states"](mirror_of(harbour()))
 
-    assert plots.alt_text(axes) == (
+    assert drawing.alt_text(axes) == (
         "Active features by state. Harbour: 4 features, 1 untested, 1 planned, 1 stale, 1 tested; Ferry: 1 feature, "
         "1 unknown; Empty: 0 features; Unread: features never read."
     )
@@ -141,7 +141,7 @@ def test_bars_are_as_long_as_the_counts() -> None:
 
 def test_coverage_is_said_with_counts_intervals_and_ranges() -> None:
     """K of n, share and interval; unknown is called unknown."""
-    text = plots.alt_text(PLOTS["product"](mirror_of(harbour().gap(1, "tests"))))
+    text = drawing.alt_text(PLOTS["product"](mirror_of(harbour().gap(1, "tests"))))
 
     assert "Harbour: ever 2 of 4 (50 %, interval 15\N{EN DASH}85 %, up to 4 with what gaps may hide)" in text
     assert "Ferry: unknown" in text
@@ -154,7 +154,7 @@ def test_last_tested_puts_the_threshold_between_tested_and_stale() -> None:
     bars = [(bar.get_x(), bar.get_height()) for container in axes.containers for bar in container if bar.get_height()]
 
     assert bars == [(150, 1), (900, 1)]
-    assert plots.alt_text(axes) == (
+    assert drawing.alt_text(axes) == (
         "Days since the last executed test: 1 feature tested in the last 180 days, 1 longer ago; median 540 days, at most "
         "900; 3 features without a date not shown."
     )
@@ -171,7 +171,7 @@ def test_last_tested_gathers_very_old_tests_in_the_last_bar() -> None:
 
 def test_white_text_is_readable_on_every_state_and_states_on_white() -> None:
     """A contrast of at least 4.5 to 1 (WCAG 2.2, 1.4.3)."""
-    for colour in (*plots.COLOURS.values(), plots.SOFT, plots.INK, plots.EVER_INK):
+    for colour in (*plots.COLOURS.values(), drawing.SOFT, drawing.INK, plots.EVER_INK):
         assert contrast(colour, "#ffffff") >= 4.5, colour
 
 
@@ -190,7 +190,7 @@ def luminance(colour: str) -> float:
 
 def test_a_picture_goes_into_a_notebook_with_its_words_and_size() -> None:
     """PNG in base64, the text as alternative, and the figure closed so that it is not shown twice."""
-    image = plots.picture(PLOTS["total"](mirror_of(harbour())))
+    image = drawing.picture(PLOTS["total"](mirror_of(harbour())))
     data, metadata = image._repr_mimebundle_()
 
     assert plt.get_fignums() == []
@@ -204,7 +204,7 @@ def test_axes_of_others_have_no_words_and_make_no_picture() -> None:
     """Better an error than a picture that says nothing."""
     _, axes = plt.subplots()
     with pytest.raises(ReportError, match="plot_ function"):
-        plots.picture(axes)
+        drawing.picture(axes)
 
 
 def test_impossible_threshold_is_refused() -> None:
