@@ -418,8 +418,7 @@ class Client:
         if status != 200:
             raise _status_error(response, path, self._detail(response))
         try:
-            # Not response.json(): duplicate handling of encodings aside, deep nesting must be an error like any other.
-            return json.loads(response.content)
+            return payloads.from_json(response.content)
         except (ValueError, RecursionError):
             kind = self._said(response.headers.get("content-type", "no content type"))
             raise errors.UnreadableAnswerError(

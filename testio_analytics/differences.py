@@ -258,7 +258,8 @@ def _stored(
         keys = json.dumps([key[0] for key in incoming])
         found = list(
             db.query(
-                f"{select} where product_id = ? or {table.key[0]} in (select value from json_each(?))",
+                # Two lookups by index; one condition with "or" would walk through the whole table.
+                f"{select} where product_id = ? union {select} where {table.key[0]} in (select value from json_each(?))",
                 [product_id, keys],
             )
         )

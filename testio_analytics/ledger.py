@@ -54,8 +54,10 @@ def _rejected_own(planned: Plan) -> int:
 def _count_active(db: Database, stream: str, product_id: int | None) -> int:
     owner = "id" if stream == "products" else "product_id"
     table = tables.MAIN_TABLE[stream].name
-    statement = f"select count(*) from {table} where removed_at is null and (? is null or {owner} = ?)"
-    return int(db.execute(statement, [product_id, product_id]).fetchone()[0])
+    statement = f"select count(*) from {table} where removed_at is null"
+    if product_id is None:
+        return int(db.execute(statement).fetchone()[0])
+    return int(db.execute(f"{statement} and {owner} = ?", [product_id]).fetchone()[0])
 
 
 def _record_gaps(db: Database, planned: Plan, run_id: int, stamp: str) -> None:

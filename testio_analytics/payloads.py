@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
+import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from testio_analytics.sections import as_id
@@ -68,12 +69,11 @@ def scrub(payload: Any, *, secrets: Collection[str] = ()) -> Any:
     section are reduced to their id: those rows are kept in tables of their own. The copy is always valid JSON: numbers
     that JSON does not have become text, and what is nested deeper than any answer of the API becomes a mark.
     """
-    texts: list[str] = []
     found: set[str] = set()
-    kept = _kept(payload, _DEEPEST, texts, found)
+    kept = _kept(payload, _DEEPEST, found)
     cut = {value for value in (*secrets, *found) if len(value) >= _SHORTEST_SECRET}
-    together = "\n".join(texts)
-    if not any(value in together for value in cut):  # nearly always, and far faster than looking text by text
+    together = as_json(kept) if cut else ""
+    if not any(as_json(value)[1:-1] in together for value in cut):  # nearly always, and far faster than text by text
         return kept
     pattern = re.compile("|".join(re.escape(value) for value in sorted(cut, key=len, reverse=True)))
     return _cut_out(kept, pattern)
@@ -100,22 +100,23 @@ def _treatment(key: str) -> str:
     return "linked" if key in _LINKED_KEYS else ""
 
 
-def _kept(value: Any, depth: int, texts: list[str], found: set[str]) -> Any:
-    """Return what may be kept of a value, and note its texts and the credentials met on the way.
+_PLAIN = frozenset({str, int, bool, type(None)})
+"""The types of most members; nothing has to be done about those."""
+
+
+def _kept(value: Any, depth: int, found: set[str]) -> Any:
+    """Return what may be kept of a value, and note the credentials met on the way.
 
     Every payload of a sync goes through here, so it is walked only once.
     """
-    if isinstance(value, str):
-        texts.append(value)
-        return value
     if isinstance(value, dict):
-        return _kept_members(value, depth, texts, found)
+        return _kept_members(value, depth, found)
     if isinstance(value, list):
-        return [_kept(item, depth - 1, texts, found) for item in value] if depth else TOO_DEEP
+        return [_kept(item, depth - 1, found) for item in value] if depth else TOO_DEEP
     return _scalar(value)
 
 
-def _kept_members(value: dict[str, Any], depth: int, texts: list[str], found: set[str]) -> Any:
+def _kept_members(value: dict[str, Any], depth: int, found: set[str]) -> Any:
     if depth == 0:
         return TOO_DEEP
     kept = {}
@@ -125,15 +126,7 @@ def _kept_members(value: dict[str, Any], depth: int, texts: list[str], found: se
             if treatment == "dropped":
                 continue
             member = _PARTS[treatment](member)
-        texts.append(key)
-        kind = type(member)
-        if kind is str:  # most members are texts, ids and nulls: no call for those
-            texts.append(member)
-            kept[key] = member
-        elif kind is int or member is None:
-            kept[key] = member
-        else:
-            kept[key] = _kept(member, depth - 1, texts, found)
+        kept[key] = member if member.__class__ in _PLAIN else _kept(member, depth - 1, found)
     return kept
 
 
@@ -210,8 +203,23 @@ _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",",
 
 def as_json(payload: Any) -> str:
     """Return the payload as JSON text, the same text for the same content whatever the order of its keys."""
-    text = _ENCODER.encode(payload)
-    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+    try:
+        return orjson.dumps(payload, default=str, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # integers beyond 64 bits and broken surrogates, which only the slower encoder takes
+        return _SURROGATES.sub("\ufffd", _ENCODER.encode(payload))
+
+
+def from_json(content: bytes) -> Any:
+    """Return what the JSON text says.
+
+    Raises:
+        ValueError: it is not JSON.
+        RecursionError: it is nested deeper than Python can follow.
+    """
+    try:
+        return orjson.loads(content)
+    except ValueError:  # other encodings, NaN and broken surrogates, which only the slower decoder takes
+        return json.loads(content)
 
 
 def clean_text(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from testio_analytics import rows
 from testio_analytics.client import Client, gather
@@ -10,6 +11,7 @@ from testio_analytics.differences import Gap, StreamRead, TestReads
 from testio_analytics.due import Known
 from testio_analytics.reading import GAP_ERRORS, gap_of, unlisted_gap
 from testio_analytics.rows_of_bugs import BugRows, bug_rows
+from testio_analytics.running import apart
 
 BATCH = 15
 """Tests asked for at once: more of them end in timeouts (testio-api 11.2)."""
@@ -18,6 +20,10 @@ BATCH = 15
 async def read_bugs(api: Client, product_id: int, due: Sequence[int], known: Known) -> StreamRead:
     """Read the bugs of the tests that are due; what fails is asked for in halves, down to the single test."""
     found, gaps, failed = BugRows(), list(unlisted_gap("bugs", product_id, known)), set[int]()
+
+    def flattened(tests: Sequence[int], bugs: Sequence[Any]) -> BugRows:
+        with rows.uncollected():
+            return bug_rows(product_id, bugs, asked=tests, scope=known.scope, secrets=api.secrets)
 
     async def batch(tests: Sequence[int]) -> None:
         try:
@@ -31,8 +37,7 @@ async def read_bugs(api: Client, product_id: int, due: Sequence[int], known: Kno
             await batch(tests[:half])
             await batch(tests[half:])
             return
-        with rows.uncollected():
-            found.extend(bug_rows(product_id, bugs, asked=tests, scope=known.scope, secrets=api.secrets))
+        found.extend(await apart(lambda: flattened(tests, bugs)))
 
     await gather(*(batch(due[start : start + BATCH]) for start in range(0, len(due), BATCH)))
     gaps.extend(_strangers(found.strangers - {*known.statuses}, product_id))

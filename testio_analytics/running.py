@@ -1,9 +1,9 @@
-"""One function: run a coroutine from a script or from a notebook."""
+"""Run a coroutine from a script or from a notebook, and a function beside a running coroutine."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -23,3 +23,16 @@ def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
 
     nest_asyncio2.apply()
     return asyncio.run(coroutine)
+
+
+async def apart(function: Callable[[], Result]) -> Result:
+    """Run a function in a thread of its own, and wait for its end even when the wait is cancelled.
+
+    Requests go on meanwhile. What it does is never left half done by whoever stops waiting.
+    """
+    done = asyncio.get_running_loop().run_in_executor(None, function)
+    try:
+        return await asyncio.shield(done)
+    except asyncio.CancelledError:
+        await asyncio.wait([done])
+        raise

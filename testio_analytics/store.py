@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,8 @@ def open_store(path: Path) -> Iterator[Database]:
 def _connect(path: Path) -> Database:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+        # Written to by a thread of its own, one at a time, so that the requests go on meanwhile.
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise errors.StoreError(f"The database {path} cannot be opened: {error}. Is the folder writable?") from error
     try:
@@ -75,9 +76,16 @@ def _connect(path: Path) -> Database:
 
 
 @contextmanager
+def open_beside(path: Path) -> Iterator[Database]:
+    """Open the database a second time, for reading while something is written."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
+        yield Database(connection)
+
+
+@contextmanager
 def open_copy(path: Path) -> Iterator[Database]:
     """Open a copy in memory of the database, empty where there is none: for comparing without writing."""
-    db = Database(memory=True)
+    db = Database(sqlite3.connect(":memory:", check_same_thread=False))
     try:
         if path.is_file():
             with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as source:

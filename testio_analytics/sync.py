@@ -31,7 +31,7 @@ from testio_analytics.reading_tests import read_tests
 from testio_analytics.rows import Rows
 from testio_analytics.rows_of_bugs import link_by_results
 from testio_analytics.rows_of_results import bugs_named
-from testio_analytics.running import run
+from testio_analytics.running import apart, run
 
 Clock = Callable[[], datetime]
 Progress = Callable[[int, int], None]
@@ -162,8 +162,8 @@ async def sync_async(
     async with _client_or_own(client) as api:
         requests_before = api.requests
         tally = _Tally({stream: Counts() for stream in ("products", *wanted)})
-        with _ledger(path, dry_run, clock, full, wanted, product_ids, api, tally) as (database, run_id):
-            await _sync_account(database, run_id, api, tally, wanted, product_ids, full, clock, progress)
+        with _ledger(path, dry_run, clock, full, wanted, product_ids, api, tally) as (database, beside, run_id):
+            await _sync_account(database, beside, run_id, api, tally, wanted, product_ids, full, clock, progress)
         return SyncResult(
             run_id,
             "incomplete" if tally.gaps else "complete",
@@ -240,11 +240,14 @@ def _ledger(
     product_ids: Sequence[int] | None,
     api: Client,
     tally: _Tally,
-) -> Iterator[tuple[Database, int | None]]:
-    """Open the database, hold the lock, and see that the run's row says how it ended, whatever happens."""
+) -> Iterator[tuple[Database, Database, int | None]]:
+    """Open the database, hold the lock, and see that the run's row says how it ended, whatever happens.
+
+    Yields the database to write to, the same one to read from while that is written to, and the number of the run.
+    """
     if dry_run:
         with store.open_copy(path) as database:
-            yield database, None
+            yield database, database, None
         return
     with store.writing(path), store.open_store(path) as database:
         run_id = ledger.begin_run(
@@ -257,7 +260,8 @@ def _ledger(
         )
         before, outcome, error = api.requests, "interrupted", None
         try:
-            yield database, run_id
+            with store.open_beside(path) as beside:
+                yield database, beside, run_id
             outcome = "incomplete" if tally.gaps else "complete"
         except errors.TestioError as failed:
             outcome, error = "failed", str(failed)
@@ -278,6 +282,7 @@ def _ledger(
 
 async def _sync_account(
     db: Database,
+    beside: Database,
     run_id: int | None,
     api: Client,
     tally: _Tally,
@@ -297,22 +302,21 @@ async def _sync_account(
             usable.setdefault(row["id"], (payload, product))
     done = 0
     at_once = asyncio.Semaphore(api.concurrency)  # bounds what is held in memory, not the requests
+    one_writer = asyncio.Lock()
 
     async def one(product_id: int, payload: Any, product: Rows) -> None:
         nonlocal done
         async with at_once:
-            reads = await _read_product(db, api, payload, product, wanted, full)
-            _finish(db, reads, product_id)
+            reads = await _read_product(beside, api, payload, product, wanted, full)
+            await _finish(reads, product_id)
         found.by_table["products"].update(reads[0].rows.by_table["products"])  # as it was when it was read last
         done += 1
         if progress:
             progress(done, len(usable))
 
-    def _finish(db: Database, reads: Sequence[StreamRead], product_id: int | None) -> None:
-        with rows.uncollected():
-            plans = [differences.plan(db, read, product_id=product_id, full=full) for read in reads]
-            if run_id is not None:
-                store.save(db, plans, run_id=run_id, now=clock())
+    async def _finish(reads: Sequence[StreamRead], product_id: int | None) -> None:
+        async with one_writer:
+            plans = await apart(lambda: _write(db, reads, product_id, full, run_id, clock()))
         for plan in plans:
             tally.add(plan)
 
@@ -320,7 +324,18 @@ async def _sync_account(
         progress(0, len(usable))
     await gather(*(one(product_id, *parts) for product_id, parts in usable.items()))
     if product_ids is None:
-        _finish(db, [_of_account(found)], None)
+        await _finish([_of_account(found)], None)
+
+
+def _write(
+    db: Database, reads: Sequence[StreamRead], product_id: int | None, full: bool, run_id: int | None, now: datetime
+) -> list[Plan]:
+    """Compare what was read with what is stored, and write the difference in one transaction."""
+    with rows.uncollected():
+        plans = [differences.plan(db, read, product_id=product_id, full=full) for read in reads]
+        if run_id is not None:
+            store.save(db, plans, run_id=run_id, now=now)
+    return plans
 
 
 def _of_product(product: Rows) -> StreamRead:

@@ -61,6 +61,11 @@ class Table:
         """The columns that hold what the API said, without the bookkeeping of this package."""
         return tuple(name for name in self.column_names if name not in BOOKKEEPING)
 
+    @cached_property
+    def content_set(self) -> frozenset[str]:
+        """The same as a set."""
+        return frozenset(self.content_columns)
+
 
 BOOKKEEPING = ("content_hash", "first_seen", "last_synced", "removed_at")
 
