@@ -143,7 +143,7 @@ def judged_features(mirror: Mirror, as_of: AsOf, stale_after: float, window: flo
     instant = report_instant(mirror, as_of)
     oldest = instant - checked_days("stale_after", stale_after)
     scope = feature_scope(mirror, as_of=instant)
-    facts = _described(mirror).join(_tested(scope, instant, window), on="feature_id", validate="one_to_one")
+    facts = described_features(mirror).join(_tested(scope, instant, window), on="feature_id", validate="one_to_one")
     for name in ("executed_tests", "executed_tests_in_window", "planned_tests"):
         facts[name] = facts[name].fillna(0).astype("Int64")
     facts["days_since_tested"] = (instant - facts["last_tested_at"]).dt.days.astype("Int64")
@@ -159,8 +159,12 @@ def judged_features(mirror: Mirror, as_of: AsOf, stale_after: float, window: flo
     return facts
 
 
-def _described(mirror: Mirror) -> pd.DataFrame:
-    """Return the active features with their product, sections and stories, in the order of the catalogue."""
+def described_features(mirror: Mirror) -> pd.DataFrame:
+    """Return the active features in the order of the catalogue.
+
+    Columns: those of the table, with feature_id for id, and product, feature (a title for each), has_description,
+    has_howtofind, sections (names), stories (active ones).
+    """
     names = product_names(mirror)
     products = {int(key) for key in active(mirror.products)["id"]}
     features = active(mirror.features)

@@ -69,6 +69,12 @@ product_option: Decorator = click.option(
 as_of_option: Decorator = click.option(
     "--as-of", metavar="DATE", help="Date or time (UTC) that the report speaks of. Default: the last sync."
 )
+impact_option: Decorator = click.option(
+    "--impact",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="CSV with feature_id, impact (0 to 1), owner, note: what a failure of a feature would cost. Used by next_tests.",
+)
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -266,7 +272,10 @@ def terminal_width() -> int | None:
 @click.option(
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="Form."
 )
-def show(report: str, db: Path | None, products: tuple[int, ...], as_of: str | None, form: str) -> None:
+@impact_option
+def show(
+    report: str, db: Path | None, products: tuple[int, ...], as_of: str | None, form: str, impact: Path | None
+) -> None:
     """Print one report.
 
     \b
@@ -281,7 +290,7 @@ def show(report: str, db: Path | None, products: tuple[int, ...], as_of: str | N
     if report == "list":
         click.echo("\n".join(f"{name:28}{text}" for name, text in reports.descriptions().items()))
         return
-    frame, doubts = reports.make(report, resolve_db_path(db), product_id=products or None, as_of=as_of)
+    frame, doubts = reports.make(report, resolve_db_path(db), product_id=products or None, as_of=as_of, impact=impact)
     click.echo(reports.formatted(frame, form, name=report, width=terminal_width()), nl=form != "csv")
     for doubt in doubts:
         say(doubt)
@@ -300,7 +309,8 @@ def show(report: str, db: Path | None, products: tuple[int, ...], as_of: str | N
     show_default=True,
     help="Folder for the pages.",
 )
-def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output: Path) -> None:
+@impact_option
+def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output: Path, impact: Path | None) -> None:
     """Run the notebooks on the database and write one self-contained HTML page each.
 
     When anything fails, the pages of the last time stay as they are.
@@ -311,11 +321,55 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
 
     path = resolve_db_path(db)
     doubts = reports.doubts(load_mirror(path, product_id=products or None))
-    for page in make_pages(path, output, product_ids=products or None, as_of=as_of):
+    for page in make_pages(path, output, product_ids=products or None, as_of=as_of, impact=impact):
         click.echo(str(page))
     for doubt in doubts:
         say(doubt)
     if doubts:
+        sys.exit(INCOMPLETE)
+
+
+@cli.command(epilog=EXIT_CODES)
+@db_option
+@product_option
+@as_of_option
+@click.option(
+    "--format", "form", type=click.Choice(["csv", "parquet", "xlsx"]), default="csv", show_default=True, help="Form."
+)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("export"),
+    show_default=True,
+    help="Folder for the files.",
+)
+@impact_option
+def export(
+    db: Path | None,
+    products: tuple[int, ...],
+    as_of: str | None,
+    form: str,
+    output: Path,
+    impact: Path | None,
+) -> None:
+    """Write all tables and reports as files for other programs.
+
+    \b
+    testio-analytics export                                # CSV files in ./export
+    testio-analytics export --format parquet               # types kept
+    testio-analytics export --format xlsx --output shared  # one workbook
+    """
+    from testio_analytics import reports
+    from testio_analytics.export import export as write
+    from testio_analytics.frames import load_mirror
+
+    path = resolve_db_path(db)
+    for written in write(path, output, form=form, product_id=products or None, as_of=as_of, impact=impact):
+        click.echo(str(written))
+    found = reports.doubts(load_mirror(path, product_id=products or None))
+    for doubt in found:
+        say(doubt)
+    if found:
         sys.exit(INCOMPLETE)
 
 

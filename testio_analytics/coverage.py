@@ -5,18 +5,27 @@ The reports take a `Mirror` and return a frame. They read and write nothing, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from testio_analytics.catalog import STATES, judged_features, memberships
-from testio_analytics.completeness import account_doubt, active, product_names, stream_doubts, without_any_read
+from testio_analytics.completeness import (
+    account_doubt,
+    active,
+    product_names,
+    stream_doubts,
+    unread_tests,
+    without_any_read,
+)
+from testio_analytics.executed import placed_tests
 from testio_analytics.frames import Mirror
 from testio_analytics.instants import AsOf
 from testio_analytics.intervals import wilson
 from testio_analytics.reasons import doubt_words
-from testio_analytics.words import label
+from testio_analytics.tables import BY_TEST
+from testio_analytics.words import counted, label
 
 NO_SECTION = "(no section)"
 ALL_PRODUCTS = "All products"
@@ -55,7 +64,7 @@ def coverage_by_product(
     base = pd.DataFrame({"product_id": products["id"]})
     base["product"] = pd.Series([names[int(key)] for key in products["id"]], index=products.index, dtype="str")
     found = base.merge(_counts(judged, ["product_id"]), on="product_id", how="left", validate="one_to_one")
-    found = _with_gaps(mirror, _measured(_zero_where_read(mirror, found)))
+    found = with_gaps(_measured(_zero_where_read(mirror, found)), product_gaps(mirror))
     return found.sort_values(["product", "product_id"], ignore_index=True)
 
 
@@ -80,7 +89,7 @@ def coverage_by_section(
     found.insert(1, "product", pd.Series([names[int(key)] for key in found["product_id"]], dtype="str"))
     is_listed = (found["is_default"] == False).fillna(False) | found["untested"].notna()  # noqa: E712
     found = found[is_listed].drop(columns="is_default")
-    found = _with_gaps(mirror, _measured(_zero_where_read(mirror, found)))
+    found = with_gaps(_measured(_zero_where_read(mirror, found)), product_gaps(mirror))
     return found.sort_values(["product", "product_id", "section", "section_id"], ignore_index=True)
 
 
@@ -155,24 +164,44 @@ def _measured(found: pd.DataFrame) -> pd.DataFrame:
 
 def _with_share(found: pd.DataFrame, kind: str) -> pd.DataFrame:
     parts, wholes = found[f"{kind}_covered"], found["active_features"]
-    rows = [_share(k, n) for k, n in zip(parts, wholes, strict=True)]
+    rows = [share(k, n) for k, n in zip(parts, wholes, strict=True)]
     shares = pd.DataFrame(rows, columns=["share", "low", "high"], index=found.index, dtype="Float64")
     return found.join(shares.add_prefix(f"{kind}_"))
 
 
-def _share(part: Any, whole: Any) -> tuple[float | None, float | None, float | None]:
-    if pd.isna(part) or whole == 0:
+def share(part: Any, whole: Any) -> tuple[float | None, float | None, float | None]:
+    """Return part / whole with its 95 % Wilson interval; nothing where there is nothing to divide."""
+    if pd.isna(part) or pd.isna(whole) or whole == 0:
         return None, None, None
     return int(part) / int(whole), *wilson(int(part), int(whole))
 
 
-def _with_gaps(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
+def product_gaps(mirror: Mirror, streams: Sequence[str] = ("features", "tests")) -> dict[int, str]:
+    """Return the products of which something in these streams was not read, each with what, in words."""
     texts: dict[int, list[str]] = {}
-    for stream in ("features", "tests"):
+    for stream in streams:
         for product, doubt in stream_doubts(mirror, stream).items():
             texts.setdefault(product, []).append(doubt_words(doubt, stream, "this product"))
-    gaps = found["product_id"].map({product: "; ".join(parts) for product, parts in texts.items()}).astype("str")
-    return found.assign(is_complete=gaps.isna().astype("boolean"), gap=gaps)
+    return {product: "; ".join(parts) for product, parts in texts.items()}
+
+
+def reading_gaps(mirror: Mirror, *streams: str) -> dict[int, str]:
+    """Return the same for streams that are read test by test, also where tests came after the last read of them."""
+    gaps = product_gaps(mirror, streams)
+    tests = placed_tests(mirror)
+    tests = tests[tests["group"] == "executed"]
+    for stream in (stream for stream in streams if stream in BY_TEST):
+        counts = tests[tests["test_id"].isin(unread_tests(mirror, stream))].groupby("product_id")["test_id"].nunique()
+        for product, count in counts.items():
+            words = f"The {stream} of {counted(int(count), 'executed test')} of this product were not read"
+            gaps.setdefault(int(str(product)), words)
+    return gaps
+
+
+def with_gaps(found: pd.DataFrame, gaps: Mapping[int, str]) -> pd.DataFrame:
+    """Add the columns is_complete and gap to rows that have a product_id."""
+    texts = found["product_id"].map(dict(gaps)).astype("str")
+    return found.assign(is_complete=texts.isna().astype("boolean"), gap=texts)
 
 
 def _section_rows(mirror: Mirror) -> pd.DataFrame:

@@ -4,42 +4,60 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from testio_analytics.bugs import bug_bucket, bugs_per_feature
 from testio_analytics.catalog import feature_catalog, feature_states
 from testio_analytics.completeness import report_instant, stream_doubts
 from testio_analytics.coverage import coverage_by_product
-from testio_analytics.errors import ReportError
+from testio_analytics.errors import ReportError, UnknownValueError
 from testio_analytics.executed import feature_scope, status_group
 from testio_analytics.instants import checked_days
+from testio_analytics.planning import next_tests
+from testio_analytics.results import evidence_by_product, feature_results
+from testio_analytics.stories import story_coverage, story_coverage_by_product
+from testio_analytics.triage import triage
 
-DEFINING: tuple[Callable[..., Any], ...] = (
-    feature_catalog,
-    status_group,
-    feature_scope,
-    feature_states,
-    coverage_by_product,
-    report_instant,
-    stream_doubts,
-)
-"""The functions whose docstrings define terms, in the order in which the terms are printed."""
+DEFINING: Mapping[str, tuple[Callable[..., Any], ...]] = {
+    "coverage": (feature_catalog, status_group, feature_scope, feature_states, coverage_by_product),
+    "bugs": (bug_bucket, bugs_per_feature),
+    "results": (feature_results, evidence_by_product),
+    "stories": (story_coverage, story_coverage_by_product),
+    "triage": (triage,),
+    "planning": (next_tests,),
+    "data": (report_instant, stream_doubts),
+}
+"""The functions whose docstrings define terms, by subject, in the order in which the terms are printed."""
 
-_TERM = re.compile(r"^    (?P<term>[a-z][a-z -]*): (?P<meaning>\S.*)$")
+_TERM = re.compile(r"^    (?P<term>[a-z][a-z ,-]*): (?P<meaning>\S.*)$")
 
 
-def definitions(*, stale_after: float = 180) -> list[tuple[str, str]]:
-    """Return each term of the coverage reports with its meaning, the thresholds used filled in.
+def definitions(
+    *subjects: str, stale_after: float = 180, matures_after: float = 10, half_age: float = 90
+) -> list[tuple[str, str]]:
+    """Return each term of the reports with its meaning, the thresholds used filled in.
+
+    Args:
+        *subjects: ``coverage``, ``bugs``, ``results``, ``stories``, ``triage``, ``planning``, ``data``; all by default.
+        stale_after: see `feature_catalog`.
+        matures_after: see `triage`.
+        half_age: see `next_tests`.
 
     Raises:
         ReportError: Python runs without docstrings (-OO), so there is nothing to print.
-        UnknownValueError: `stale_after` is not above 0.
+        UnknownValueError: a threshold is not above 0, or there is no such subject.
     """
-    checked_days("stale_after", stale_after)
-    values = {"stale_after": f"{stale_after:g}"}
+    values = {"stale_after": stale_after, "matures_after": matures_after, "half_age": half_age}
+    shown = {name: f"{checked_days(name, value).total_seconds() / 86_400:g}" for name, value in values.items()}
+    for subject in subjects:
+        if subject not in DEFINING:
+            raise UnknownValueError("The subject", subject, DEFINING)
     return [
-        (term.capitalize(), meaning.format_map(values))
-        for function in DEFINING
+        (term.capitalize(), meaning.format_map(shown))
+        for subject, functions in DEFINING.items()
+        if not subjects or subject in subjects
+        for function in functions
         for term, meaning in _defined_by(function)
     ]
 

@@ -225,7 +225,14 @@ def _compare(
     gone = tuple(sorted(key for key in active - incoming.keys() if _was_read(stored[key], tests)))
     if tests is not None:
         held |= {stored[key]["test_id"] for key in gone}
-    change = Change(table, tuple(write), gone, counts, tuple(conflicts), frozenset(held - {None}))
+    change = Change(
+        table,
+        tuple(write),
+        gone,
+        counts,
+        tuple(conflicts),
+        frozenset(test_id for test_id in held if test_id is not None),
+    )
     return change, len(active)
 
 

@@ -141,6 +141,7 @@ def make_pages(
     *,
     product_ids: Sequence[int] | None = None,
     as_of: str | None = None,
+    impact: Path | None = None,
     notebooks: Sequence[str] | None = None,
 ) -> list[Path]:
     """Run the notebooks on this database and write their pages into the folder; return the pages.
@@ -153,6 +154,7 @@ def make_pages(
         output: the folder for the pages, made if need be.
         product_ids: only these products; all when not given.
         as_of: the date or instant the reports speak of; that of the last sync when not given.
+        impact: a file with impact weights, see `read_impact`; the notebooks that rank features use it.
         notebooks: names of the notebooks to run; all that ship when not given.
 
     Raises:
@@ -161,15 +163,19 @@ def make_pages(
         ReportError: a notebook failed, or its page would show what no page may show.
     """
     from testio_analytics import frames
+    from testio_analytics.impact import read_impact
 
     paths = _chosen(notebooks)
     products = None if product_ids is None else [int(product_id) for product_id in product_ids]
     if as_of is not None:
         as_instant(as_of)
+    read_impact(impact)  # a wrong weight is told before anything runs
     frames.load_products(db, product_id=products)
     origin = _origin(db)
     database = Path(db).expanduser().resolve()
-    parameters = {"db": str(database), "product_id": products, "as_of": as_of}
+    parameters: dict[str, Any] = {"db": str(database), "product_id": products, "as_of": as_of}
+    if impact is not None:
+        parameters["impact"] = str(Path(impact).expanduser().resolve())
     executed = dict(zip(paths, run_notebooks(list(paths.values()), parameters=parameters), strict=True))
     pages = _pages(executed, origin)
     for name, html in pages.items():

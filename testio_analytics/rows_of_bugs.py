@@ -51,7 +51,7 @@ def bug_rows(
 def _add_bug(found: BugRows, product_id: int, raw: Any, asked: set[int], scope: Scope) -> None:
     test_feature_id = _id_in(raw, "test_feature")
     test_id = _id_in(raw, "test")
-    if test_id is None and test_feature_id in scope:
+    if test_id is None and test_feature_id is not None and test_feature_id in scope:
         test_id = scope[test_feature_id][0]
     if test_id is not None and test_id not in asked:
         found.strangers.add(test_id)
