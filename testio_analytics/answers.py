@@ -132,11 +132,15 @@ def plan_answer(mirror: Mirror, *, as_of: AsOf = None, impact: ImpactSource = No
     first = ranking[ranking["proposed_test"] == 1]
     if first.empty:
         return Answer("There is no feature to propose a test for.", doubts)
-    row = first.iloc[0]
+    planned = ranking[ranking["planned_test"].notna() & (ranking["rank"] < int(first.iloc[0]["rank"]))]
+    top = first.iloc[0]
     sentence = (
-        f"Order next, for {row['product']}: {listed([str(name) for name in first['feature']], most=k)}. "
-        f"First among {len(ranking):,} features is {ranking.iloc[0]['feature']}: {ranking.iloc[0]['why']}."
+        f"Order next, for {top['product']}: {listed([str(name) for name in first['feature']], most=k)}. "
+        f"Highest of them is {top['feature']}, rank {int(top['rank'])} of {len(ranking):,}: {top['why']}."
     )
+    if len(planned):
+        names = listed([str(name) for name in planned["feature"]])
+        sentence += f" Before it {'ranks' if len(planned) == 1 else 'rank'} {names}, planned already."
     return Answer(sentence, doubts)
 
 

@@ -15,7 +15,7 @@ from scipy import special, stats
 
 from testio_analytics.errors import UnknownValueError
 
-Numbers = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.floating[Any]]
 
 FEWEST = 5
 """Features with a test of their own from which on a prior is fitted."""
