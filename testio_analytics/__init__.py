@@ -99,6 +99,7 @@ if TYPE_CHECKING:
     from testio_analytics.render import html_table as html_table
     from testio_analytics.render import notice as notice
     from testio_analytics.render import state_bar as state_bar
+    from testio_analytics.render import statement as statement
     from testio_analytics.render import verdict as verdict
     from testio_analytics.results import evidence_by_product as evidence_by_product
     from testio_analytics.results import feature_results as feature_results
@@ -200,7 +201,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "plot_trends",
         "plot_triage",
     ),
-    "render": ("definition_list", "facts", "html_table", "notice", "state_bar", "verdict"),
+    "render": ("definition_list", "facts", "html_table", "notice", "state_bar", "statement", "verdict"),
     "results": ("evidence_by_product", "feature_results", "unknown_story_statuses"),
     "running": ("run",),
     "sections": ("get_section_ids", "has_sections"),

@@ -53,7 +53,7 @@ class Overview:
 
 def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
     """Return which features have more bugs per test than their product's average, and whether that is a signal."""
-    doubts = _doubts(mirror, "features", "bugs")
+    doubts = _doubts(mirror, "features", "tests", "bugs")
     totals = bugs_by_product(mirror, as_of=as_of)
     if totals["bugs"].isna().all():
         return Answer("How many bugs there are is unknown: they were never read.", doubts)
@@ -100,7 +100,7 @@ def stories_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
 
 def triage_answer(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 10) -> Answer:
     """Return whether the customer keeps up with its bugs: the review rate, and the products outside the bands."""
-    doubts = _doubts(mirror, "bugs")
+    doubts = _doubts(mirror, "tests", "bugs")
     total = triage_total(mirror, as_of=as_of, matures_after=matures_after).iloc[0]
     if pd.isna(total["total"]):
         return Answer("How triage goes is unknown: no bugs were ever read.", doubts)

@@ -18,6 +18,7 @@ from testio_analytics.words import label, listed, short
 
 NEVER_READ = "never read"
 NOT_COMPLETE = "the last read was not complete"
+MISSING_TESTS = "tests: "
 STATES = ("complete", "incomplete", NEVER_READ)
 WHOLE_ACCOUNT = "(whole account)"
 LONGEST_PLACE = 100
@@ -77,7 +78,7 @@ def stream_doubts(mirror: Mirror, stream: str) -> dict[int, str]:
     if stream not in BY_TEST:
         return doubts
     # Whose test is missing, its bugs and results are missing, too.
-    return {key: f"tests: {text}" for key, text in stream_doubts(mirror, "tests").items()} | doubts
+    return {key: f"{MISSING_TESTS}{text}" for key, text in stream_doubts(mirror, "tests").items()} | doubts
 
 
 def _places(where: Sequence[str]) -> str:

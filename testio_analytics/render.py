@@ -98,12 +98,21 @@ def verdict(sentence: str) -> Block:
 
     "k of n" and the numbers that open the sentence or a part of it after a semicolon are emphasised.
     """
+    return _emphasised(sentence, "verdict")
+
+
+def statement(sentence: str) -> Block:
+    """Return the answer of one part of a report: like a verdict, and less prominent."""
+    return _emphasised(sentence, "statement")
+
+
+def _emphasised(sentence: str, kind: str) -> Block:
     text = _sentence(sentence)
     parts, last = [], 0
     for found in CLAUSE_NUMBERS.finditer(text):
         parts += [_typeset(text[last : found.start()]), f"<strong>{_typeset(found.group())}</strong>"]
         last = found.end()
-    return Block(f'<p class="verdict">{"".join(parts)}{_typeset(text[last:])}</p>', text)
+    return Block(f'<p class="{kind}">{"".join(parts)}{_typeset(text[last:])}</p>', text)
 
 
 def facts(items: Mapping[str, Any]) -> Block:
