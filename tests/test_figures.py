@@ -1,0 +1,348 @@
+"""Every figure of the reports of bugs, results, stories and triage, computed a second time from the payloads.
+
+The second computation walks the accounts as the server holds them, and shares no code with sync, store or reports.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import testio_analytics as ta
+from generated import SHAPES, account_of
+from syncing import NOW, sync_account
+from testio_analytics.demo import clock
+from testio_analytics.demo.account import demo_account
+from testio_analytics.demo.metrics import with_metrics
+from testio_analytics.demo.model import Account, Cycle
+from testio_analytics.frames import Mirror
+
+EXECUTED = {"running", "locked", "archived", "completed"}
+SEVERITIES = ("critical", "high", "low", "visual", "content", "suggestion", "custom")
+ACCOUNTS = [*SHAPES, "demo"]
+
+
+@pytest.fixture(scope="module", name="pair", params=ACCOUNTS)
+def _pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Account, Mirror]:
+    account = demo_account() if request.param == "demo" else account_of(request.param)
+    db = tmp_path_factory.mktemp("figures") / "mirror.db"
+    if request.param != "demo":  # once before a feature was removed, so that it is known as such
+        sync_account(_with_all_features(account), db)
+    result = sync_account(account, db).result
+    assert result.outcome == "complete"
+    return account, ta.load_mirror(db)
+
+
+def _with_all_features(account: Account) -> Account:
+    earlier = account.copy()
+    for product in earlier.products:
+        known = {row.payload["id"] for row in product.features}
+        for cycle in product.cycles:
+            for copy in cycle.payload["features"]:
+                if copy["feature_id"] is not None and copy["feature_id"] not in known:
+                    known.add(copy["feature_id"])
+                    earlier.add_feature(
+                        product.id, {"id": copy["feature_id"], "title": copy["title"], "user_stories": []}
+                    )
+    return earlier
+
+
+# -- the second computation -----------------------------------------------------------------------------------------
+
+
+def placed(cycle: Cycle) -> tuple[bool, Any]:
+    """Return whether a test counts as executed, and the instant it belongs to."""
+    payload = cycle.payload
+    start, end = (clock.parsed(payload[name]) if payload.get(name) else None for name in ("start_at", "end_at"))
+    at = end or start
+    if payload["status"] == "running":
+        return not (start and start > NOW), min(at, NOW) if at else None
+    return payload["status"] in EXECUTED and not (at and at > NOW), at
+
+
+def feature_of(cycle: Cycle, bug: Any) -> int | None:
+    """Resolve the feature of a bug as testio-api.md 8.5 says, from the payloads."""
+    link = bug.payload.get("test_feature")
+    rows = {row["id"]: row.get("feature_id") for row in cycle.payload.get("features") or []}
+    if link and rows.get(link["id"]):
+        return rows[link["id"]]
+    if link and (link.get("feature_id") or (link.get("feature") or {}).get("id")):
+        return int(link.get("feature_id") or link["feature"]["id"])
+    named = {
+        row["feature_id"]
+        for row in with_metrics(cycle).get("features") or []
+        if bug.payload["id"] in (row.get("bug_ids") or []) and row.get("feature_id")
+    }
+    return named.pop() if len(named) == 1 else None
+
+
+def bucket_of(payload: Any) -> str:
+    """Return the bucket of a bug."""
+    status = payload.get("status")
+    if status == "accepted":
+        return "auto_accepted" if payload.get("auto_accepted") is True else "active_accepted"
+    return {"rejected": "rejected", "forwarded": "open"}.get(status, "other")
+
+
+def every_bug(account: Account) -> list[tuple[int, Cycle, Any, int | None]]:
+    """Return product, test, bug and feature of every bug."""
+    return [
+        (product.id, cycle, bug, feature_of(cycle, bug))
+        for product in account.products
+        for cycle in product.cycles
+        for bug in cycle.bugs
+    ]
+
+
+def catalogue(account: Account) -> dict[int, int]:
+    """Return the active features with their products."""
+    return {row.payload["id"]: product.id for product in account.products for row in product.features}
+
+
+def coverage(account: Account) -> dict[int, list[Cycle]]:
+    """Return the executed tests that cover each feature, each once, oldest first."""
+    found: dict[int, dict[int, Cycle]] = defaultdict(dict)
+    for product in account.products:
+        for cycle in product.cycles:
+            for row in cycle.payload.get("features") or []:
+                if placed(cycle)[0] and row.get("feature_id"):
+                    found[row["feature_id"]][cycle.payload["id"]] = cycle
+    low = pd.Timestamp(0, tz="UTC").to_pydatetime()
+    return {
+        key: sorted(cycles.values(), key=lambda cycle: (placed(cycle)[1] or low, cycle.payload["id"]))
+        for key, cycles in found.items()
+    }
+
+
+# -- the comparisons ------------------------------------------------------------------------------------------------
+
+
+def test_bugs_per_feature(pair: tuple[Account, Mirror]) -> None:
+    """Tests, bugs, buckets, severities and raw rates of every feature."""
+    account, mirror = pair
+    report = ta.bugs_per_feature(mirror).set_index("feature_id")
+    covering = coverage(account)
+    found: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for _, cycle, bug, feature in every_bug(account):
+        if feature is None or not placed(cycle)[0]:
+            continue
+        bucket = bucket_of(bug.payload)
+        found[feature][bucket] += 1
+        if bucket != "rejected":
+            severity = bug.payload["severity"]
+            found[feature]["bugs"] += 1
+            found[feature]["known"] += bug.payload.get("known") is True
+            found[feature][severity if severity in SEVERITIES else "severity_other"] += 1
+
+    assert {*report.index} == {*catalogue(account)}
+    for key, row in report.iterrows():
+        feature = int(str(key))
+        assert row["tests"] == len(covering.get(feature, [])), feature
+        for name in ("bugs", "known", "rejected", "active_accepted", "auto_accepted", "open", "other"):
+            assert row[name] == found[feature][name], (feature, name)
+        for name in (*SEVERITIES, "severity_other"):
+            assert row[name] == found[feature][name], (feature, name)
+        if row["tests"]:
+            assert row["bugs_per_test"] == pytest.approx(found[feature]["bugs"] / row["tests"])
+        else:
+            assert pd.isna(row["bugs_per_test"]) and pd.isna(row["rank"])
+    ranked = report[report["rank"].notna()]
+    assert ranked["shrunk"].is_monotonic_decreasing
+
+
+def test_bugs_by_product_and_device(pair: tuple[Account, Mirror]) -> None:
+    """Totals, places and devices: distinct bugs, however many devices each has."""
+    account, mirror = pair
+    report = ta.bugs_by_product(mirror).set_index("product_id")
+    devices = ta.bugs_by_device(mirror)
+    current = catalogue(account)
+    totals: Counter[int] = Counter()
+    to_feature: Counter[int] = Counter()
+    nowhere: Counter[int] = Counter()
+    systems: dict[tuple[int, str], set[int]] = defaultdict(set)
+    for product, _, bug, feature in every_bug(account):
+        totals[product] += 1
+        to_feature[product] += feature in current
+        nowhere[product] += feature is None
+        if bucket_of(bug.payload) != "rejected":
+            named = {(device.get("operating_system") or {}).get("name") for device in bug.payload.get("devices") or []}
+            for name in named - {None} or {"(no device named)"}:
+                systems[product, name].add(bug.payload["id"])
+
+    for product in account.products:
+        row = report.loc[product.id]
+        assert (row["total"], row["to_feature"], row["not_attributable"]) == (
+            totals[product.id],
+            to_feature[product.id],
+            nowhere[product.id],
+        )
+    shown = {(int(row["product_id"]), row["value"]): row["bugs"] for row in devices.to_dict("records")}
+    assert shown == {key: len(bugs) for key, bugs in systems.items()}
+    assert devices["split_bugs"].sum() == pytest.approx(report["bugs"].sum())
+    listed = ta.unattributed_bugs(mirror)
+    assert len(listed) == sum(totals.values()) - sum(to_feature.values())
+    assert listed["bug_id"].is_unique
+
+
+def test_triage(pair: tuple[Account, Mirror]) -> None:
+    """Buckets and rates by product and by month, and what is immature."""
+    account, mirror = pair
+    by_product: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    by_month: defaultdict[Any, Counter[str]] = defaultdict(Counter)
+    for product, cycle, bug, _ in every_bug(account):
+        at = placed(cycle)[1]
+        has_test = bug.payload.get("test") is not None or bug.payload.get("test_feature") is not None
+        month = at.astimezone(NOW.tzinfo).strftime("%Y-%m") if at and has_test else None
+        names = ["total", bucket_of(bug.payload)]
+        if at and has_test and (NOW - at).total_seconds() < 10 * 86_400:
+            names.append("immature")
+        by_product[product].update(names)
+        by_month[month].update(names)
+
+    names = ("total", "active_accepted", "auto_accepted", "rejected", "open", "other", "immature")
+    for row in ta.triage(mirror).to_dict("records"):
+        counts = by_product[int(row["product_id"])]
+        assert {name: row[name] for name in names} == {name: counts[name] for name in names}
+        if not counts["total"]:
+            assert pd.isna(row["review"]) and row["review_band"] == "unknown"
+            continue
+        assert row["review"] == pytest.approx((counts["active_accepted"] + counts["rejected"]) / counts["total"])
+        assert row["rejection"] == pytest.approx(counts["rejected"] / counts["total"])
+        accepted = counts["active_accepted"] + counts["auto_accepted"]
+        if accepted:
+            assert row["auto_acceptance"] == pytest.approx(counts["auto_accepted"] / accepted)
+    months = ta.triage(mirror, by="month")
+    shown = {None if pd.isna(row["month"]) else row["month"]: row["total"] for row in months.to_dict("records")}
+    assert shown == {month: counts["total"] for month, counts in by_month.items()}
+    total = ta.triage_total(mirror).iloc[0]
+    assert total["total"] == months["total"].sum() == sum(counts["total"] for counts in by_product.values())
+
+
+def test_stories(pair: tuple[Account, Mirror]) -> None:
+    """The state of every story, from the newest executed test that ran it."""
+    account, mirror = pair
+    covering = coverage(account)
+    results: dict[int, list[tuple[Any, int, str]]] = defaultdict(list)
+    listed: set[int] = set()
+    order = {"failed": 0, "blocked": 1, "passed": 2}
+    low = pd.Timestamp(0, tz="UTC").to_pydatetime()
+    for product in account.products:
+        for cycle in product.cycles:
+            if not placed(cycle)[0]:
+                continue
+            for row in with_metrics(cycle).get("features") or []:
+                for story in row.get("user_stories") or []:
+                    listed.add(story["id"])
+                    if story["execution_status"] in order:
+                        at = placed(cycle)[1] or low
+                        results[story["id"]].append((at, cycle.payload["id"], story["execution_status"]))
+
+    expected = {}
+    for product in account.products:
+        for feature in product.features:
+            for story in feature.payload.get("user_stories") or []:
+                if results[story["id"]]:
+                    newest = max(result[:2] for result in results[story["id"]])
+                    words = [word for *when, word in results[story["id"]] if tuple(when) == newest]
+                    state = min(words, key=lambda word: order[word])
+                elif feature.payload["id"] in covering or story["id"] in listed:
+                    state = "in scope, not run"
+                else:
+                    state = "never in scope"
+                expected[story["id"]] = state
+    report = ta.story_coverage(mirror)
+    assert dict(zip(report["story_id"].tolist(), report["state"].astype(str), strict=True)) == expected
+    products = ta.story_coverage_by_product(mirror)
+    assert products["stories"].sum() == len(expected)
+    counts = Counter(expected.values())
+    assert products["covered"].sum() == counts["passed"] + counts["failed"]
+    features = ta.story_coverage_by_feature(mirror)
+    assert features["stories"].sum() == len(expected)
+
+
+def test_feature_results(pair: tuple[Account, Mirror]) -> None:
+    """The result of every feature in its newest executed test, bugs first."""
+    account, mirror = pair
+    covering = coverage(account)
+    of_pair: defaultdict[tuple[int, int], list[Any]] = defaultdict(list)
+    for _, cycle, bug, feature in every_bug(account):
+        if feature is not None and bucket_of(bug.payload) != "rejected":
+            of_pair[cycle.payload["id"], feature].append(bug.payload)
+    expected = {}
+    for feature in catalogue(account):
+        if feature not in covering:
+            expected[feature] = "none"
+            continue
+        cycle = covering[feature][-1]
+        bugs = of_pair[cycle.payload["id"], feature]
+        words = [
+            story["execution_status"]
+            for row in with_metrics(cycle)["features"]
+            if row.get("feature_id") == feature
+            for story in row.get("user_stories") or []
+        ]
+        if any(bug.get("known") is not True for bug in bugs):
+            expected[feature] = "issues"
+        elif "failed" in words:
+            expected[feature] = "failed"
+        elif "blocked" in words:
+            expected[feature] = "blocked"
+        else:
+            expected[feature] = "passed" if "passed" in words and not bugs else "no findings"
+    report = ta.feature_results(mirror)
+    assert dict(zip(report["feature_id"].tolist(), report["result"].astype(str), strict=True)) == expected
+
+
+def test_trends(pair: tuple[Account, Mirror]) -> None:
+    """Tests and valid bugs of each month."""
+    account, mirror = pair
+    tests: Counter[str] = Counter()
+    bugs: Counter[str] = Counter()
+    for product in account.products:
+        for cycle in product.cycles:
+            executed, at = placed(cycle)
+            if not executed or at is None:
+                continue
+            month = at.astimezone(NOW.tzinfo).strftime("%Y-%m")
+            tests[month] += 1
+            bugs[month] += sum(
+                bucket_of(bug.payload) != "rejected" and bug.payload.get("test") is not None for bug in cycle.bugs
+            ) + sum(
+                bucket_of(bug.payload) != "rejected"
+                and bug.payload.get("test") is None
+                and bool(bug.payload.get("test_feature"))
+                for bug in cycle.bugs
+            )
+    report = ta.trends(mirror)
+    assert {row["label"]: row["tests"] for row in report.to_dict("records") if row["tests"]} == dict(tests)
+    assert {row["label"]: row["bugs"] for row in report.to_dict("records")} == {
+        label: bugs[label] for label in report["label"]
+    }
+    assert report["first_covered"].sum() == len({*coverage(account)} & {*catalogue(account)})
+    products = ta.trends_by_product(mirror)
+    assert products.groupby("label")[["tests", "bugs"]].sum().sum().tolist() == report[["tests", "bugs"]].sum().tolist()
+
+
+def test_without_any_bug_read_figures_are_unknown(tmp_path: Path) -> None:
+    """With no bugs stream synced, bug figures are unknown and not 0, and the page's sentence says so."""
+    db = tmp_path / "mirror.db"
+    sync_account(account_of("small"), db, streams=["features", "tests"])
+    mirror = ta.load_mirror(db)
+
+    report = ta.bugs_per_feature(mirror)
+    assert report["bugs"].isna().all() and report["shrunk"].isna().all() and report["rank"].isna().all()
+    assert not report["is_complete"].any() and report["gap"].notna().all()
+    assert ta.bugs_by_product(mirror)["total"].isna().all()
+    assert ta.triage(mirror)["total"].isna().all()
+    assert (ta.triage(mirror)["review_band"] == "unknown").all()
+    assert ta.trends(mirror)["bugs"].isna().all()
+    assert "never read" in ta.bugs_answer(mirror).sentence
+    assert "unknown" in ta.triage_answer(mirror).sentence
+    assert "unknown" in ta.stories_answer(mirror).sentence
+    assert "unknown" in ta.overview(mirror).figures["Valid bugs, last whole month"]
+    results = ta.feature_results(mirror)
+    assert {*results["result"].astype(str)} <= {"unknown", "none"}
