@@ -12,12 +12,13 @@ from testio_analytics.differences import Gap, StreamRead, TestReads
 from testio_analytics.due import Known
 from testio_analytics.reading import GAP_ERRORS, gap_of, unlisted_gap
 from testio_analytics.rows import Rows
-from testio_analytics.rows_of_results import execution_rows, result_rows
+from testio_analytics.rows_of_results import execution_rows, has_plain_stories, result_rows
 
 
 async def read_results(api: Client, product_id: int, due: Sequence[int], known: Known) -> StreamRead:
     """Read the detail of each test that is due."""
     found, gaps, unsound = Rows(), list(unlisted_gap("results", product_id, known)), set[int]()
+    plain: set[int] = set()
 
     async def one(test_id: int) -> None:
         try:
@@ -28,11 +29,16 @@ async def read_results(api: Client, product_id: int, due: Sequence[int], known: 
             return
         with rows.uncollected():
             result = result_rows(product_id, test_id, detail, secrets=api.secrets)
-        if result.rejections:
+        if has_plain_stories(detail):
+            plain.add(test_id)
+        if result.rejections or test_id in plain:
             unsound.add(test_id)
         found.extend(result)
 
     await gather(*(one(test_id) for test_id in due))
+    if plain:
+        reason = f"{len(plain)} tests name their stories as plain sentences, so nothing is said of the results of those"
+        gaps.append(Gap("results", "results of user stories", f"{reason}; the API is older than them", 0, product_id))
     reads = TestReads({test_id: known.statuses[test_id] for test_id in due}, frozenset(unsound))
     return StreamRead("results", found, tuple(sorted(gaps, key=lambda gap: gap.where)), None if gaps else 0, reads)
 

@@ -207,4 +207,6 @@ def formatted(frame: pd.DataFrame, form: str, *, name: str, width: int | None) -
     if form == "json":
         return json_text(frame)
     shown = frame[list(_IN_TERMINAL.get(name.replace("-", "_"), frame.columns))]
-    return text_table(shown, width=width, shares=SHARES & set(shown.columns))
+    # Severities are called low and high as well: those are counts.
+    shares = {column for column in SHARES & {*shown.columns} if shown[column].dtype == "Float64"}
+    return text_table(shown, width=width, shares=shares)

@@ -109,6 +109,16 @@ class Account:
         connection.commit()
 
 
+def with_findings(account: Account) -> Account:
+    """Add a row to each table of bugs, results and executions, and say that they were read."""
+    account.add("bugs", id=1, product_id=1, test_id=1, test_feature_id=1, feature_link="none")
+    account.add("bug_devices", bug_id=1, position=1, product_id=1, test_id=1)
+    account.add("test_feature_results", test_feature_id=1, test_id=1, product_id=1)
+    account.add("test_user_stories", test_feature_id=1, user_story_id=1, test_id=1, product_id=1)
+    account.add("executions", id=1, product_id=1, user_story_id=1, user_story_version_id=1)
+    return account.add("test_reads", test_id=1, stream="bugs", product_id=1, is_complete=1, run_id=1)
+
+
 @contextmanager
 def opened(account: Account) -> Iterator[sqlite3.Connection]:
     """Give an open database in memory that holds the account."""

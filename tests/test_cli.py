@@ -22,6 +22,7 @@ from testio_analytics.demo.app import create_app
 from testio_analytics.demo.faults import Faults
 from testio_analytics.demo.server import running_server
 from testio_analytics.reports import REPORTS
+from testio_analytics.tables import STREAMS
 
 
 def call(*words: str) -> Result:
@@ -103,7 +104,7 @@ def test_status_names_the_gap_and_what_to_do(demo_db: Path) -> None:
 
     said = json.loads(call("status", "--json").stdout)
     assert said["is_complete"] is False
-    assert {row["stream"] for row in said["streams"]} == {"products", "features", "tests"}
+    assert {row["stream"] for row in said["streams"]} == {*STREAMS}
 
 
 def test_missing_database_says_what_makes_one() -> None:
@@ -159,13 +160,13 @@ def test_migrate_goes_down_and_up_after_a_backup(demo_db: Path) -> None:
     db = Path("mine.db")
     shutil.copy(demo_db, db)
     tests = query(db, "select count(*) from tests")
-    assert "schema version 2" in call("migrate", "--db", str(db)).stdout
+    assert "schema version 3" in call("migrate", "--db", str(db)).stdout
     assert call("migrate", "--db", str(db), "--to", "1").exit_code == 0
     assert "migrate" in call("show", "completeness", "--db", str(db)).stderr
     assert call("migrate", "--db", str(db)).exit_code == 0
 
     assert query(db, "select count(*) from tests") == [(0,)]
-    backups = sorted(Path().glob("mine.schema2.*.backup.db"))
+    backups = sorted(Path().glob("mine.schema3.*.backup.db"))
     assert len(backups) == 1
     assert query(backups[0], "select count(*) from tests") == tests
 

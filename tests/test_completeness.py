@@ -35,7 +35,7 @@ def test_every_product_and_stream_has_a_row_account_first() -> None:
 
     expected = [(0, "products"), *((product, stream) for product in (2, 1) for stream in STREAMS)]
     assert list(zip(found["product_id"], found["stream"], strict=True)) == expected
-    assert found["state"].tolist() == ["complete"] + ["never read"] * 3 + ["complete"] * 3
+    assert found["state"].tolist() == ["complete"] + ["never read"] * len(STREAMS) + ["complete"] * len(STREAMS)
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_age_is_counted_to_the_instant_of_the_report() -> None:
     """Whole days from the last complete read; never negative."""
     mirror = mirror_of(Account().product(1).synced(1, last_complete_at=ago(3, hours=1)))
 
-    assert completeness(mirror)["age_days"].tolist() == [3] * 4
-    assert completeness(mirror, as_of="2026-07-10")["age_days"].tolist() == [13] * 4
-    assert completeness(mirror, as_of="2026-01-01")["age_days"].tolist() == [0] * 4
+    assert completeness(mirror)["age_days"].tolist() == [3] * (1 + len(STREAMS))
+    assert completeness(mirror, as_of="2026-07-10")["age_days"].tolist() == [13] * (1 + len(STREAMS))
+    assert completeness(mirror, as_of="2026-01-01")["age_days"].tolist() == [0] * (1 + len(STREAMS))
 
 
 def test_gaps_of_products_that_are_not_stored_have_a_row() -> None:

@@ -14,6 +14,7 @@ import pytest
 import testio_analytics as ta
 from syncing import query
 from testio_analytics.frames import Mirror
+from testio_analytics.tables import MAIN_TABLE
 
 AS_OF = "2026-06-30T06:00:00+00:00"
 
@@ -181,7 +182,7 @@ def test_the_ledger_is_that_of_sql(mirror: Mirror, demo_db_path: Path) -> None:
     for row in ledger[ledger["product_id"] != 0].to_dict("records"):
         if row["stream"] == "products":
             continue
-        statement = f"select count(*) from {row['stream']} where product_id = ? and removed_at is null"
+        statement = f"select count(*) from {MAIN_TABLE[row['stream']].name} where product_id = ? and removed_at is null"
         assert query(demo_db_path, statement, [int(row["product_id"])]) == [(int(row["stored"]),)]
     missing = ledger[ledger["missing"] > 0]
     assert list(zip(missing["product"], missing["stream"], missing["missing"], strict=True)) == [

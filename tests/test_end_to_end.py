@@ -20,7 +20,7 @@ from testio_analytics.demo.app import create_app
 from testio_analytics.demo.faults import Faults
 from testio_analytics.demo.model import Account
 from testio_analytics.demo.server import running_server
-from testio_analytics.tables import ALL_TABLES
+from testio_analytics.tables import ALL_TABLES, STREAMS
 
 COMMAND = [sys.executable, "-m", "testio_analytics"]
 PRODUCTS = (21362, 18559, 24959)
@@ -258,7 +258,9 @@ def _assert_sound(db: Path, account: Account) -> None:
         if states:
             assert len(titles) == len({feature.payload["id"] for feature in product.features})
             assert tests == [(len(product.cycles),)]
-            assert len(states) == 3
+            bugs = query(db, "select count(*) from bugs where product_id = ?", [product.id])
+            assert bugs == [(sum(len(cycle.bugs) for cycle in product.cycles),)]
+            assert len(states) == len(STREAMS)
         else:
             assert (titles, tests) == ([], [(0,)])
         assert len(set(titles)) <= 1, "a product holds features of two syncs"

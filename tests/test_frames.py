@@ -14,7 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from pandas.testing import assert_frame_equal
 from sqlite_utils import Database
 
-from strategies import NOW, Account, accounts, ago, opened
+from strategies import (
+    NOW,
+    Account,
+    accounts,
+    ago,
+    opened,
+    with_findings,
+)
 from testio_analytics import frames, migrations
 from testio_analytics.errors import DatabaseMissingError, SchemaVersionError, StoreError, UnknownValueError
 from testio_analytics.frames import Mirror, load_mirror
@@ -53,7 +60,7 @@ def test_empty_and_filled_tables_have_the_same_columns_and_dtypes(name: str) -> 
     """The columns of the specification without the payload, in their order, whatever is in the table."""
     with (
         opened(Account()) as empty,
-        opened(harbour().add("rejected_rows", id=1, stream="tests", table="tests")) as filled,
+        opened(with_findings(harbour().add("rejected_rows", id=1, stream="tests", table="tests"))) as filled,
     ):
         nothing, something = LOADERS[name](empty), LOADERS[name](filled)
 
