@@ -128,7 +128,8 @@ def _kept_members(value: dict[str, Any], depth: int, found: set[str]) -> Any:
     kept = {}
     for key, member in value.items():
         if treatment := _treatment(key):
-            _note_credentials({key: member}, depth, found)
+            if member.__class__ is not str or key.lower() in _SECRET_KEYS:  # most of it is prose
+                _note_credentials({key: member}, depth, found)
             if treatment == "dropped":
                 continue
             member = _PARTS[treatment](member)

@@ -11,7 +11,6 @@ from testio_analytics.differences import Gap, StreamRead, TestReads
 from testio_analytics.due import Known
 from testio_analytics.reading import GAP_ERRORS, gap_of, unlisted_gap
 from testio_analytics.rows_of_bugs import BugRows, bug_rows
-from testio_analytics.running import apart
 
 BATCH = 15
 """Tests asked for at once: more of them end in timeouts (testio-api 11.2)."""
@@ -37,7 +36,7 @@ async def read_bugs(api: Client, product_id: int, due: Sequence[int], known: Kno
             await batch(tests[:half])
             await batch(tests[half:])
             return
-        found.extend(await apart(lambda: flattened(tests, bugs)))
+        found.extend(flattened(tests, bugs))
 
     await gather(*(batch(due[start : start + BATCH]) for start in range(0, len(due), BATCH)))
     gaps.extend(_strangers(found.strangers - {*known.statuses}, product_id))

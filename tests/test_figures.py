@@ -54,6 +54,11 @@ def _with_all_features(account: Account) -> Account:
 # -- the second computation -----------------------------------------------------------------------------------------
 
 
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as dictionaries."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
 def placed(cycle: Cycle) -> tuple[bool, Any]:
     """Return whether a test counts as executed, and the instant it belongs to."""
     payload = cycle.payload
@@ -69,7 +74,7 @@ def feature_of(cycle: Cycle, bug: Any) -> int | None:
     link = bug.payload.get("test_feature")
     rows = {row["id"]: row.get("feature_id") for row in cycle.payload.get("features") or []}
     if link and rows.get(link["id"]):
-        return rows[link["id"]]
+        return int(rows[link["id"]])
     if link and (link.get("feature_id") or (link.get("feature") or {}).get("id")):
         return int(link.get("feature_id") or link["feature"]["id"])
     named = {
@@ -139,8 +144,8 @@ def test_bugs_per_feature(pair: tuple[Account, Mirror]) -> None:
             found[feature][severity if severity in SEVERITIES else "severity_other"] += 1
 
     assert {*report.index} == {*catalogue(account)}
-    for key, row in report.iterrows():
-        feature = int(str(key))
+    for row in records(report.reset_index()):
+        feature = row["feature_id"]
         assert row["tests"] == len(covering.get(feature, [])), feature
         for name in ("bugs", "known", "rejected", "active_accepted", "auto_accepted", "open", "other"):
             assert row[name] == found[feature][name], (feature, name)
@@ -171,16 +176,16 @@ def test_bugs_by_product_and_device(pair: tuple[Account, Mirror]) -> None:
         if bucket_of(bug.payload) != "rejected":
             named = {(device.get("operating_system") or {}).get("name") for device in bug.payload.get("devices") or []}
             for name in named - {None} or {"(no device named)"}:
-                systems[product, name].add(bug.payload["id"])
+                systems[product, str(name)].add(bug.payload["id"])
 
-    for product in account.products:
-        row = report.loc[product.id]
+    for row in records(report.reset_index()):
+        key = row["product_id"]
         assert (row["total"], row["to_feature"], row["not_attributable"]) == (
-            totals[product.id],
-            to_feature[product.id],
-            nowhere[product.id],
+            totals[key],
+            to_feature[key],
+            nowhere[key],
         )
-    shown = {(int(row["product_id"]), row["value"]): row["bugs"] for row in devices.to_dict("records")}
+    shown = {(int(row["product_id"]), row["value"]): row["bugs"] for row in records(devices)}
     assert shown == {key: len(bugs) for key, bugs in systems.items()}
     assert devices["split_bugs"].sum() == pytest.approx(report["bugs"].sum())
     listed = ta.unattributed_bugs(mirror)
@@ -203,10 +208,10 @@ def test_triage(pair: tuple[Account, Mirror]) -> None:
         by_product[product].update(names)
         by_month[month].update(names)
 
-    names = ("total", "active_accepted", "auto_accepted", "rejected", "open", "other", "immature")
-    for row in ta.triage(mirror).to_dict("records"):
+    shown_names = ("total", "active_accepted", "auto_accepted", "rejected", "open", "other", "immature")
+    for row in records(ta.triage(mirror)):
         counts = by_product[int(row["product_id"])]
-        assert {name: row[name] for name in names} == {name: counts[name] for name in names}
+        assert {name: row[name] for name in shown_names} == {name: counts[name] for name in shown_names}
         if not counts["total"]:
             assert pd.isna(row["review"]) and row["review_band"] == "unknown"
             continue
@@ -216,9 +221,9 @@ def test_triage(pair: tuple[Account, Mirror]) -> None:
         if accepted:
             assert row["auto_acceptance"] == pytest.approx(counts["auto_accepted"] / accepted)
     months = ta.triage(mirror, by="month")
-    shown = {None if pd.isna(row["month"]) else row["month"]: row["total"] for row in months.to_dict("records")}
+    shown = {None if pd.isna(row["month"]) else row["month"]: row["total"] for row in records(months)}
     assert shown == {month: counts["total"] for month, counts in by_month.items()}
-    total = ta.triage_total(mirror).iloc[0]
+    total = records(ta.triage_total(mirror))[0]
     assert total["total"] == months["total"].sum() == sum(counts["total"] for counts in by_product.values())
 
 
@@ -318,10 +323,8 @@ def test_trends(pair: tuple[Account, Mirror]) -> None:
                 for bug in cycle.bugs
             )
     report = ta.trends(mirror)
-    assert {row["label"]: row["tests"] for row in report.to_dict("records") if row["tests"]} == dict(tests)
-    assert {row["label"]: row["bugs"] for row in report.to_dict("records")} == {
-        label: bugs[label] for label in report["label"]
-    }
+    assert {row["label"]: row["tests"] for row in records(report) if row["tests"]} == dict(tests)
+    assert {row["label"]: row["bugs"] for row in records(report)} == {label: bugs[label] for label in report["label"]}
     assert report["first_covered"].sum() == len({*coverage(account)} & {*catalogue(account)})
     products = ta.trends_by_product(mirror)
     assert products.groupby("label")[["tests", "bugs"]].sum().sum().tolist() == report[["tests", "bugs"]].sum().tolist()

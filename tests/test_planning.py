@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,10 @@ def _account() -> Account:
     return account.synced(1)
 
 
+def _by_feature(report: pd.DataFrame) -> dict[int, dict[str, Any]]:
+    return {row["feature_id"]: {str(name): value for name, value in row.items()} for row in report.to_dict("records")}
+
+
 def _mirror(account: Account) -> Mirror:
     with opened(account) as connection:
         return load_mirror(connection)
@@ -54,7 +59,7 @@ def _mirror(account: Account) -> Mirror:
 def test_risk_is_likelihood_times_impact_of_the_parts_shown() -> None:
     """Every figure can be recomputed from the row it stands in."""
     report = ta.next_tests(_mirror(_account()))
-    for row in report.to_dict("records"):
+    for row in _by_feature(report).values():
         parts = {name: 0.5 if pd.isna(row[f"part_{name}"]) else row[f"part_{name}"] for name in WEIGHTS}
         likelihood = sum(WEIGHTS[name] * part for name, part in parts.items()) / sum(WEIGHTS.values())
         halves = [0.5 if pd.isna(row[name]) else row[name] for name in ("part_severity", "part_stories")]
@@ -64,11 +69,11 @@ def test_risk_is_likelihood_times_impact_of_the_parts_shown() -> None:
         assert row["rank_best"] <= row["rank"] <= row["rank_worst"]
     assert report["rank"].tolist() == [1, 2, 3, 4, 5, 6]
     assert report["risk"].is_monotonic_decreasing
-    rows = report.set_index("feature_id")
+    rows = _by_feature(report)
     assert report.iloc[0]["feature_id"] == 5  # bugs, and an open failure
-    assert rows.loc[3, "part_age"] == 1 and "bugs per test" in rows.loc[3, "flags"]
-    assert rows.loc[2, "part_age"] < rows.loc[1, "part_age"] < 1
-    assert rows.loc[6, "part_changed"] == 1 and rows.loc[1, "part_changed"] == 0
+    assert rows[3]["part_age"] == 1 and "bugs per test" in rows[3]["flags"]
+    assert rows[2]["part_age"] < rows[1]["part_age"] < 1
+    assert rows[6]["part_changed"] == 1 and rows[1]["part_changed"] == 0
 
 
 def test_proposed_tests_hold_k_features_and_none_that_is_planned() -> None:
