@@ -11,8 +11,9 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from syncing import NOW, Synced, mirror_digest, query, sync_account
-from testio_analytics import store
+from testio_analytics import ledger
 from testio_analytics.client import Client
+from testio_analytics.demo import answers
 from testio_analytics.demo.account import PLANTED_SECRETS, demo_account
 from testio_analytics.demo.faults import Faults
 from testio_analytics.demo.generate import generate_account
@@ -123,10 +124,8 @@ def test_a_test_whose_bugs_cannot_be_served_is_one_gap(
     account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By name; the others are stored, nothing is removed, and it is read as soon as that works."""
-    from testio_analytics.demo import app
-
     db, cycle = tmp_path / "m.db", _cycle(account, "archived")
-    key, original = cycle.payload["id"], app.answers.bugs
+    key, original = cycle.payload["id"], answers.bugs
 
     def broken(whole: Account, **filters: Any) -> Any:
         if str(key) in (filters["test_ids"] or "").split(","):
@@ -134,7 +133,7 @@ def test_a_test_whose_bugs_cannot_be_served_is_one_gap(
         return original(whole, **filters)
 
     with monkeypatch.context() as patch:
-        patch.setattr(app.answers, "bugs", broken)
+        patch.setattr(answers, "bugs", broken)
         result = _read(account, db).result
     assert [(gap.stream, gap.where) for gap in result.gaps] == [("bugs", f"bugs of test {key}")]
     others = sum(len(other.bugs) for other in account.products[0].cycles if other is not cycle)
@@ -187,7 +186,7 @@ def test_a_crash_while_writing_leaves_nothing_half(
     """One transaction: tests, bugs, results and ledger are all there, or none."""
     db = tmp_path / "m.db"
     with monkeypatch.context() as patch:
-        patch.setattr(store.ledger, "record", _crash)
+        patch.setattr(ledger, "record", _crash)
         with pytest.raises(ZeroDivisionError):
             sync_account(account, db)
     for table in ("tests", "bugs", "bug_devices", "test_user_stories", "test_reads"):
