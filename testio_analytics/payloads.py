@@ -106,6 +106,7 @@ def _treatment(key: str) -> str:
     return "linked" if key in _LINKED_KEYS else ""
 
 
+_NAMED = frozenset({"id", "name", "key", "title"})
 _PLAIN = frozenset({str, int, bool, type(None)})
 """The types of most members; nothing has to be done about those."""
 
@@ -125,6 +126,8 @@ def _kept(value: Any, depth: int, found: set[str]) -> Any:
 def _kept_members(value: dict[str, Any], depth: int, found: set[str]) -> Any:
     if depth == 0:
         return TOO_DEEP
+    if value.keys() <= _NAMED and all(member.__class__ in _PLAIN for member in value.values()):
+        return value  # like {"id": 7, "name": "iOS"}, of which a bug has a dozen
     kept = {}
     for key, member in value.items():
         if treatment := _treatment(key):

@@ -200,13 +200,16 @@ def plot_backtest(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     `summary` is what `backtest_summary` returns: one row per ranking. The line is the 95 % interval.
     """
+    summary = summary[summary["found"].notna()]
     names = [drawable(row["ranking"], LONGEST_NAME) for row in _each(summary)]
     words = [
         f"{row['ranking']}: {percent(float(row['found']))} ({interval_words(row['low'], row['high'])})"
         for row in _each(summary)
     ]
     with drawing(
-        ax, 0.9 + 0.42 * max(len(summary), 1), f"Share of the next cycle's bugs found. {'; '.join(words)}."
+        ax,
+        0.9 + 0.42 * max(len(summary), 1),
+        f"Share of the next cycle's bugs found. {'; '.join(words) or 'No past test to ask'}.",
     ) as axes:
         for place, row in enumerate(_each(summary)):
             colour = USUAL if place == 0 else LINE

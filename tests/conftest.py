@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,9 @@ from hypothesis import settings
 # Two cores are shared with others: a slow example is no failure, and the same examples come on every run.
 settings.register_profile("here", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("here")
+
+# A shell starts background jobs with Ctrl-C ignored, and whoever ignores it hands that down to its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

@@ -240,7 +240,8 @@ def test_command_migrates_after_a_backup(db: Database, db_path: Path) -> None:
     before = _content(db)
     lines = store.migrate_file(db_path, 1)
     assert lines[0].startswith("down to 2")
-    backup = Path(lines[1].removeprefix("the file as it was: "))
+    said = "the file as it was: "
+    backup = Path(next(line.removeprefix(said) for line in lines if line.startswith(said)))
     with closing(Database(backup)) as copy:
         assert _content(copy) == before
     assert not any("backup" in line or "as it was" in line for line in store.migrate_file(db_path, 1))
