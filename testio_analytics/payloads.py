@@ -127,7 +127,7 @@ def _kept_members(value: dict[str, Any], depth: int, found: set[str]) -> Any:
     if depth == 0:
         return TOO_DEEP
     if value.keys() <= _NAMED and all(member.__class__ in _PLAIN for member in value.values()):
-        return value  # like {"id": 7, "name": "iOS"}, of which a bug has a dozen
+        return dict(value)  # like {"id": 7, "name": "iOS"}, of which a bug has a dozen
     kept = {}
     for key, member in value.items():
         if treatment := _treatment(key):
