@@ -573,8 +573,4 @@ async def _group() -> AsyncIterator[asyncio.TaskGroup]:
         async with asyncio.TaskGroup() as group:
             yield group
     except BaseExceptionGroup as failed:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            # A request that broke off because everything stops is no gap: otherwise the stop would be forgotten.
-            raise asyncio.CancelledError from None
         raise failed.exceptions[0] from None

@@ -879,28 +879,3 @@ def test_retry_after_of_a_503_is_obeyed_as_well() -> None:
     error = client_module._status_error(response, "/products", "")
 
     assert (type(error), error.retry_after, client_module._retry_delay(error)) == (errors.ServerError, 17.0, 17.0)
-
-
-def test_a_stop_is_not_forgotten_when_a_request_breaks_off_with_it() -> None:
-    """What fails because everything stops is no gap: the one who stopped is told."""
-
-    async def breaks_off() -> None:
-        try:
-            await asyncio.sleep(10)
-        except asyncio.CancelledError:
-            raise errors.ConnectionFailedError("broken off") from None
-
-    async def go() -> str:
-        task = asyncio.create_task(gather(breaks_off()))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            return "stopped"
-        except errors.ConnectionFailedError:
-            return "a gap"
-        return "done"
-
-    assert asyncio.run(go()) == "stopped"
