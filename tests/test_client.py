@@ -28,7 +28,6 @@ from testio_analytics.client import (
     Client,
     TestList,
     Waits,
-    gather,
     retry_after_seconds,
 )
 from testio_analytics.config import ApiSettings
