@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -559,18 +558,20 @@ def _id_of(row: Any) -> Any:
     return row.get("id") if isinstance(row, Mapping) else None
 
 
-async def gather(*coroutines: Any) -> list[Any]:
-    """Run coroutines together and return their results in order; when one fails, the others are stopped first."""
-    async with _group() as group:
-        tasks = [group.create_task(coroutine) for coroutine in coroutines]
-    return [task.result() for task in tasks]
+async def gather(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Run coroutines together and return their results in order; when one fails, the others are stopped first.
 
-
-@asynccontextmanager
-async def _group() -> AsyncIterator[asyncio.TaskGroup]:
-    """Open a task group that raises the first error itself instead of a group of errors."""
+    A stop from outside always comes out as a stop. `asyncio.TaskGroup` would raise the error of a request that breaks
+    off because of the stop instead, and that error would be taken for one of the server's.
+    """
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    if not tasks:
+        return []
     try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-    except BaseExceptionGroup as failed:
-        raise failed.exceptions[0] from None
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    failed = [task for task in tasks if task in ended and not task.cancelled() and task.exception()]
+    return [task.result() for task in failed or tasks]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
+from scipy.optimize import elementwise
 
 from testio_analytics.errors import UnknownValueError
 
@@ -20,7 +21,7 @@ Numbers = npt.NDArray[np.floating[Any]]
 FEWEST = 5
 """Features with a test of their own from which on a prior is fitted."""
 
-_SHAPES = np.geomspace(0.2, 60.0, 28)
+_SHAPES = np.geomspace(0.1, 60.0, 28)
 _MEANS = np.linspace(-2.5, 2.5, 9)
 
 
@@ -55,9 +56,8 @@ def shrunk_rates(events: npt.ArrayLike, tests: npt.ArrayLike, *, confidence: flo
     that size vary by themselves, weighted by tests. With fewer than `FEWEST` tested features, or no variance beyond
     that, every feature has the rate of all. A feature without test has the prior's mean.
 
-    The interval does not take m and a as known: it averages over what else they may be, given all counts, and takes the
-    quantiles of the gamma distribution with the mean and variance of that mixture. A plug-in interval is too short for
-    few features.
+    The interval does not take m and a as known: it is that of the mixture over what else they may be, given all counts.
+    A plug-in interval is too short for few features.
 
     Sources: R. J. Marshall, "Mapping disease and mortality rates using empirical Bayes estimators", Journal of the
     Royal Statistical Society C 40 (1991), 283-294, for the moments; J. B. Carlin and A. Gelfand, "Approaches for
@@ -112,19 +112,29 @@ def _interval(x: Numbers, n: Numbers, mean: float, confidence: float) -> tuple[N
     means = max(mean, 0.5 / n.sum()) * np.exp(_MEANS * spread)
     a, m = (grid.ravel() for grid in np.meshgrid(_SHAPES, means))
     weight = _log_likelihood(x[tested], n[tested], a, m)
-    # Shapes around 2 are usual (they are for bugs of features); far smaller or larger ones need evidence.
-    weight = weight - 0.5 * (np.log(a / 2.0) / 1.5) ** 2
+    # Shapes between 0.2 and 5 are usual (they are for bugs of features); far smaller or larger ones need evidence.
+    weight = weight - 0.5 * (np.log(a) / 1.5) ** 2
     weight = np.exp(weight - weight.max())
     likely = weight > 1e-4
     a, m, weight = a[likely], m[likely], weight[likely] / weight[likely].sum()
-    alpha, beta = x[:, None] + a, n[:, None] + a / m
-    first = (weight * alpha / beta).sum(axis=1)
-    second = (weight * alpha * (alpha + 1) / beta**2).sum(axis=1)
-    variance = second - first**2
-    scale = variance / first
     tail = (1 - confidence) / 2
-    bounds: Any = stats.gamma.ppf(np.array([[tail], [1 - tail]]), first / scale, scale=scale)
-    return bounds[0], bounds[1]
+    alpha, beta = x[:, None] + a, n[:, None] + a / m
+    return _quantiles(tail, alpha, beta, weight), _quantiles(1 - tail, alpha, beta, weight)
+
+
+def _quantiles(share: float, alpha: Numbers, beta: Numbers, weight: Numbers) -> Numbers:
+    """Return the quantile of each row's mixture of gamma distributions with these shapes, rates and weights."""
+
+    def excess(at: Numbers, row: Numbers) -> Numbers:
+        chosen = row.astype(int)
+        below: Numbers = special.gammainc(alpha[chosen], beta[chosen] * at[..., None]) @ weight
+        return below - share
+
+    # A positive quantity is over 1 / t times its mean with a probability below t (Markov), so the quantile is below.
+    highest = (alpha / beta) @ weight / (1 - share)
+    found = elementwise.find_root(excess, (np.zeros(len(alpha)), highest), args=(np.arange(len(alpha)),))
+    quantile: Numbers = found.x
+    return quantile
 
 
 def _log_likelihood(x: Numbers, n: Numbers, a: Numbers, m: Numbers) -> Numbers:
