@@ -19,6 +19,7 @@ import httpx
 import stamina
 
 from testio_analytics import errors, payloads
+from testio_analytics.computing import uncollected
 from testio_analytics.config import BASE_URL_VARIABLE, DEFAULT_BASE_URL, TOKEN_HELP, ApiSettings
 from testio_analytics.pacing import Pacer
 from testio_analytics.sections import as_id
@@ -417,7 +418,8 @@ class Client:
         if status != 200:
             raise _status_error(response, path, self._detail(response))
         try:
-            return payloads.from_json(response.content)
+            with uncollected():
+                return payloads.from_json(response.content)
         except (ValueError, RecursionError):
             kind = self._said(response.headers.get("content-type", "no content type"))
             raise errors.UnreadableAnswerError(

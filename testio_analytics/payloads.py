@@ -106,7 +106,6 @@ def _treatment(key: str) -> str:
     return "linked" if key in _LINKED_KEYS else ""
 
 
-_NAMED = frozenset({"id", "name", "key", "title"})
 _PLAIN = frozenset({str, int, bool, type(None)})
 """The types of most members; nothing has to be done about those."""
 
@@ -126,11 +125,14 @@ def _kept(value: Any, depth: int, found: set[str]) -> Any:
 def _kept_members(value: dict[str, Any], depth: int, found: set[str]) -> Any:
     if depth == 0:
         return TOO_DEEP
-    if value.keys() <= _NAMED and all(member.__class__ in _PLAIN for member in value.values()):
-        return dict(value)  # like {"id": 7, "name": "iOS"}, of which a bug has a dozen
+    if value.keys() <= _HARMLESS:  # as most are, like {"id": 7, "name": "iOS"}, of which a bug has a dozen
+        return {
+            key: member if member.__class__ in _PLAIN else _kept(member, depth - 1, found)
+            for key, member in value.items()
+        }
     kept = {}
     for key, member in value.items():
-        if treatment := _treatment(key):
+        if key not in _HARMLESS and (treatment := _treatment(key)):
             if member.__class__ is not str or key.lower() in _SECRET_KEYS:  # most of it is prose
                 _note_credentials({key: member}, depth, found)
             if treatment == "dropped":
@@ -184,10 +186,11 @@ def _note_credentials(value: Any, depth: int, found: set[str]) -> None:
         return
     if isinstance(value, list):
         for item in value:
-            _note_credentials(item, depth - 1, found)
+            if isinstance(item, dict | list):
+                _note_credentials(item, depth - 1, found)
     elif isinstance(value, dict):
         for key, member in value.items():
-            if (name := key.lower()) in _SECRET_KEYS:
+            if key not in _HARMLESS and (name := key.lower()) in _SECRET_KEYS:
                 # A login that is a plain word ("customer") would be cut out of every title, and tells nothing alone.
                 values = _texts(member, depth - 1)
                 found.update(text for text in values if name != "username" or not text.isalpha())
@@ -505,3 +508,6 @@ KNOWN_FIELDS: Mapping[str, frozenset[str]] = {
     "executions": frozenset("id status comment executed_at device_reports test_cycle".split()),
 }
 """The fields of each row that the API's description knows. Others are stored as well, and counted."""
+
+# Names to whose members nothing happens when a payload is scrubbed, as the description spells them.
+_HARMLESS = frozenset(name for name in frozenset({"key"}).union(*KNOWN_FIELDS.values()) if not _treatment(name))

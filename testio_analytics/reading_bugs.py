@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from testio_analytics import rows
 from testio_analytics.client import Client, gather
+from testio_analytics.computing import Computer
 from testio_analytics.differences import Gap, StreamRead, TestReads
 from testio_analytics.due import Known
 from testio_analytics.reading import GAP_ERRORS, gap_of, unlisted_gap
@@ -16,13 +15,9 @@ BATCH = 15
 """Tests asked for at once: more of them end in timeouts (testio-api 11.2)."""
 
 
-async def read_bugs(api: Client, product_id: int, due: Sequence[int], known: Known) -> StreamRead:
+async def read_bugs(api: Client, compute: Computer, product_id: int, due: Sequence[int], known: Known) -> StreamRead:
     """Read the bugs of the tests that are due; what fails is asked for in halves, down to the single test."""
     found, gaps, failed = BugRows(), list(unlisted_gap("bugs", product_id, known)), set[int]()
-
-    def flattened(tests: Sequence[int], bugs: Sequence[Any]) -> BugRows:
-        with rows.uncollected():
-            return bug_rows(product_id, bugs, asked=tests, scope=known.scope, secrets=api.secrets)
 
     async def batch(tests: Sequence[int]) -> None:
         try:
@@ -36,7 +31,7 @@ async def read_bugs(api: Client, product_id: int, due: Sequence[int], known: Kno
             await batch(tests[:half])
             await batch(tests[half:])
             return
-        found.extend(flattened(tests, bugs))
+        found.extend(await compute(bug_rows, product_id, bugs, asked=tests, scope=known.scope, secrets=api.secrets))
 
     await gather(*(batch(due[start : start + BATCH]) for start in range(0, len(due), BATCH)))
     gaps.extend(_strangers(found.strangers - {*known.statuses}, product_id))

@@ -7,6 +7,7 @@ from typing import Any
 
 from testio_analytics import errors, payloads, rows
 from testio_analytics.client import Client, gather
+from testio_analytics.computing import Computer
 from testio_analytics.differences import Gap, StreamRead
 from testio_analytics.reading import GAP_ERRORS, gap_of
 from testio_analytics.rows import Listing
@@ -19,7 +20,7 @@ from testio_analytics.sections import (
 )
 
 
-async def read_features(api: Client, product: Any) -> tuple[StreamRead, Any]:
+async def read_features(api: Client, compute: Computer, product: Any) -> tuple[StreamRead, Any]:
     """Read all features of one product with their sections and stories; what fails becomes a gap.
 
     Returns the read, and the product as it is now: it is read anew where it turns out to be sectioned after all.
@@ -31,8 +32,7 @@ async def read_features(api: Client, product: Any) -> tuple[StreamRead, Any]:
     else:
         product, listings = await _plain_listings(api, product, gaps)
     stories = await _story_lists(api, product_id, listings, gaps) if rows.needs_story_list(listings) else []
-    with rows.uncollected():
-        found = rows.feature_rows(product_id, listings, stories, secrets=api.secrets)
+    found = await compute(rows.feature_rows, product_id, listings, stories, secrets=api.secrets)
     return StreamRead("features", found, tuple(gaps), None if gaps else 0), product
 
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from testio_analytics import rows
 from testio_analytics.client import Client, gather
+from testio_analytics.computing import Computer
 from testio_analytics.differences import Gap, StreamRead, TestReads
 from testio_analytics.due import Known
 from testio_analytics.reading import GAP_ERRORS, gap_of, unlisted_gap
@@ -15,7 +15,7 @@ from testio_analytics.rows import Rows
 from testio_analytics.rows_of_results import execution_rows, has_plain_stories, result_rows
 
 
-async def read_results(api: Client, product_id: int, due: Sequence[int], known: Known) -> StreamRead:
+async def read_results(api: Client, compute: Computer, product_id: int, due: Sequence[int], known: Known) -> StreamRead:
     """Read the detail of each test that is due."""
     found, gaps, unsound = Rows(), list(unlisted_gap("results", product_id, known)), set[int]()
     plain: set[int] = set()
@@ -27,8 +27,7 @@ async def read_results(api: Client, product_id: int, due: Sequence[int], known: 
             unsound.add(test_id)
             gaps.append(gap_of("results", f"results of test {test_id}", error, product_id))
             return
-        with rows.uncollected():
-            result = result_rows(product_id, test_id, detail, secrets=api.secrets)
+        result = await compute(result_rows, product_id, test_id, detail, secrets=api.secrets)
         if has_plain_stories(detail):
             plain.add(test_id)
         if result.rejections or test_id in plain:

@@ -8,6 +8,7 @@ from sqlite_utils import Database
 
 from testio_analytics import differences, errors, rows, tables
 from testio_analytics.client import Client, gather
+from testio_analytics.computing import Computer
 from testio_analytics.differences import Gap, StreamRead
 from testio_analytics.reading import GAP_ERRORS, gap_of
 from testio_analytics.rows import Rows
@@ -16,7 +17,7 @@ MOST_CHECKED = 50
 """Tests that are looked up one by one because they no longer come with the list."""
 
 
-async def read_tests(db: Database, api: Client, product_id: int) -> StreamRead:
+async def read_tests(db: Database, api: Client, compute: Computer, product_id: int) -> StreamRead:
     """Read all tests of one product; rows that cannot be served become gaps.
 
     A stored test that is no longer listed is looked up on its own before anything is concluded: the list shifts while
@@ -30,8 +31,7 @@ async def read_tests(db: Database, api: Client, product_id: int) -> StreamRead:
     if not listed.is_settled:
         reason = "the list kept changing while it was read, twice; a test may have slipped through. Sync again"
         gaps.append(Gap("tests", "order of the test list", reason, 0, product_id))
-    with rows.uncollected():
-        found = rows.test_rows(product_id, listed.tests, secrets=api.secrets)
+    found = await compute(rows.test_rows, product_id, listed.tests, secrets=api.secrets)
     unlisted, stored = differences.vanished_ids(db, tables.TESTS, found, product_id=product_id)
     if len(unlisted) <= min(MOST_CHECKED, stored * differences.MOST_REMOVED):
         details = await gather(*(_look_up(api, test_id, product_id, gaps) for test_id in unlisted))

@@ -200,13 +200,12 @@ def save(db: Database, plans: Sequence[Plan], *, run_id: int, now: datetime) -> 
 def _write(db: Database, change: Change, now: datetime) -> None:
     stamp = now.isoformat()
     if change.write:
-        rows = [
-            {name: row.get(name) for name in change.table.column_names}
-            | {"first_seen": row["first_seen"] or stamp, "last_synced": stamp, "removed_at": None}
-            for row in change.write
-        ]
+        # As lists under a list of names, which the library takes at half the price of dictionaries.
+        content = change.table.content_of
+        names = [*change.table.content_columns, "content_hash", "first_seen", "last_synced", "removed_at"]
+        rows = ([*content(row), row["content_hash"], row["first_seen"] or stamp, stamp, None] for row in change.write)
         key = change.table.key
-        db.table(change.table.name).upsert_all(rows, pk=key if len(key) > 1 else key[0])
+        db.table(change.table.name).upsert_all([names, *rows], pk=key if len(key) > 1 else key[0])
     _mark_removed(db, change.table, change.removed, stamp)
     if change.table in (tables.PRODUCTS, tables.TESTS):
         owner = "product_id" if change.table is tables.PRODUCTS else "test_id"

@@ -22,6 +22,7 @@ from sqlite_utils import Database
 
 from testio_analytics import differences, due, errors, ledger, rows, store, tables
 from testio_analytics.client import Client, gather
+from testio_analytics.computing import Computer, uncollected
 from testio_analytics.config import resolve_api, resolve_db_path
 from testio_analytics.differences import Counts, Gap, Plan, StreamRead
 from testio_analytics.reading_bugs import read_bugs
@@ -159,11 +160,13 @@ async def sync_async(
     wanted = checked_streams(streams)
     path, clock = resolve_db_path(db), clock or _utc_now
     started = time.monotonic()
-    async with _client_or_own(client) as api:
+    async with _client_or_own(client) as api, Computer() as compute:
         requests_before = api.requests
         tally = _Tally({stream: Counts() for stream in ("products", *wanted)})
         with _ledger(path, dry_run, clock, full, wanted, product_ids, api, tally) as (database, beside, run_id):
-            await _sync_account(database, beside, run_id, api, tally, wanted, product_ids, full, clock, progress)
+            await _sync_account(
+                database, beside, run_id, api, compute, tally, wanted, product_ids, full, clock, progress
+            )
         return SyncResult(
             run_id,
             "incomplete" if tally.gaps else "complete",
@@ -285,6 +288,7 @@ async def _sync_account(
     beside: Database,
     run_id: int | None,
     api: Client,
+    compute: Computer,
     tally: _Tally,
     wanted: Sequence[str],
     product_ids: Sequence[int] | None,
@@ -307,7 +311,7 @@ async def _sync_account(
     async def one(product_id: int, payload: Any, product: Rows) -> None:
         nonlocal done
         async with at_once:
-            reads = await _read_product(beside, api, payload, product, wanted, full)
+            reads = await _read_product(beside, api, compute, payload, product, wanted, full)
             await _finish(reads, product_id)
         found.by_table["products"].update(reads[0].rows.by_table["products"])  # as it was when it was read last
         done += 1
@@ -331,7 +335,7 @@ def _write(
     db: Database, reads: Sequence[StreamRead], product_id: int | None, full: bool, run_id: int | None, now: datetime
 ) -> list[Plan]:
     """Compare what was read with what is stored, and write the difference in one transaction."""
-    with rows.uncollected():
+    with uncollected():
         plans = [differences.plan(db, read, product_id=product_id, full=full) for read in reads]
         if run_id is not None:
             store.save(db, plans, run_id=run_id, now=now)
@@ -358,13 +362,13 @@ async def _products(api: Client, product_ids: Sequence[int] | None) -> list[Any]
 
 
 async def _read_product(
-    db: Database, api: Client, payload: Any, product: Rows, wanted: Sequence[str], full: bool
+    db: Database, api: Client, compute: Computer, payload: Any, product: Rows, wanted: Sequence[str], full: bool
 ) -> list[StreamRead]:
     """Read the wanted streams of one product, and return them after what the product says of itself."""
     product_id = int(payload["id"])
     features, tests = await gather(
-        read_features(api, payload) if "features" in wanted else _nothing(),
-        _read_tests(db, api, product_id, wanted, full),
+        read_features(api, compute, payload) if "features" in wanted else _nothing(),
+        _read_tests(db, api, compute, product_id, wanted, full),
     )
     if features is not None and features[1] is not payload:  # it was sectioned after all
         product = rows.product_rows(features[1], secrets=api.secrets)
@@ -372,18 +376,18 @@ async def _read_product(
 
 
 async def _read_tests(
-    db: Database, api: Client, product_id: int, wanted: Sequence[str], full: bool
+    db: Database, api: Client, compute: Computer, product_id: int, wanted: Sequence[str], full: bool
 ) -> list[StreamRead]:
     """Read the tests of one product, then what came of those that may have changed."""
-    tests = await read_tests(db, api, product_id) if "tests" in wanted else None
+    tests = await read_tests(db, api, compute, product_id) if "tests" in wanted else None
     known = due.known_tests(db, product_id, tests)
 
     def tests_for(stream: str) -> list[int]:
         return due.due_tests(db, product_id, stream, known, full=full)
 
     bugs, results = await gather(
-        read_bugs(api, product_id, tests_for("bugs"), known) if "bugs" in wanted else _nothing(),
-        read_results(api, product_id, tests_for("results"), known) if "results" in wanted else _nothing(),
+        read_bugs(api, compute, product_id, tests_for("bugs"), known) if "bugs" in wanted else _nothing(),
+        read_results(api, compute, product_id, tests_for("results"), known) if "results" in wanted else _nothing(),
     )
     if bugs is not None:
         link_by_results(bugs.rows, bugs_named(_results_of(db, product_id, results)))

@@ -7,9 +7,11 @@ How a payload becomes rows of these tables is in `rows`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from operator import itemgetter
+from typing import Any, Literal
 
 Kind = Literal["integer", "text", "boolean", "time", "number", "json"]
 
@@ -60,6 +62,11 @@ class Table:
     def content_columns(self) -> tuple[str, ...]:
         """The columns that hold what the API said, without the bookkeeping of this package."""
         return tuple(name for name in self.column_names if name not in BOOKKEEPING)
+
+    @cached_property
+    def content_of(self) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+        """A function that takes their values out of a row."""
+        return itemgetter(*self.content_columns)
 
     @cached_property
     def content_set(self) -> frozenset[str]:

@@ -20,6 +20,8 @@ PACKAGE = Path(ta.__file__).parent
 ORDER = (
     "errors",
     "config",
+    "running",
+    "computing",
     "sections",
     "payloads",
     "tables",
@@ -33,7 +35,6 @@ ORDER = (
     "due",
     "ledger",
     "store",
-    "running",
     "reading",
     "reading_features",
     "reading_tests",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import gc
 import json
 from typing import Any
 
@@ -505,19 +504,3 @@ def test_later_reads_do_not_replace_rows() -> None:
     found.extend(test_rows(1, [TEST | {"title": "later"}, {"id": 701}, {"id": None}]))
     assert [(row["id"], row["title"]) for row in found.of(tables.TESTS)] == [(700, "Spring"), (701, None)]
     assert len(found.rejections) == 1
-
-
-def test_the_collector_is_back_after_rows_were_made() -> None:
-    """Making rows switches the garbage collector off only while they are made, whatever happens, and only if it was on."""
-    with pytest.raises(RuntimeError, match="midway"), rows.uncollected():
-        assert not gc.isenabled()
-        raise RuntimeError("midway")
-    assert gc.isenabled()
-
-    gc.disable()
-    try:
-        with rows.uncollected():
-            pass
-        assert not gc.isenabled()
-    finally:
-        gc.enable()

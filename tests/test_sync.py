@@ -14,6 +14,7 @@ import pytest
 from syncing import NOW, TOKEN, mirror_digest, query, sync_account
 from testio_analytics import errors, tables
 from testio_analytics.client import Client
+from testio_analytics.computing import Computer
 from testio_analytics.config import ApiSettings
 from testio_analytics.demo.account import demo_account
 from testio_analytics.demo.app import create_app
@@ -432,8 +433,9 @@ def test_a_product_that_became_sectioned_meanwhile_is_read_by_section(account: A
 
     async def go() -> StreamRead:
         transport = httpx.ASGITransport(app=app)
-        async with Client(ApiSettings("http://testserver/customer/v2", TOKEN), transport=transport) as client:
-            return (await read_features(client, stale))[0]
+        settings = ApiSettings("http://testserver/customer/v2", TOKEN)
+        async with Client(settings, transport=transport) as client, Computer() as compute:
+            return (await read_features(client, compute, stale))[0]
 
     read = run(go())
     assert read.gaps == ()

@@ -72,7 +72,8 @@ def serve(
 def _bound(host: str, port: int) -> socket.socket:
     # Bound here rather than by uvicorn, which would end the whole process where the port is taken.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # With its protocol named: asyncio turns Nagle's algorithm off only then, which costs a small answer 0.04 s.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))

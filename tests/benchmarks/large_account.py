@@ -58,13 +58,15 @@ def serve(ready: Any) -> None:
         for message in cache[key]:
             await send(message)
 
-    listener = socket.create_server(("127.0.0.1", 0))
+    # With its protocol named, or asyncio leaves Nagle's algorithm on, and small answers take 0.04 s longer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
     ready.send(listener.getsockname()[1])
     uvicorn.Server(uvicorn.Config(cached, log_level="error", access_log=False)).run(sockets=[listener])
 
 
 def sync_once(port: int, db: str, report: Any) -> None:
-    """Sync into a new database and report requests, seconds, seconds of the processor, megabytes and bugs."""
+    """Sync into a new database and report requests, seconds, seconds of the processors and bugs."""
     from testio_analytics.client import Client
     from testio_analytics.config import ApiSettings
     from testio_analytics.sync import sync_async
@@ -77,8 +79,9 @@ def sync_once(port: int, db: str, report: Any) -> None:
     began, worked = time.perf_counter(), time.process_time()
     result = asyncio.run(go())
     seconds, worked = time.perf_counter() - began, time.process_time() - worked
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    report.send((result.outcome, result.requests, seconds, worked, megabytes, result.streams["bugs"].total))
+    helped = resource.getrusage(resource.RUSAGE_CHILDREN)
+    worked += helped.ru_utime + helped.ru_stime
+    report.send((result.outcome, result.requests, seconds, worked, result.streams["bugs"].total))
 
 
 def main() -> int:
@@ -93,21 +96,21 @@ def main() -> int:
     server.start()
     port = ready.recv()
     print(f"{os.cpu_count()} processors; server and client in processes of their own")
-    best = float("inf")
+    worst = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for run in range(options.runs + 1):
             db = str(Path(folder) / f"{run}.db")
-            outcome, requests, seconds, worked, megabytes, bugs = _apart(context, sync_once, port, db)
+            megabytes, (outcome, requests, seconds, worked, bugs) = _apart(context, sync_once, port, db)
             if not run:
                 continue  # fills the server's cache
             bound = requests / AT_ONCE * SLOW
-            best = min(best, seconds / bound)
+            worst = max(worst, seconds / bound)
             print(
                 f"run {run}: {outcome}, {bugs:,} bugs, {requests} requests in {seconds:.2f} s; the requests alone "
                 f"{bound:.2f} s, ratio {seconds / bound:.2f} (limit {MOST_TIMES_BOUND}); processor {worked:.2f} s; "
                 f"{megabytes:.0f} MB (limit {MOST_MEGABYTES})"
             )
-        is_fine = best < MOST_TIMES_BOUND and megabytes < MOST_MEGABYTES
+        is_fine = worst < MOST_TIMES_BOUND and megabytes < MOST_MEGABYTES
         server.terminate()
         if options.pages:
             from testio_analytics.pages import make_pages
@@ -122,12 +125,29 @@ def main() -> int:
 
 
 def _apart(context: Any, function: Any, *arguments: Any) -> Any:
+    """Return the highest memory of a process and its children together, and what the function reports from there."""
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=function, args=(*arguments, sender))
     process.start()
+    highest = 0.0
+    while not receiver.poll(0.02):
+        highest = max(highest, _megabytes(process.pid))
     answer = receiver.recv()
     process.join()
-    return answer
+    return highest, answer
+
+
+def _megabytes(pid: int) -> float:
+    """Return the resident memory of a process and its children, as Linux tells it."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        # A child belongs to the thread that started it.
+        children = [
+            child for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()
+        ]
+    except (FileNotFoundError, ProcessLookupError):  # it ended just now
+        return 0.0
+    return pages * resource.getpagesize() / 2**20 + sum(_megabytes(int(child)) for child in children)
 
 
 if __name__ == "__main__":
