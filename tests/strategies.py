@@ -220,3 +220,67 @@ def draw_ledger(draw: st.DrawFn, account: Account, product_id: int) -> None:
             account.synced(product_id, streams=(stream,), **state)
         if kind in {"gap", "closed"}:
             account.gap(product_id, stream, closed_at=ago() if kind == "closed" else None)
+
+
+# -- what came of the tests ------------------------------------------------------------------------------------------
+
+BUG_STATUSES = ("accepted", "rejected", "forwarded", "question", "submitted", "on_hold", None)
+SEVERITIES = ("critical", "high", "low", "visual", "content", "suggestion", "custom", "spelling", "cosmic", None)
+SYSTEMS = st.sampled_from(["Android", "iOS", None, "<b>"])
+
+
+@st.composite
+def accounts_with_findings(draw: st.DrawFn) -> Account:
+    """Draw a whole account with bugs, devices, results and stories: on removed tests, unknown features, without test."""
+    account = draw(accounts())
+    for product in account.rows.get("products", []):
+        draw_findings(draw, account, product["id"])
+    return account
+
+
+def draw_findings(draw: st.DrawFn, account: Account, product_id: int) -> None:
+    """Draw what came of the tests of one product, and which of them were read; nothing of a stream never read."""
+    states = account.rows.get("stream_states", [])
+    read = {row["stream"] for row in states if row["product_id"] == product_id}
+    gone = next(row["removed_at"] for row in account.rows["products"] if row["id"] == product_id)
+    features = [row["id"] for row in account.rows.get("features", [])]
+    tests = {row["id"]: row["removed_at"] for row in account.rows.get("tests", []) if row["product_id"] == product_id}
+    for number in range(draw(st.integers(0, 8 if "bugs" in read else 0))):
+        bug = product_id * 1000 + number
+        test_id = draw(st.sampled_from([*tests, None]))
+        removed = gone or tests.get(test_id or 0) or draw(removals())
+        keys = {"product_id": product_id, "test_id": test_id, "removed_at": removed}
+        account.add(
+            "bugs",
+            id=bug,
+            **keys,
+            feature_id=draw(st.sampled_from([*features, None, 9999])),
+            feature_link="bug",
+            title=draw(NAMES),
+            severity=draw(st.sampled_from(SEVERITIES)),
+            status=draw(st.sampled_from(BUG_STATUSES)),
+            auto_accepted=draw(st.sampled_from([None, 0, 1])),
+            known=draw(st.sampled_from([None, 0, 1])),
+        )
+        for position in range(1, draw(st.integers(0, 3)) + 1):
+            parts = {name: draw(SYSTEMS) for name in ("category", "operating_system", "os_version", "browsers")}
+            account.add("bug_devices", bug_id=bug, position=position, **keys, **parts)
+    for row in [row for row in account.rows.get("test_features", []) if row["product_id"] == product_id]:
+        for story in range(draw(st.integers(0, 2 if "results" in read else 0))):
+            account.add(
+                "test_user_stories",
+                test_feature_id=row["id"],
+                user_story_id=(row["feature_id"] or 0) * 10 + story,
+                test_id=row["test_id"],
+                product_id=product_id,
+                feature_id=row["feature_id"],
+                title=draw(NAMES),
+                execution_status=draw(st.sampled_from(["passed", "failed", "blocked", "not_tested", "odd", None])),
+                removed_at=row["removed_at"],
+            )
+    for test_id in tests:
+        for stream in sorted(read & {"bugs", "results"}):
+            if draw(st.integers(0, 4)):
+                account.add(
+                    "test_reads", test_id=test_id, stream=stream, product_id=product_id, is_complete=1, run_id=1
+                )

@@ -151,9 +151,9 @@ def test_wrong_calls_are_exit_code_2(tmp_path: Path) -> None:
 def test_two_syncs_at_once_do_not_mix(account: Account, tmp_path: Path) -> None:
     """While one sync runs, another is refused and told who holds the lock; the first one ends well."""
     db = tmp_path / "mirror.db"
-    with serving(account, Faults(slow=1.5)) as address:
+    with serving(account, Faults(slow=3)) as address:
         first = subprocess.Popen(
-            [*COMMAND, "sync", "--db", str(db)],
+            [*COMMAND, "sync", "--db", str(db), "--product", "21362", "--stream", "features"],
             env=environment(address),
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
