@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from testio_analytics.answers import bugs_answer as bugs_answer
-    from testio_analytics.answers import overview as overview
     from testio_analytics.answers import plan_answer as plan_answer
     from testio_analytics.answers import stories_answer as stories_answer
     from testio_analytics.answers import triage_answer as triage_answer
@@ -80,6 +79,7 @@ if TYPE_CHECKING:
     from testio_analytics.impact import read_impact as read_impact
     from testio_analytics.impact import unknown_impact_ids as unknown_impact_ids
     from testio_analytics.intervals import wilson as wilson
+    from testio_analytics.overview import overview as overview
     from testio_analytics.pages import make_pages as make_pages
     from testio_analytics.planning import next_tests as next_tests
     from testio_analytics.planning import packed_tests as packed_tests
@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from testio_analytics.plots_of_bugs import plot_triage as plot_triage
     from testio_analytics.render import definition_list as definition_list
     from testio_analytics.render import facts as facts
+    from testio_analytics.render import figures as figures
     from testio_analytics.render import html_table as html_table
     from testio_analytics.render import notice as notice
     from testio_analytics.render import state_bar as state_bar
@@ -126,7 +127,7 @@ if TYPE_CHECKING:
     from testio_analytics.triage import triage_total as triage_total
 
 _ROOMS: dict[str, tuple[str, ...]] = {
-    "answers": ("bugs_answer", "overview", "plan_answer", "stories_answer", "triage_answer"),
+    "answers": ("bugs_answer", "plan_answer", "stories_answer", "triage_answer"),
     "backtest": ("backtest", "backtest_sentence", "backtest_summary", "exposures"),
     "bugs": (
         "bug_bucket",
@@ -184,6 +185,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "health": ("health_summary", "status"),
     "impact": ("read_impact", "unknown_impact_ids"),
     "intervals": ("wilson",),
+    "overview": ("overview",),
     "pages": ("make_pages",),
     "planning": ("next_tests", "packed_tests"),
     "plots": (
@@ -201,7 +203,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "plot_trends",
         "plot_triage",
     ),
-    "render": ("definition_list", "facts", "html_table", "notice", "state_bar", "statement", "verdict"),
+    "render": ("definition_list", "facts", "figures", "html_table", "notice", "state_bar", "statement", "verdict"),
     "results": ("evidence_by_product", "feature_results", "unknown_story_statuses"),
     "running": ("run",),
     "sections": ("get_section_ids", "has_sections"),

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from testio_analytics.bugs import bugs_by_product, bugs_per_feature
-from testio_analytics.catalog import untested_features
-from testio_analytics.completeness import report_instant
 from testio_analytics.coverage import account_gaps
 from testio_analytics.frames import Mirror
 from testio_analytics.impact import ImpactSource
 from testio_analytics.instants import AsOf
+from testio_analytics.intervals import wilson
 from testio_analytics.planning import next_tests
 from testio_analytics.stories import story_coverage_by_product
-from testio_analytics.summary import coverage_summary
-from testio_analytics.trend import coverage_over_time
-from testio_analytics.trends import trends
+from testio_analytics.summary import strange_tests
 from testio_analytics.triage import RATES, triage, triage_total
 from testio_analytics.words import counted, interval_words, listed, percent
-
-MOST_NAMED = 10
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -34,26 +27,9 @@ class Answer:
     doubts: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Overview:
-    """What a manager reads first.
-
-    Attributes:
-        sentence: the verdict.
-        figures: five figures with k of n, each with its change against a month before where that can be told.
-        urgent: the ten features that need a test most: those never in an executed test first by risk, then the others.
-        doubts: what could not be read, a sentence each.
-    """
-
-    sentence: str
-    figures: dict[str, str]
-    urgent: pd.DataFrame
-    doubts: tuple[str, ...]
-
-
 def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
     """Return which features have more bugs per test than their product's average, and whether that is a signal."""
-    doubts = _doubts(mirror, "features", "tests", "bugs")
+    doubts = doubts_of(mirror, "features", "tests", "bugs")
     totals = bugs_by_product(mirror, as_of=as_of)
     if totals["bugs"].isna().all():
         return Answer("How many bugs there are is unknown: they were never read.", doubts)
@@ -62,7 +38,7 @@ def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
     above = tested[tested["signal"] == "above"]
     bugs, valid = int(totals["total"].sum()), int(totals["bugs"].sum())
     apart = int(totals[["to_removed_feature", "not_in_catalogue", "not_attributable"]].sum().sum())
-    least = "At least " if doubts else ""
+    least = "At least " if account_gaps(mirror, ("features", "tests", "bugs")) else ""
     sentence = (
         f"{least}{counted(valid, 'valid bug')} of {bugs:,} reported; {counted(len(above), 'feature')} of {len(tested):,} tested "
         f"{'has' if len(above) == 1 else 'have'} more bugs per test than chance explains"
@@ -76,7 +52,7 @@ def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
 
 def stories_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
     """Return how many stories have a result, and how many of those passed."""
-    doubts = _doubts(mirror, "features", "tests", "results")
+    doubts = doubts_of(mirror, "features", "tests", "results")
     rows = story_coverage_by_product(mirror, as_of=as_of)
     total = int(rows["stories"].fillna(0).sum())
     if not total:
@@ -86,8 +62,6 @@ def stories_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
         return Answer(
             f"Whether any of {counted(total, 'story', 'stories')} passed is unknown: no result was read.", doubts
         )
-    from testio_analytics.intervals import wilson
-
     least = "at least " if sums["unknown"] else ""
     sentence = (
         f"{least}{sums['covered']:,} of {total:,} active stories ({percent(sums['covered'] / total)}, 95 % interval "
@@ -100,15 +74,17 @@ def stories_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
 
 def triage_answer(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 10) -> Answer:
     """Return whether the customer keeps up with its bugs: the review rate, and the products outside the bands."""
-    doubts = _doubts(mirror, "tests", "bugs")
+    # Every bug counts here, whatever the status of its test.
+    doubts = tuple(account_gaps(mirror, ("tests", "bugs")))
     total = triage_total(mirror, as_of=as_of, matures_after=matures_after).iloc[0]
     if pd.isna(total["total"]):
         return Answer("How triage goes is unknown: no bugs were ever read.", doubts)
     if not int(total["total"]):
         return Answer("There are no bugs to decide.", doubts)
     reviewed = int(total["active_accepted"]) + int(total["rejected"])
+    read = "Of the bugs that were read, people" if doubts else "People"
     sentence = (
-        f"People decided {reviewed:,} of {int(total['total']):,} bugs ({percent(float(total['review']))}, 95 % interval "
+        f"{read} decided {reviewed:,} of {int(total['total']):,} bugs ({percent(float(total['review']))}, 95 % interval "
         f"{interval_words(float(total['review_low']), float(total['review_high']))}), the timer {int(total['auto_accepted']):,}; "
         f"{int(total['open']):,} {'is' if int(total['open']) == 1 else 'are'} open"
     )
@@ -127,7 +103,7 @@ def triage_answer(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 
 
 def plan_answer(mirror: Mirror, *, as_of: AsOf = None, impact: ImpactSource = None, k: int = 4) -> Answer:
     """Return what the next test should contain."""
-    doubts = _doubts(mirror, "features", "tests", "bugs", "results")
+    doubts = doubts_of(mirror, "features", "tests", "bugs", "results")
     ranking = next_tests(mirror, as_of=as_of, impact=impact, k=k)
     first = ranking[ranking["proposed_test"] == 1]
     if first.empty:
@@ -144,71 +120,10 @@ def plan_answer(mirror: Mirror, *, as_of: AsOf = None, impact: ImpactSource = No
     return Answer(sentence, doubts)
 
 
-def overview(mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, impact: ImpactSource = None) -> Overview:
-    """Return the verdict, five figures, the ten features that need a test, and what is in doubt."""
-    instant = report_instant(mirror, as_of)
-    summary = coverage_summary(mirror, as_of=instant, stale_after=stale_after)
-    ranking = next_tests(mirror, as_of=instant, impact=impact)
-    waiting = untested_features(mirror, as_of=instant, stale_after=stale_after)[["feature_id", "state", "reason"]]
-    # What is planned will be tested without anybody doing anything, and what is unknown needs a sync.
-    waiting = waiting[waiting["state"].isin(["untested", "stale"])]
-    urgent = ranking.merge(waiting, on="feature_id", how="inner", validate="one_to_one")
-    urgent = urgent.sort_values(["state", "rank"], ignore_index=True).head(MOST_NAMED)
-    figures = {
-        "Recently tested": _coverage_figure(mirror, summary, instant, stale_after),
-        "Never in an executed test": _of(
-            summary.never_executed, summary.active_features, summary.never_executed_highest
-        ),
-        "Stories with a result": _stories_figure(mirror, instant),
-        "Valid bugs, last whole month": _month_figure(mirror, instant),
-        "Bugs decided by people": _triage_figure(mirror, instant),
-    }
-    doubts = _doubts(mirror, "features", "tests", "bugs", "results")
-    return Overview(summary.sentence, figures, urgent, doubts)
+def doubts_of(mirror: Mirror, *streams: str) -> tuple[str, ...]:
+    """Return a sentence without full stop for everything that puts figures from these streams in doubt.
 
-
-def _doubts(mirror: Mirror, *streams: str) -> tuple[str, ...]:
-    return tuple(account_gaps(mirror, streams))
-
-
-def _of(part: Any, whole: Any, highest: Any = None) -> str:
-    if pd.isna(part) or pd.isna(whole) or not int(whole):
-        return UNKNOWN
-    number = f"{int(part):,}" if pd.isna(highest) or int(highest) == int(part) else f"{int(part):,} to {int(highest):,}"
-    return f"{number} of {int(whole):,} ({percent(int(part) / int(whole))})"
-
-
-def _coverage_figure(mirror: Mirror, summary: Any, instant: pd.Timestamp, stale_after: float) -> str:
-    text = _of(summary.recent_covered, summary.active_features)
-    past = coverage_over_time(mirror, as_of=instant, stale_after=stale_after)
-    past = past[~past["is_partial"].astype(bool) & past["share"].notna()]
-    if text == UNKNOWN or past.empty:
-        return text
-    change = summary.recent_covered - int(past.iloc[-1]["covered"])
-    return f"{text}; {change:+,} since the end of last month"
-
-
-def _stories_figure(mirror: Mirror, instant: pd.Timestamp) -> str:
-    rows = story_coverage_by_product(mirror, as_of=instant)
-    if rows["covered"].isna().all():
-        return UNKNOWN
-    return _of(rows["covered"].sum(), rows["stories"].sum(), rows["covered_highest"].sum())
-
-
-def _month_figure(mirror: Mirror, instant: pd.Timestamp) -> str:
-    whole = trends(mirror, as_of=instant)
-    whole = whole[~whole["is_partial"].astype(bool)]
-    if whole.empty or pd.isna(whole.iloc[-1]["bugs"]):
-        return UNKNOWN
-    last = whole.iloc[-1]
-    text = f"{int(last['bugs']):,} in {counted(int(last['tests']), 'test')} ({last['label']})"
-    if len(whole) > 1 and pd.notna(whole.iloc[-2]["bugs"]):
-        text += f"; {int(last['bugs']) - int(whole.iloc[-2]['bugs']):+,} against the month before"
-    return text
-
-
-def _triage_figure(mirror: Mirror, instant: pd.Timestamp) -> str:
-    total = triage_total(mirror, as_of=instant).iloc[0]
-    if pd.isna(total["total"]):
-        return UNKNOWN
-    return _of(int(total["active_accepted"]) + int(total["rejected"]), total["total"])
+    Tests of a status that no definition knows count as neither executed nor planned, so they are among it as well.
+    """
+    strange = strange_tests(mirror) if "tests" in streams else []
+    return (*account_gaps(mirror, streams), *strange)

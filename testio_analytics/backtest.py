@@ -21,6 +21,7 @@ from testio_analytics.frames import Mirror
 from testio_analytics.instants import AsOf
 from testio_analytics.planning import WEIGHTS, against, aged, weighted
 from testio_analytics.shrinkage import points
+from testio_analytics.words import signed
 
 Numbers = npt.NDArray[np.floating[Any]]
 
@@ -139,7 +140,9 @@ def backtest_sentence(summary: pd.DataFrame) -> str:
     for row in summary.iloc[1:].to_dict("records"):
         lead, low, high = (float(row[column]) * 100 for column in ("lead", "lead_low", "lead_high"))
         verdict = "more than" if low > 0 else "fewer than" if high < 0 else "not distinguishable from"
-        parts.append(f"{verdict} “{row['ranking']}” ({lead:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f})")
+        parts.append(
+            f"{verdict} “{row['ranking']}” ({signed(lead, 1)} points, 95 % interval {signed(low, 1)} to {signed(high, 1)})"
+        )
     return (
         f"Asked of {int(ours['cycles']):,} past tests with {int(ours['bugs']):,} bugs, the risk ranking finds "
         f"{float(ours['found']) * 100:.0f} % of them: {'; '.join(parts)}."

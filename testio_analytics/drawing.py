@@ -44,6 +44,8 @@ SCREEN, SHARPNESS = 100, 2
 """Pixels of a page to the inch, and pixels of the picture to each of them."""
 
 LONGEST_NAME = 30
+LONGEST_KEY, KEY_GAP = 56, 2
+"""Characters in one line of a colour key, the gap between two names counted as some of them."""
 
 
 @dataclass(frozen=True)
@@ -133,14 +135,20 @@ def rows_axis(axes: Axes, names: Sequence[str], sizes: Sequence[str]) -> None:
 
 
 def colour_key(axes: Axes, entries: Sequence[tuple[str, str]]) -> None:
-    """Write the names of the colours in their colours above the plot, in one line."""
-    from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea
+    """Write the names of the colours in their colours above the plot, in as many lines as they need."""
+    from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea, VPacker
 
-    words: list[Any] = [
-        TextArea(text, textprops={"color": colour, "weight": "bold", "size": 10, "parse_math": False})
-        for text, colour in entries
-    ]
-    if words:
-        line = HPacker(children=words, pad=0, sep=14)
+    lines: list[list[Any]] = [[]]
+    length = 0
+    for text, colour in entries:
+        if lines[-1] and length + len(text) > LONGEST_KEY:
+            lines.append([])
+            length = 0
+        length += len(text) + KEY_GAP
+        style = {"color": colour, "weight": "bold", "size": 10, "parse_math": False}
+        lines[-1].append(TextArea(text, textprops=style))
+    if entries:
+        packed: list[Any] = [HPacker(children=line, pad=0, sep=14) for line in lines]
         place: dict[str, Any] = {"bbox_to_anchor": (0, 1), "bbox_transform": axes.transAxes, "borderpad": 0.3, "pad": 0}
-        axes.add_artist(AnchoredOffsetbox("lower left", child=line, frameon=False, **place))
+        box = VPacker(children=packed, pad=0, sep=4)
+        axes.add_artist(AnchoredOffsetbox("lower left", child=box, frameon=False, **place))

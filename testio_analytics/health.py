@@ -76,7 +76,7 @@ def health_summary(mirror: Mirror, *, as_of: AsOf = None) -> HealthSummary:
     facts = {
         "As of": instant if len(mirror.stream_states) else None,
         "Last sync": None if mirror.run_id is None else f"run {mirror.run_id}",
-        "Complete since": "not complete" if not table["is_complete"].all() else table["last_complete"].min(),
+        "All complete as of": "not yet" if not table["is_complete"].all() else table["last_complete"].min(),
         "Rejected rows": int(table["rejected"].sum()),
     }
     return HealthSummary(_health_sentence(table, len(products), instant), facts, tuple(_gap_messages(table)))

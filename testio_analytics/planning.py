@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import rankdata
 
 from testio_analytics.bugs import SEVERITIES, SEVERITY_WEIGHTS, bugs_per_feature
 from testio_analytics.catalog import feature_catalog
@@ -74,7 +75,8 @@ def next_tests(
     """Return the active features by risk, one row each, the highest first; equal ones by id.
 
     Columns:
-        rank, rank_best, rank_worst: place, and the range that it takes when each weight moves up or down by a quarter.
+        rank: place; features of equal risk share the best of theirs. rank_best, rank_worst: the range of places that the
+            feature takes when each weight moves up or down by a quarter; among equal ones any place may be its own.
         product_id, product, feature_id, feature, sections: as in `feature_catalog`.
         risk: likelihood times impact. likelihood, impact: 0 to 1, from the parts.
         part_bugs, part_age, part_changed, part_failures: parts of the likelihood, 0 to 1; empty where missing.
@@ -113,22 +115,20 @@ def next_tests(
     if {*weights} != {*WEIGHTS} or min(weights.values()) < 0 or not sum(weights.values()):
         raise UnknownValueError("weights", dict(weights), [f"a weight of 0 or more for each of {', '.join(WEIGHTS)}"])
     instant = report_instant(mirror, as_of)
-    found = _facts(mirror, instant, half_age, read_impact(impact))
+    found = _facts(mirror, instant, half_age, read_impact(impact))  # by feature id, and so are equal ranks
     parts = {name: found[f"part_{name}"].to_numpy(dtype=float, na_value=np.nan) for name in WEIGHTS}
     severe = {name: found[f"part_{name}"].to_numpy(dtype=float, na_value=np.nan) for name in IMPACT_WEIGHTS}
     own = found["own_impact"].to_numpy(dtype=float, na_value=np.nan)
-    ids = found["feature_id"].to_numpy(dtype=np.int64)
     likely, heavy = weighted(parts, weights), np.where(np.isnan(own), weighted(severe, IMPACT_WEIGHTS), own)
     found = found.assign(likelihood=likely, impact=heavy, risk=likely * heavy)
-    ranks = [_ranks(likely * heavy, ids)]
-    for moved in _moved(weights):
-        ranks.append(_ranks(weighted(parts, moved) * heavy, ids))
-    for moved in _moved(IMPACT_WEIGHTS):
-        ranks.append(_ranks(likely * np.where(np.isnan(own), weighted(severe, moved), own), ids))
-    table = np.vstack(ranks)
-    found = found.assign(rank=table[0], rank_best=table.min(axis=0), rank_worst=table.max(axis=0))
+    risks = [likely * heavy]
+    risks += [weighted(parts, moved) * heavy for moved in _moved(weights)]
+    risks += [likely * np.where(np.isnan(own), weighted(severe, moved), own) for moved in _moved(IMPACT_WEIGHTS)]
+    places = {method: np.vstack([_places(risk, method) for risk in risks]) for method in ("min", "max")}
+    found["rank"] = places["min"][0]
+    found["rank_best"], found["rank_worst"] = places["min"].min(axis=0), places["max"].max(axis=0)
     found["flags"], found["why"] = _flags(found), _why(found)
-    found = found.sort_values("rank", ignore_index=True)
+    found = found.sort_values(["rank", "feature_id"], ignore_index=True)
     found["proposed_test"] = _packed(found, k, MOST_PROPOSED)
     found = with_gaps(found, reading_gaps(mirror, "features", "bugs", "results"))
     integers = dict.fromkeys(("rank", "rank_best", "rank_worst", "proposed_test"), "Int64")
@@ -230,12 +230,10 @@ def _moved(weights: Mapping[str, float]) -> list[dict[str, float]]:
     return [{**weights, name: weights[name] * (1 + move)} for name in weights for move in (QUARTER, -QUARTER)]
 
 
-def _ranks(risk: Numbers, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    # Rounded, so that the order does not hang on the last digit of a float.
-    order = np.lexsort((ids, -np.round(risk, 12)))
-    ranks = np.empty(len(risk), dtype=np.int64)
-    ranks[order] = np.arange(1, len(risk) + 1)
-    return ranks
+def _places(risk: Numbers, method: str) -> npt.NDArray[np.int64]:
+    """Return the place of each risk, the highest first; of equal ones the best ("min") or the worst ("max")."""
+    # Rounded, so that two risks which differ by the last digit of a float are equal.
+    return np.asarray(rankdata(-np.round(risk, 12), method=method), dtype=np.int64)
 
 
 def _packed(found: pd.DataFrame, k: int, most: int) -> pd.Series[Any]:

@@ -40,7 +40,7 @@ from testio_analytics.formats import (
     shortened,
     value_words,
 )
-from testio_analytics.words import EN_DASH, instant_words
+from testio_analytics.words import EN_DASH, instant_words, interval_words
 
 OUR_BLOCK = {"testio_analytics": "block"}
 """Metadata that tells our own markup from other people's when a page is made."""
@@ -63,7 +63,7 @@ BAR_COLOURS = {
 }
 OTHER_COLOUR = "#57606a"
 
-CLAUSE_NUMBERS = re.compile(r"(?:^|(?<=; ))\d[\d,]*(?: of \d[\d,]*)?(?![\d,]| ?%)|\b\d[\d,]* of \d[\d,]*\b")
+CLAUSE_NUMBERS = re.compile(r"(?:^|^At least |(?<=; ))\d[\d,]*(?: of \d[\d,]*)?(?![\d,]| ?%)|\b\d[\d,]* of \d[\d,]*\b")
 
 BEFORE_PER_CENT = re.compile(r"(?<=\d) %")
 WITHIN_RANGE = re.compile(rf"(?<=\d){EN_DASH}(?=\d)")
@@ -126,6 +126,23 @@ def _fact_words(value: object) -> str:
     if is_missing(value):
         return UNKNOWN
     return instant_words(in_utc(value)) if isinstance(value, datetime) else _sentence(value_words(value))
+
+
+def figures(items: Mapping[str, tuple[Any, Sequence[str]]]) -> Block:
+    """Return the few figures that matter most, large: each a name, the figure and short lines that belong to it.
+
+    A missing figure is "unknown".
+    """
+    said = {_name(label): (_fact_words(value), [*map(_sentence, notes)]) for label, (value, notes) in items.items()}
+    tiles = "".join(
+        f"<li><span>{_escaped(label)}</span> <strong>{_typeset(value)}</strong>"
+        f"{''.join(f' <small>{_typeset(note)}</small>' for note in notes)}</li>"
+        for label, (value, notes) in said.items()
+    )
+    texts = [
+        f"{label}: {value}" + (f" ({'; '.join(notes)})" if notes else "") for label, (value, notes) in said.items()
+    ]
+    return Block(f'<ul class="figures">{tiles}</ul>', " · ".join(texts))
 
 
 def notice(text: str | Sequence[str], *, lead: str = "") -> Block:
@@ -233,6 +250,7 @@ class _Layout:
     shares: Collection[str]
     unknown: Collection[str]
     moments: Collection[str]
+    intervals: Mapping[str, tuple[str, str]]
 
     def is_number(self, name: str) -> bool:
         return self.kinds[name] == "number" and not is_id(name)
@@ -251,6 +269,7 @@ def html_table(
     shares: Collection[str] = (),
     unknown: Collection[str] = (),
     moments: Collection[str] = (),
+    intervals: Mapping[str, tuple[str, str]] | None = None,
     download: str | None = None,
 ) -> Block:
     """Return the frame as an HTML table, complete in itself; a page's script adds sorting and filtering.
@@ -267,14 +286,18 @@ def html_table(
         shares: columns of fractions, shown as whole per cent.
         unknown: columns in which a missing value means that nobody knows, and reads "unknown".
         moments: columns of instants of which the time of day matters, such as the start of a run; it is shown in UTC.
+        intervals: shares whose interval stands small below them, each with the columns of its bounds.
         download: name of a CSV file with all columns of the frame, offered below the table.
 
     Raises:
         ReportError: a named column does not exist, a share lies outside 0 to 1, or the file name is no plain name.
     """
-    named = [*(labels or ()), *under, *shares, *unknown, *moments, *([row_header] if row_header else [])]
+    intervals = intervals or {}
+    shares = {*shares, *intervals}
+    bounds = [bound for pair in intervals.values() for bound in pair]
+    named = [*(labels or ()), *under, *shares, *bounds, *unknown, *moments, *([row_header] if row_header else [])]
     frame = checked_frame(frame, named)
-    layout = _layout(frame, labels, row_header, under, shares=shares, unknown=unknown, moments=moments)
+    layout = _layout(frame, labels, row_header, under, shares, unknown, moments, intervals)
     ranks = _ranks(frame)
     rows = "".join(_row(dict(zip(frame.columns, row, strict=True)), layout, ranks) for row in _tuples(frame))
     title = _escaped(_sentence(caption))
@@ -293,7 +316,10 @@ def _layout(
     labels: Mapping[str, str] | None,
     row_header: str | None,
     under: Sequence[str],
-    **readings: Collection[str],
+    shares: Collection[str],
+    unknown: Collection[str],
+    moments: Collection[str],
+    intervals: Mapping[str, tuple[str, str]],
 ) -> _Layout:
     shown = dict(labels) if labels else {name: heading(name) for name in frame.columns if name not in under}
     if not shown:
@@ -302,7 +328,7 @@ def _layout(
     if first not in shown:
         raise ReportError(f"The row header {first!r} is not among the columns shown: {', '.join(shown)}.")
     kinds = {name: kind_of(frame[name]) for name in frame.columns}
-    return _Layout(shown, kinds, first, under, **readings)
+    return _Layout(shown, kinds, first, under, shares, unknown, moments, intervals)
 
 
 def _tuples(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
@@ -346,7 +372,7 @@ def _cell(name: str, values: Mapping[str, Any], layout: _Layout, rank: Mapping[A
     missing = is_missing(value)
     classes = [*(["num"] if layout.is_number(name) else []), *(["missing"] if missing else [])]
     attributes = _class(classes) + ("" if missing else _sort_attribute(value, layout.kinds[name], rank))
-    shown = _cell_html(value, name, layout)
+    shown = _cell_html(value, name, layout) + _interval(name, values, layout)
     if name == layout.row_header:
         return f'<th scope="row"{attributes}>{shown}{_under(values, layout)}</th>'
     return f'<td{attributes} data-label="{_escaped(one_line(layout.headings[name]))}">{shown}</td>'
@@ -377,6 +403,14 @@ def _cell_html(value: Any, name: str, layout: _Layout) -> str:
         said = f"{said}, {moment:%H:%M} UTC" if name in layout.moments else said
         return f'<time datetime="{moment.isoformat()}" title="{instant_words(moment)}">{said}</time>'
     return _long_text(said) if layout.kinds[name] == "text" else _escaped(said)
+
+
+def _interval(name: str, values: Mapping[str, Any], layout: _Layout) -> str:
+    bounds = [values[bound] for bound in layout.intervals.get(name, ())]
+    if not bounds or any(is_missing(bound) for bound in bounds):
+        return ""
+    low, high = (float(bound) for bound in bounds)
+    return f" <small>{_typeset(interval_words(low, high))}</small>"
 
 
 def _long_text(text: str) -> str:

@@ -99,7 +99,7 @@ def coverage_summary(
         never_high=share[2],
         sentence=_sentence(mirror, instant, counts, doubts, stale_after),
         gaps=tuple(account_gaps(mirror)),
-        doubts=(*account_gaps(mirror), *_strange_tests(mirror)),
+        doubts=(*account_gaps(mirror), *strange_tests(mirror)),
         population_doubts=doubts,
         oldest_read=_oldest_read(mirror),
         run_id=mirror.run_id,
@@ -169,7 +169,8 @@ def _causes(mirror: Mirror, instant: pd.Timestamp, stale_after: float) -> str:
     return listed([lowered(cause) for cause in causes])
 
 
-def _strange_tests(mirror: Mirror) -> list[str]:
+def strange_tests(mirror: Mirror) -> list[str]:
+    """Return a sentence without full stop for the tests of each product whose status no definition knows."""
     strange = unknown_statuses(mirror)
     rows = zip(strange["tests"], strange["product"], strange["status"], strange["examples"], strict=True)
     return [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Hashable, Mapping
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from testio_analytics.coverage import ALL_PRODUCTS, reading_gaps, share, with_ga
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames import Mirror
 from testio_analytics.instants import AsOf, checked_days
-from testio_analytics.words import label
+from testio_analytics.words import label, listed
 
 By = Literal["product", "month", "product_month"]
 Band = Literal["ok", "warning", "critical", "unknown"]
@@ -57,6 +57,8 @@ def triage(
         active_acceptance, auto_acceptance, overall_acceptance, rejection, review: the rates, each with its 95 % Wilson
             interval (_low, _high) and its band (_band: "ok", "warning", "critical"; "unknown" without denominator; none for
             overall_acceptance). Empty where the denominator is 0.
+        verdict: the rates outside their bands in words, the critical ones first; "ok" when there is none, and "unknown" when
+            no rate has a denominator.
         immature: bugs of tests that are immature; is_provisional: whether there are any.
         is_complete, gap: whether all bugs were read. Counts under a gap are the least they can be, and where nothing was
             ever read they are empty.
@@ -161,7 +163,18 @@ def _measured(found: pd.DataFrame, bands: Mapping[str, tuple[float, float]]) -> 
         if name in bands:
             names = [band(rate, bands[name]) for rate in rates[name]]
             found[f"{name}_band"] = pd.Series(pd.Categorical(names, categories=list(BAND_NAMES)), index=found.index)
+    verdicts = [_verdict(row, bands) for row in found.to_dict("records")]
+    found["verdict"] = pd.Series(verdicts, index=found.index, dtype="str")
     return found.assign(is_provisional=(found["immature"] > 0).astype("boolean"))
+
+
+def _verdict(row: Mapping[Hashable, Any], bands: Mapping[str, tuple[float, float]]) -> str:
+    """Return which rates are in which band, like "critical: auto acceptance; warning: review"."""
+    rates: dict[str, list[str]] = {name: [] for name in BAND_NAMES}
+    for rate in (rate for rate in RATES if rate in bands):
+        rates[row[f"{rate}_band"]].append(rate.replace("_", " "))
+    alarms = [f"{name}: {listed(rates[name], most=9)}" for name in ("critical", "warning") if rates[name]]
+    return "; ".join(alarms) or ("ok" if rates["ok"] else "unknown")
 
 
 def _named_gaps(mirror: Mirror) -> list[str]:

@@ -66,6 +66,11 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def signed(change: float, decimals: int = 0) -> str:
+    """Return a change with its sign, like "+4"; a minus is the typographic one."""
+    return f"{change:+,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+
 def listed(items: Sequence[str], most: int = 3) -> str:
     """Return items as a list in words, like "A, B and C", or "A, B, C and 2 more"; no items make no words."""
     shown = list(items[:most])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 import testio_analytics as ta
 from generated import SHAPES, account_of
@@ -22,6 +23,7 @@ from testio_analytics.demo.model import Account, Cycle
 from testio_analytics.frames import Mirror
 
 EXECUTED = {"running", "locked", "archived", "completed"}
+KNOWN_STATUSES = EXECUTED | {"initialized", "customer_finalized", "waiting", "cancelled"}
 SEVERITIES = ("critical", "high", "low", "visual", "content", "suggestion", "custom")
 ACCOUNTS = [*SHAPES, "demo"]
 
@@ -269,18 +271,17 @@ def test_stories(pair: tuple[Account, Mirror]) -> None:
     assert features["stories"].sum() == len(expected)
 
 
-def test_feature_results(pair: tuple[Account, Mirror]) -> None:
-    """The result of every feature in its newest executed test, bugs first."""
-    account, mirror = pair
+def results_of(account: Account) -> dict[int, str]:
+    """Return the result of every feature in its newest executed test, bugs first."""
     covering = coverage(account)
     of_pair: defaultdict[tuple[int, int], list[Any]] = defaultdict(list)
     for _, cycle, bug, feature in every_bug(account):
         if feature is not None and bucket_of(bug.payload) != "rejected":
             of_pair[cycle.payload["id"], feature].append(bug.payload)
-    expected = {}
+    found = {}
     for feature in catalogue(account):
         if feature not in covering:
-            expected[feature] = "none"
+            found[feature] = "none"
             continue
         cycle = covering[feature][-1]
         bugs = of_pair[cycle.payload["id"], feature]
@@ -291,15 +292,146 @@ def test_feature_results(pair: tuple[Account, Mirror]) -> None:
             for story in row.get("user_stories") or []
         ]
         if any(bug.get("known") is not True for bug in bugs):
-            expected[feature] = "issues"
+            found[feature] = "issues"
         elif "failed" in words:
-            expected[feature] = "failed"
+            found[feature] = "failed"
         elif "blocked" in words:
-            expected[feature] = "blocked"
+            found[feature] = "blocked"
         else:
-            expected[feature] = "passed" if "passed" in words and not bugs else "no findings"
+            found[feature] = "passed" if "passed" in words and not bugs else "no findings"
+    return found
+
+
+def test_feature_results(pair: tuple[Account, Mirror]) -> None:
+    """The result of every feature."""
+    account, mirror = pair
     report = ta.feature_results(mirror)
-    assert dict(zip(report["feature_id"].tolist(), report["result"].astype(str), strict=True)) == expected
+    assert dict(zip(report["feature_id"].tolist(), report["result"].astype(str), strict=True)) == results_of(account)
+
+
+def shrunk_of(counts: dict[int, tuple[int, int]]) -> tuple[dict[int, float], float]:
+    """Return the shrunk bugs per test of each tested feature of one product, and their average: (bugs, tests) in."""
+    total, tests = (sum(pair[place] for pair in counts.values()) for place in (0, 1))
+    mean = total / tests
+    excess = sum(n * (x / n - mean) ** 2 for x, n in counts.values()) - (len(counts) - 1) * mean
+    variance = excess / (tests - sum(n**2 for _, n in counts.values()) / tests) if len(counts) > 1 else 0
+    if len(counts) < 5 or not total or variance <= 0:
+        return dict.fromkeys(counts, mean), mean
+    shape = mean**2 / variance
+    return {key: (x + shape) / (n + shape / mean) for key, (x, n) in counts.items()}, mean
+
+
+def parts_of(account: Account) -> dict[int, dict[str, float | None]]:
+    """Return the parts of the risk of every feature, from the payloads."""
+    covering, results = coverage(account), results_of(account)
+    weights = {"critical": 5, "high": 3, "low": 1, "visual": 1, "content": 1, "suggestion": 1}
+    grave: defaultdict[int, list[int]] = defaultdict(list)
+    for _, cycle, bug, feature in every_bug(account):
+        if feature is not None and placed(cycle)[0] and bucket_of(bug.payload) != "rejected":
+            grave[feature].append(weights.get(bug.payload["severity"], 0))
+    maybe = {
+        row.get("feature_id")
+        for product in account.products
+        for cycle in product.cycles
+        if cycle.payload["status"] not in KNOWN_STATUSES
+        for row in cycle.payload.get("features") or []
+    }
+    found: dict[int, dict[str, float | None]] = {}
+    for product in account.products:
+        rows = {row.payload["id"]: row.payload for row in product.features}
+        stories = {key: len(row.get("user_stories") or []) for key, row in rows.items()}
+        tested = {key: (len(grave[key]), len(covering[key])) for key in rows if key in covering}
+        rates, mean = shrunk_of(tested) if tested else ({}, 0.0)
+        bugs = [weight for key in rows for weight in grave[key]]
+        for key, row in rows.items():
+            parts: dict[str, float | None] = dict.fromkeys(("bugs", "age", "changed", "failures", "severity"))
+            if key in covering:
+                cycle = covering[key][-1]
+                copy = max((r for r in cycle.payload["features"] if r.get("feature_id") == key), key=lambda r: r["id"])
+                at = placed(cycle)[1]
+                parts["bugs"] = rates[key] / (rates[key] + mean) if mean else 0.5
+                parts["age"] = None if at is None else 1 - 0.5 ** ((NOW - at).total_seconds() / 86_400 / 90)
+                told = ("title", "description", "howtofind")
+                parts["changed"] = float(any((row.get(n) or "") != (copy.get(n) or "") for n in told))
+                parts["failures"] = {"issues": 1.0, "failed": 1.0, "blocked": 0.5}.get(results[key], 0.0)
+            elif key not in maybe:
+                parts["age"] = 1.0
+            if grave[key]:
+                product_mean = sum(bugs) / len(bugs)
+                parts["severity"] = (sum(grave[key]) + product_mean * 5) / (len(grave[key]) + 5) / 5
+            average = sum(stories.values()) / len(stories)
+            parts["stories"] = stories[key] / (stories[key] + average) if average else 0.5
+            found[key] = parts
+    return found
+
+
+def risk_of(parts: dict[str, float | None], likelihood: dict[str, float], impact: dict[str, float]) -> float:
+    """Return likelihood times impact; a missing part is neutral."""
+    told = {name: 0.5 if part is None else part for name, part in parts.items()}
+    likely, heavy = (
+        sum(weight * told[name] for name, weight in weights.items()) / sum(weights.values())
+        for weights in (likelihood, impact)
+    )
+    return likely * heavy
+
+
+def test_next_tests(pair: tuple[Account, Mirror]) -> None:
+    """Every part, the risk, the rank and its range under each weight moved by a quarter."""
+    account, mirror = pair
+    expected = parts_of(account)
+    report = {int(row["feature_id"]): row for row in records(ta.next_tests(mirror))}
+    assert {*report} == {*expected}
+    for key, parts in expected.items():
+        for name, part in parts.items():
+            shown = report[key][f"part_{name}"]
+            assert (None if pd.isna(shown) else shown) == (None if part is None else pytest.approx(part)), (key, name)
+
+    likelihood = {"bugs": 0.7, "age": 0.1, "changed": 0.1, "failures": 0.1}
+    impact = {"severity": 0.5, "stories": 0.5}
+    settings = [(likelihood, impact)]
+    for move in (1.25, 0.75):
+        settings += [({**likelihood, name: likelihood[name] * move}, impact) for name in likelihood]
+        settings += [(likelihood, {**impact, name: impact[name] * move}) for name in impact]
+    best, worst = dict.fromkeys(expected, 10**9), dict.fromkeys(expected, 0)
+    for number, setting in enumerate(settings):
+        risks = {key: round(risk_of(parts, *setting), 12) for key, parts in expected.items()}
+        order = sorted(risks.values(), reverse=True)
+        for key, risk in risks.items():
+            place = order.index(risk) + 1
+            best[key], worst[key] = min(best[key], place), max(worst[key], place + order.count(risk) - 1)
+            if number == 0:
+                assert report[key]["risk"] == pytest.approx(risk)
+                assert report[key]["rank"] == place
+    assert {key: (row["rank_best"], row["rank_worst"]) for key, row in report.items()} == {
+        key: (best[key], worst[key]) for key in expected
+    }
+
+
+def test_every_share_has_the_interval_of_a_library(pair: tuple[Account, Mirror]) -> None:
+    """Rates of triage, stories and evidence, against the Wilson interval of scipy."""
+    _, mirror = pair
+    rates = {
+        "active_acceptance": (("active_accepted",), ("total",)),
+        "auto_acceptance": (("auto_accepted",), ("active_accepted", "auto_accepted")),
+        "overall_acceptance": (("active_accepted", "auto_accepted"), ("total",)),
+        "rejection": (("rejected",), ("total",)),
+        "review": (("active_accepted", "rejected"), ("total",)),
+    }
+    shares: list[tuple[Any, Any, tuple[Any, Any, Any]]] = []
+    for row in records(ta.triage(mirror)) + records(ta.triage(mirror, by="product_month")):
+        for name, (parts, wholes) in rates.items():
+            k, n = sum(row[part] for part in parts), sum(row[whole] for whole in wholes)
+            shares.append((k, n, (row[name], row[f"{name}_low"], row[f"{name}_high"])))
+    for row in records(ta.story_coverage_by_feature(mirror)):
+        shares.append((row["covered"], row["stories"], (row["share"], row["low"], row["high"])))
+    for row in records(ta.evidence_by_product(mirror)):
+        shares.append((row["exercised"], row["active_features"], (row["share"], row["low"], row["high"])))
+    for k, n, shown in shares:
+        if not n:
+            assert all(pd.isna(value) for value in shown)
+            continue
+        interval = binomtest(int(k), int(n)).proportion_ci(method="wilson")
+        assert shown == pytest.approx((k / n, interval.low, interval.high), abs=1e-9)
 
 
 def test_trends(pair: tuple[Account, Mirror]) -> None:
@@ -330,6 +462,19 @@ def test_trends(pair: tuple[Account, Mirror]) -> None:
     assert products.groupby("label")[["tests", "bugs"]].sum().sum().tolist() == report[["tests", "bugs"]].sum().tolist()
 
 
+def test_a_verdict_names_the_rates_outside_their_bands(pair: tuple[Account, Mirror]) -> None:
+    """The critical ones first; no bugs are neither good nor bad."""
+    _, mirror = pair
+    for row in records(ta.triage(mirror)):
+        said = {part.partition(": ")[0]: part.partition(": ")[2] for part in str(row["verdict"]).split("; ")}
+        bands = {rate: row[f"{rate}_band"] for rate in ("rejection", "auto_acceptance", "active_acceptance", "review")}
+        for name in ("critical", "warning"):
+            named = {rate for rate in bands if rate.replace("_", " ") in said.get(name, "")}
+            assert named == {rate for rate, found in bands.items() if found == name}
+        if not {*bands.values()} & {"critical", "warning"}:
+            assert row["verdict"] == ("ok" if "ok" in bands.values() else "unknown")
+
+
 def test_without_any_bug_read_figures_are_unknown(tmp_path: Path) -> None:
     """With no bugs stream synced, bug figures are unknown and not 0, and the page's sentence says so."""
     db = tmp_path / "mirror.db"
@@ -346,6 +491,6 @@ def test_without_any_bug_read_figures_are_unknown(tmp_path: Path) -> None:
     assert "never read" in ta.bugs_answer(mirror).sentence
     assert "unknown" in ta.triage_answer(mirror).sentence
     assert "unknown" in ta.stories_answer(mirror).sentence
-    assert "unknown" in ta.overview(mirror).figures["Valid bugs, last whole month"]
+    assert ta.overview(mirror).figures["Valid bugs last month"].value == "unknown"
     results = ta.feature_results(mirror)
     assert {*results["result"].astype(str)} <= {"unknown", "none"}

@@ -63,6 +63,7 @@ ORDER = (
     "planning",
     "backtest",
     "answers",
+    "overview",
     "definitions",
     "formats",
     "exports",

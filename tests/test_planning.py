@@ -67,13 +67,24 @@ def test_risk_is_likelihood_times_impact_of_the_parts_shown() -> None:
         assert row["impact"] == pytest.approx(sum(halves) / 2)
         assert row["risk"] == pytest.approx(likelihood * sum(halves) / 2)
         assert row["rank_best"] <= row["rank"] <= row["rank_worst"]
-    assert report["rank"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert report["rank"].tolist() == [1, 2, 2, 4, 4, 6]  # what is equal shares its rank
     assert report["risk"].is_monotonic_decreasing
     rows = _by_feature(report)
     assert report.iloc[0]["feature_id"] == 5  # bugs, and an open failure
     assert rows[3]["part_age"] == 1 and "bugs per test" in rows[3]["flags"]
     assert rows[2]["part_age"] < rows[1]["part_age"] < 1
     assert rows[6]["part_changed"] == 1 and rows[1]["part_changed"] == 0
+
+
+def test_features_of_equal_risk_share_their_rank_and_its_range() -> None:
+    """Nothing tells them apart, so no place is made up for each of them."""
+    account = Account().product(1)
+    for feature in range(1, 5):
+        account.feature(feature)
+    report = ta.next_tests(_mirror(account.synced(1)))
+
+    assert report["feature_id"].tolist() == [1, 2, 3, 4]
+    assert {(row["rank"], row["rank_best"], row["rank_worst"]) for row in _by_feature(report).values()} == {(1, 1, 4)}
 
 
 def test_proposed_tests_hold_k_features_and_none_that_is_planned() -> None:

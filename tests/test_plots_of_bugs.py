@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,10 @@ PLOTS: dict[str, Callable[[Mirror], Axes]] = {
     "plan": lambda mirror: ta.plot_next_tests(ta.next_tests(mirror)),
     "backtest": lambda mirror: ta.plot_backtest(ta.backtest_summary(ta.backtest(ta.exposures(mirror)))),
 }
+
+
+_OF_BUGS = ("Valid bugs last month", "Bugs decided by people")
+_CHANGE = re.compile("[+\N{MINUS SIGN}]\\d+ (points )?(since the end of May|against April 2026)")
 
 
 @pytest.fixture(scope="module", name="mirrors")
@@ -72,7 +77,10 @@ def test_every_answer_is_a_sentence(which: str, mirrors: dict[str, Mirror]) -> N
     found = ta.overview(mirror)
     assert found.sentence.endswith(".") and len(found.figures) == 5 and len(found.urgent) <= 10
     if which == "unread":
-        assert "unknown" in found.figures["Bugs decided by people"]
+        assert {found.figures[name].value for name in _OF_BUGS} == {"unknown"}
+    if which == "demo":
+        assert all(" of " in found.figures[name].value for name in found.figures if name != _OF_BUGS[0])
+        assert all(_CHANGE.search(" ".join(figure.notes)) for figure in found.figures.values())
 
 
 def test_the_answers_name_the_gap(mirrors: dict[str, Mirror]) -> None:

@@ -135,6 +135,20 @@ def test_values_read_by_their_kind() -> None:
     assert '<td class="num missing" data-label="Bugs"><span class="state state-unknown">' in html
 
 
+def test_a_share_stands_with_its_interval() -> None:
+    """Small below it, the bounds from the columns that are named; none where there is no share."""
+    frame = pd.DataFrame({"feature": ["a", "b"], "share": [0.25, None], "low": [0.1, None], "high": [0.5, None]})
+    labels = {"feature": "Feature", "share": "Share"}
+    html = table_of(frame, labels=labels, intervals={"share": ("low", "high")}).html
+
+    assert (
+        '<td class="num" data-sort="0.25" data-label="Share">25\u00a0% <small>10–\u206050\u00a0%</small></td>' in html
+    )
+    assert html.count("<small>") == 1
+    with pytest.raises(ReportError, match="no column upper"):
+        table_of(frame, labels=labels, intervals={"share": ("low", "upper")})
+
+
 def test_a_moment_shows_its_time_of_day() -> None:
     """Where the hour matters, as for runs, it is shown, in UTC whatever the offset was."""
     frame = pd.DataFrame({"run": [1], "started": pd.to_datetime(["2026-06-30T08:05:00+02:00"])})
@@ -283,6 +297,7 @@ def test_no_block_lets_markup_in(first: str, second: str) -> None:
     blocks = [
         render.verdict(first),
         render.facts({first: second, "n": 3, "none": None}),
+        render.figures({first: (second, [first, second])}),
         render.notice(first, lead=second),
         render.notice([first, second], lead=first),
         render.definition_list([(first, second), (first, second)], summary=first),
@@ -292,6 +307,15 @@ def test_no_block_lets_markup_in(first: str, second: str) -> None:
         checked(block)
         block.html.encode("utf-8")
         assert not re.search("[\x00-\x1f\x7f-\x9f\u202a-\u202e]", repr(block))
+
+
+def test_figures_stand_large_with_what_belongs_to_them() -> None:
+    """Name, figure and a line for each note; a missing figure is unknown."""
+    block = render.figures({"Tested": ("3 of 4", ["75 %", "+1 since May"]), "Bugs": (None, [])})
+
+    assert block.text == "Tested: 3 of 4 (75 %; +1 since May) · Bugs: unknown"
+    assert checked(block).tags.count("li") == 2
+    assert re.findall("<strong>(.*?)</strong>", block.html) == ["3 of 4", "unknown"]
 
 
 def test_a_missing_fact_is_unknown() -> None:
