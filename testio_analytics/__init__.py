@@ -104,6 +104,7 @@ if TYPE_CHECKING:
     from testio_analytics.render import verdict as verdict
     from testio_analytics.results import evidence_by_product as evidence_by_product
     from testio_analytics.results import feature_results as feature_results
+    from testio_analytics.results import story_results as story_results
     from testio_analytics.results import unknown_story_statuses as unknown_story_statuses
     from testio_analytics.running import run as run
     from testio_analytics.sections import get_section_ids as get_section_ids
@@ -204,7 +205,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "plot_triage",
     ),
     "render": ("definition_list", "facts", "figures", "html_table", "notice", "state_bar", "statement", "verdict"),
-    "results": ("evidence_by_product", "feature_results", "unknown_story_statuses"),
+    "results": ("evidence_by_product", "feature_results", "story_results", "unknown_story_statuses"),
     "running": ("run",),
     "sections": ("get_section_ids", "has_sections"),
     "shrinkage": ("poisson_interval", "shrunk_rates"),

@@ -57,15 +57,19 @@ def stories_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
     total = int(rows["stories"].fillna(0).sum())
     if not total:
         return Answer("No active user story is known." if doubts else "There are no active user stories.", doubts)
-    sums = {name: int(rows[name].fillna(0).sum()) for name in ("covered", "passed", "failed", "blocked", "unknown")}
+    sums = {
+        name: int(rows[name].fillna(0).sum())
+        for name in ("covered", "passed", "failed", "failed_by_bug", "blocked", "unknown")
+    }
     if sums["unknown"] == total:
         return Answer(
             f"Whether any of {counted(total, 'story', 'stories')} passed is unknown: no result was read.", doubts
         )
     least = "at least " if sums["unknown"] else ""
+    by_bug = f" ({sums['failed_by_bug']:,} of them perhaps by a bug alone)" if sums["failed_by_bug"] else ""
     sentence = (
         f"{least}{sums['covered']:,} of {total:,} active stories ({percent(sums['covered'] / total)}, 95 % interval "
-        f"{interval_words(*wilson(sums['covered'], total))}) have a result: {sums['passed']:,} passed, {sums['failed']:,} failed; "
+        f"{interval_words(*wilson(sums['covered'], total))}) have a result: {sums['passed']:,} passed, {sums['failed']:,} failed{by_bug}; "
         f"{sums['blocked']:,} more {'is' if sums['blocked'] == 1 else 'are'} blocked"
     )
     sentence += f", and {sums['unknown']:,} cannot be told." if sums["unknown"] else "."

@@ -15,7 +15,7 @@ from testio_analytics.errors import ReportError, UnknownValueError
 from testio_analytics.executed import feature_scope, status_group
 from testio_analytics.instants import checked_days
 from testio_analytics.planning import next_tests
-from testio_analytics.results import evidence_by_product, feature_results
+from testio_analytics.results import evidence_by_product, feature_results, story_results
 from testio_analytics.stories import story_coverage, story_coverage_by_product
 from testio_analytics.triage import triage
 
@@ -23,7 +23,7 @@ DEFINING: Mapping[str, tuple[Callable[..., Any], ...]] = {
     "coverage": (feature_catalog, status_group, feature_scope, feature_states, coverage_by_product),
     "bugs": (bug_bucket, bugs_per_feature),
     "results": (feature_results, evidence_by_product),
-    "stories": (story_coverage, story_coverage_by_product),
+    "stories": (story_results, story_coverage, story_coverage_by_product),
     "triage": (triage,),
     "planning": (next_tests,),
     "data": (report_instant, stream_doubts),

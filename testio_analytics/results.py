@@ -21,7 +21,12 @@ from testio_analytics.words import counted
 
 RESULTS = ("issues", "failed", "blocked", "passed", "no findings", "none", "unknown")
 STORY_STATUSES = ("failed", "blocked", "passed", "not_tested")
-"""The API's words for the result of a story, the weightiest first."""
+"""The words for the result of a story in a test, the weightiest first."""
+
+RUN_COLUMNS = (
+    *("test_feature_id", "user_story_id", "test_id", "feature_id", "title", "api_status", "status", "is_by_bug"),
+    *("tested_by", "bugs_found"),
+)
 
 _API_WORD = {
     "issues": "failed",
@@ -39,12 +44,69 @@ RESULT_COLUMNS = (
         "stories_blocked",
         "stories_passed",
         "stories_not_run",
+        "failed_by_bug",
         "test_id",
         "test",
         "at",
     ),
     *("api_status", "differs", "is_complete", "gap"),
 )
+
+
+def story_results(mirror: Mirror) -> pd.DataFrame:
+    """Return what came of each user story in each test, one row per test feature and story, by their ids.
+
+    The API calls a story failed when a run of it failed, and also when a bug names it, whoever ran it. Ours is the word
+    of the runs: from the single runs where those of the test were read (stream ``executions``; failed comes before
+    blocked, and blocked before passed), else from the API's word and its counts.
+
+    Columns: test_feature_id, user_story_id, test_id, feature_id (by the test feature; empty where it leads to none), title
+    (the sentence as it stood in the test), api_status (as it came), status ("failed", "blocked", "passed", "not_tested",
+    else as it came), is_by_bug (whether "failed" may rest on a bug alone: one names the story, somebody ran it, and the
+    single runs were not read), tested_by (distinct testers), bugs_found (as the API counts them).
+
+    Definitions:
+        result of a story: Failed when a run failed, else blocked when one is blocked, else passed when one passed. Where
+            the single runs were not read it is the API's word, but for a story that nobody ran and a bug names: the API
+            calls it failed, and it has no result. Where somebody ran it and a bug names it, the bug may be all that
+            failed: such stories are marked.
+    """
+    copies = active(mirror.test_features)[["id", "feature_id"]].rename(columns={"id": "test_feature_id"})
+    rows = active(mirror.test_user_stories).drop(columns="feature_id")
+    rows = rows.merge(copies, on="test_feature_id", how="left", validate="many_to_one")
+    rows = rows.rename(columns={"execution_status": "api_status", "tested_by_count": "tested_by"})
+    keys = ["test_id", "user_story_version_id"]
+    rows = rows.merge(_words_of_runs(mirror), on=keys, how="left", validate="many_to_one")
+    was_read = rows["test_id"].isin(_tests_with_runs(mirror)) & rows["user_story_version_id"].notna()
+    named = (rows["api_status"] == "failed") & (rows["bugs_found"] != 0).fillna(True)
+    unrun = (named & (rows["tested_by"] == 0)).fillna(False)
+    rows["status"] = (
+        rows["api_status"].mask(unrun, "not_tested").mask(was_read, rows["run_status"].fillna("not_tested"))
+    )
+    rows["is_by_bug"] = (named & ~unrun & ~was_read).astype("boolean")
+    order = ["test_feature_id", "user_story_id"]
+    return rows.sort_values(order, ignore_index=True)[list(RUN_COLUMNS)]
+
+
+def _tests_with_runs(mirror: Mirror) -> set[int]:
+    """Return the tests whose single runs were read completely, and not before the results that say what can be run."""
+    reads = mirror.test_reads[mirror.test_reads["is_complete"]]
+    runs, results = (
+        reads[reads["stream"] == stream].set_index("test_id")["run_id"] for stream in ("executions", "results")
+    )
+    both = pd.DataFrame({"runs": runs, "results": results}).dropna()
+    return {int(key) for key in both.index[both["runs"] >= both["results"]]}
+
+
+def _words_of_runs(mirror: Mirror) -> pd.DataFrame:
+    """Return the weightiest word of the single runs of each version of a story in a test; the others do not exist."""
+    order = {status: place for place, status in enumerate(STORY_STATUSES[:3])}
+    runs = active(mirror.executions)[["test_id", "user_story_version_id", "status"]].rename(
+        columns={"status": "run_status"}
+    )
+    runs = runs[runs["run_status"].isin(order) & runs["test_id"].notna()]
+    runs = runs.assign(order=runs["run_status"].map(order)).sort_values("order")
+    return runs.drop_duplicates(["test_id", "user_story_version_id"]).drop(columns="order")
 
 
 def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None = None) -> pd.DataFrame:
@@ -60,8 +122,9 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
         worst_severity: the gravest severity of the bugs that make the result "issues"; empty without.
         bugs, open_bugs, critical_bugs: distinct valid bugs of the feature in that test, and those of them that are open
             and critical. The least there are where bugs were not read.
-        stories_failed, stories_blocked, stories_passed, stories_not_run: distinct stories by their result there, as the
-            API derives it (it calls a story failed when a bug names it, too). Empty where results were not read.
+        stories_failed, stories_blocked, stories_passed, stories_not_run: distinct stories by their result there, see
+            `story_results`. Empty where results were not read.
+        failed_by_bug: those of stories_failed that may have failed by a bug alone.
         test_id, test, at: the newest executed test; empty without.
         api_status: the API's own word for the feature in that test, as it came.
         differs: whether that is another word than ours means; empty where the API says nothing or ours is unknown.
@@ -116,7 +179,7 @@ def evidence_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     bugs = located_bugs(mirror, as_of=instant)
     bugs = bugs[bugs["group"] == "executed"]
     stories = _story_results(mirror, pairs)
-    run = stories[stories["execution_status"].isin(["failed", "blocked", "passed"])]
+    run = stories[stories["status"].isin(["failed", "blocked", "passed"])]
     unread = unread_tests(mirror, "bugs") | unread_tests(mirror, "results")
     doubt = product_gaps(mirror, ("bugs", "results"))
     features = features.assign(
@@ -182,23 +245,20 @@ def _bugs(mirror: Mirror, pairs: pd.DataFrame, instant: pd.Timestamp) -> pd.Data
 
 def _story_results(mirror: Mirror, pairs: pd.DataFrame) -> pd.DataFrame:
     """Return the results of the stories of each feature in its tests, by the feature that the test feature leads to."""
-    copies = active(mirror.test_features)[["id", "feature_id"]].rename(columns={"id": "test_feature_id"})
-    stories = (
-        active(mirror.test_user_stories).drop(columns="feature_id").merge(copies, on="test_feature_id", how="inner")
-    )
-    return stories.merge(pairs, on=["feature_id", "test_id"], how="inner")
+    return story_results(mirror).merge(pairs, on=["feature_id", "test_id"], how="inner")
 
 
 def _stories(mirror: Mirror, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return the distinct stories of each feature by their weightiest result there."""
+    """Return the distinct stories of each feature by their weightiest result there, a failed run before a bug alone."""
     stories = _story_results(mirror, pairs)
     order = {status: place for place, status in enumerate(STORY_STATUSES)}
-    stories = stories.assign(order=stories["execution_status"].map(order)).dropna(subset=["order"])
-    worst = stories.sort_values("order").drop_duplicates(["feature_id", "user_story_id"])
-    counts = pd.crosstab(worst["feature_id"], worst["execution_status"].astype(str)).reindex(
+    stories = stories.assign(order=stories["status"].map(order)).dropna(subset=["order"])
+    worst = stories.sort_values(["order", "is_by_bug"]).drop_duplicates(["feature_id", "user_story_id"])
+    counts = pd.crosstab(worst["feature_id"], worst["status"].astype(str)).reindex(
         columns=list(STORY_STATUSES), fill_value=0
     )
     counts.columns = pd.Index(STORY_COUNTS)
+    counts["failed_by_bug"] = worst.groupby("feature_id")["is_by_bug"].sum()
     return counts.astype("Int64").rename_axis("feature_id").reset_index().astype({"feature_id": "Int64"})
 
 
@@ -233,7 +293,7 @@ def _judged(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
     covered = found["test_id"].notna()
     bug_names, story_names = (
         ["bugs", "open_bugs", "critical_bugs", "issues"],
-        list(STORY_COUNTS),
+        [*STORY_COUNTS, "failed_by_bug"],
     )
     for name in (*bug_names, *story_names, "unread_bugs", "unread_results"):
         found[name] = found[name].fillna(0).astype("Int64")

@@ -16,7 +16,7 @@ from testio_analytics.coverage import NO_SECTION, reading_gaps, share, with_gaps
 from testio_analytics.executed import feature_scope, placed_tests
 from testio_analytics.frames import Mirror
 from testio_analytics.instants import AsOf
-from testio_analytics.results import STORY_STATUSES
+from testio_analytics.results import STORY_STATUSES, story_results
 from testio_analytics.words import label
 
 STATES = ("failed", "blocked", "passed", "in scope, not run", "never in scope", "unknown")
@@ -26,7 +26,7 @@ COUNT_COLUMNS = ("failed", "blocked", "passed", "in_scope_not_run", "never_in_sc
 NO_FEATURE = "(no feature)"
 STORY_COLUMNS = (
     *("product_id", "product", "feature_id", "feature", "story_id", "story", "state", "test_id", "test", "at"),
-    *("tested_by", "is_old_version", "is_complete", "gap"),
+    *("tested_by", "is_by_bug", "is_old_version", "is_complete", "gap"),
 )
 
 
@@ -38,6 +38,7 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
         state: see the definitions.
         test_id, test, at: the test of the newest result; empty without.
         tested_by: distinct testers there.
+        is_by_bug: whether a bug alone may have made it failed, see `story_results`; empty without result.
         is_old_version: whether the text of the story was another one in that test; empty without result or text.
         is_complete, gap: whether all tests and results of the product were read.
 
@@ -46,7 +47,8 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     Definitions:
         story passed: The newest executed test with a result of the story says passed. Inside one test failed comes before
             blocked, and blocked before passed.
-        story failed: It says failed: a tester's run failed, or a bug names the story.
+        story failed: It says failed: a tester's run failed. Where single runs were not read, a bug that names the story
+            may be all that failed; such stories are counted apart as well.
         story blocked: It says blocked. Blocked is not coverage.
         in scope, not run: Its feature was in scope of an executed test, and nobody ran the story.
         never in scope: Its feature was in scope of no executed test.
@@ -80,6 +82,7 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     found["state"] = pd.Categorical(states, categories=list(STATES), ordered=True)
     texts = (found["path"].fillna(found["title"]), found["text_then"])
     differs = (texts[0] != texts[1]).astype("boolean")
+    found["is_by_bug"] = found["is_by_bug"].mask(no_results)
     found["is_old_version"] = differs.mask(texts[0].isna() | texts[1].isna() | no_results)
     found = with_gaps(found, reading_gaps(mirror, "results"))
     order = ["product", "product_id", "state", "feature", "story_id"]
@@ -93,6 +96,7 @@ def story_coverage_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
         product_id, product.
         stories: active stories, and one count per state: failed, blocked, passed, in_scope_not_run, never_in_scope, unknown.
             They add up. Empty for a product of whose features and stories nothing was ever read.
+        failed_by_bug: those of failed that may have failed by a bug alone.
         covered, covered_highest: passed and failed together, and with the unknown ones.
         share, low, high: covered / stories with its 95 % Wilson interval.
         passed_share, passed_low, passed_high: passed / covered, likewise.
@@ -108,7 +112,7 @@ def story_coverage_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     base["product"] = pd.Series([names[int(key)] for key in products["id"]], index=base.index, dtype="str")
     rows = base.merge(found, on="product_id", how="left", validate="one_to_one")
     read = ~rows["product_id"].isin([*stream_doubts(mirror, "features")])
-    numbers = ["stories", *COUNT_COLUMNS, "old_version"]
+    numbers = ["stories", *COUNT_COLUMNS, "old_version", "failed_by_bug"]
     rows[numbers] = rows[numbers].where(rows[numbers].notna() | ~read, 0)
     rows = _measured(rows.sort_values(["product", "product_id"], ignore_index=True))
     return with_gaps(rows, reading_gaps(mirror, "results"))
@@ -167,25 +171,21 @@ def _labels(texts: pd.Series[str], kind: str, keys: pd.Series[int]) -> pd.Series
 def _newest_results(mirror: Mirror, instant: pd.Timestamp) -> pd.DataFrame:
     """Return the newest result of each story in an executed test, and whether any executed test listed it at all.
 
-    Columns: story_id, status (None where no test ran it), test_id, test, at, tested_by, text_then, was_listed.
+    Columns: story_id, status (None where no test ran it), is_by_bug, test_id, test, at, tested_by, text_then, was_listed.
     """
     tests = placed_tests(mirror, as_of=instant)
     tests = tests[tests["group"] == "executed"][["test_id", "test", "at"]]
-    rows = active(mirror.test_user_stories).rename(
-        columns={
-            "user_story_id": "story_id",
-            "execution_status": "status",
-            "title": "text_then",
-            "tested_by_count": "tested_by",
-        }
-    )
-    rows = rows[["story_id", "test_id", "status", "text_then", "tested_by"]].merge(tests, on="test_id", how="inner")
+    rows = story_results(mirror).rename(columns={"user_story_id": "story_id", "title": "text_then"})
+    rows = rows[["story_id", "test_id", "status", "is_by_bug", "text_then", "tested_by"]]
+    rows = rows.merge(tests, on="test_id", how="inner")
     order = {status: place for place, status in enumerate(STORY_STATUSES)}
     # An unknown word may mean anything, so it comes first; nothing said or not tested is no result.
     rows["order"] = rows["status"].map(order).fillna(-1)
     listed = {*rows["story_id"]}
     run = rows[(rows["status"] != "not_tested") & rows["status"].notna()]
-    run = run.sort_values(["at", "test_id", "order"], ascending=[False, False, True], na_position="last")
+    run = run.sort_values(
+        ["at", "test_id", "order", "is_by_bug"], ascending=[False, False, True, True], na_position="last"
+    )
     run = run.drop_duplicates("story_id")
     every = pd.DataFrame({"story_id": pd.Series(sorted(listed), dtype="Int64")})
     found = every.merge(run.drop(columns="order"), on="story_id", how="left", validate="one_to_one")
@@ -196,9 +196,12 @@ def _counted(stories: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     flags = {name: stories["state"] == state for name, state in zip(COUNT_COLUMNS, STATES, strict=True)}
     covered = flags["failed"] | flags["passed"]
     marked = stories[list(by)].assign(
-        stories=True, **flags, old_version=covered & stories["is_old_version"].fillna(False).astype(bool)
+        stories=True,
+        **flags,
+        old_version=covered & stories["is_old_version"].fillna(False).astype(bool),
+        failed_by_bug=flags["failed"] & stories["is_by_bug"].fillna(False).astype(bool),
     )
-    names = ["stories", *COUNT_COLUMNS, "old_version"]
+    names = ["stories", *COUNT_COLUMNS, "old_version", "failed_by_bug"]
     return marked.groupby(list(by), dropna=False)[names].sum().astype("Int64").reset_index()
 
 

@@ -276,6 +276,8 @@ def draw_findings(draw: st.DrawFn, account: Account, product_id: int) -> None:
                 feature_id=row["feature_id"],
                 title=draw(NAMES),
                 execution_status=draw(st.sampled_from(["passed", "failed", "blocked", "not_tested", "odd", None])),
+                tested_by_count=draw(st.sampled_from([0, 2, None])),
+                bugs_found=draw(st.sampled_from([0, 1, None])),
                 removed_at=row["removed_at"],
             )
     for test_id in tests:

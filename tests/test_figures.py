@@ -105,6 +105,12 @@ def every_bug(account: Account) -> list[tuple[int, Cycle, Any, int | None]]:
     ]
 
 
+def result_of(story: Any) -> str:
+    """Return the API's word for a story, but for one that nobody ran and a bug names: that has no result."""
+    by_bug_alone = story["execution_status"] == "failed" and story["bugs_found"] and not story["tested_by_count"]
+    return "not_tested" if by_bug_alone else str(story["execution_status"])
+
+
 def catalogue(account: Account) -> dict[int, int]:
     """Return the active features with their products."""
     return {row.payload["id"]: product.id for product in account.products for row in product.features}
@@ -244,9 +250,9 @@ def test_stories(pair: tuple[Account, Mirror]) -> None:
             for row in with_metrics(cycle).get("features") or []:
                 for story in row.get("user_stories") or []:
                     listed.add(story["id"])
-                    if story["execution_status"] in order:
+                    if result_of(story) in order:
                         at = placed(cycle)[1] or low
-                        results[story["id"]].append((at, cycle.payload["id"], story["execution_status"]))
+                        results[story["id"]].append((at, cycle.payload["id"], result_of(story)))
 
     expected = {}
     for product in account.products:
@@ -286,7 +292,7 @@ def results_of(account: Account) -> dict[int, str]:
         cycle = covering[feature][-1]
         bugs = of_pair[cycle.payload["id"], feature]
         words = [
-            story["execution_status"]
+            result_of(story)
             for row in with_metrics(cycle)["features"]
             if row.get("feature_id") == feature
             for story in row.get("user_stories") or []
@@ -460,6 +466,42 @@ def test_trends(pair: tuple[Account, Mirror]) -> None:
     assert report["first_covered"].sum() == len({*coverage(account)} & {*catalogue(account)})
     products = ta.trends_by_product(mirror)
     assert products.groupby("label")[["tests", "bugs"]].sum().sum().tolist() == report[["tests", "bugs"]].sum().tolist()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_results_of_stories_are_those_of_the_runs_where_they_were_read(shape: str, tmp_path: Path) -> None:
+    """Failed before blocked before passed, whatever bugs name the story; without the runs, what may be a bug is marked."""
+    account = account_of(shape)
+    statuses: defaultdict[tuple[int, int], set[str]] = defaultdict(set)
+    stories: dict[tuple[int, int], Any] = {}
+    for product in account.products:
+        for cycle in product.cycles:
+            for run in cycle.executions:
+                statuses[cycle.payload["id"], run.version_id].add(run.payload["status"])
+            for row in with_metrics(cycle).get("features") or []:
+                for story in row.get("user_stories") or []:
+                    stories[row["id"], story["id"]] = (cycle.payload["id"], story)
+
+    sync_account(account, tmp_path / "mirror.db")
+    derived = ta.story_results(ta.load_mirror(tmp_path / "mirror.db"))
+    sync_account(account, tmp_path / "mirror.db", streams=["executions"])
+    exact = ta.story_results(ta.load_mirror(tmp_path / "mirror.db"))
+
+    assert {*zip(exact["test_feature_id"], exact["user_story_id"], strict=True)} == {*stories}
+    for row, before in zip(records(exact), records(derived), strict=True):
+        test_id, story = stories[row["test_feature_id"], row["user_story_id"]]
+        runs = statuses[test_id, story["user_story_version_id"]]
+        truth = next((word for word in ("failed", "blocked", "passed") if word in runs), "not_tested")
+        assert (row["status"], row["is_by_bug"]) == (truth, False)
+        assert before["status"] == result_of(story) and before["api_status"] == story["execution_status"]
+        # What is not marked is true without the runs as well.
+        assert before["status"] == truth or before["is_by_bug"]
+    assert derived["is_by_bug"].any()
+
+    # Results that were read again after the runs may name stories that were not asked for then.
+    sync_account(account, tmp_path / "mirror.db", streams=["tests", "results"], full=True)
+    again = ta.story_results(ta.load_mirror(tmp_path / "mirror.db"))
+    pd.testing.assert_frame_equal(again, derived)
 
 
 def test_a_verdict_names_the_rates_outside_their_bands(pair: tuple[Account, Mirror]) -> None:

@@ -131,10 +131,11 @@ def test_stories(account: Account) -> None:
     sections = _records(ta.story_coverage_by_section(mirror))
     for row in [*_known(products, "stories"), *features, *sections]:
         assert row["stories"] == sum(row[name] for name in COUNT_COLUMNS)
+        assert row["failed_by_bug"] <= row["failed"]
         if not pd.isna(row["covered"]):
             assert row["covered"] == row["passed"] + row["failed"] <= row["covered_highest"] <= row["stories"]
     for product in _known(products, "stories"):
-        for name in ("stories", *COUNT_COLUMNS, "old_version"):
+        for name in ("stories", *COUNT_COLUMNS, "old_version", "failed_by_bug"):
             parts = [row[name] for row in features if row["product_id"] == product["product_id"]]
             assert sum(parts) == product[name]
         # A feature in two sections counts in both.
