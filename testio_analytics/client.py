@@ -1,4 +1,4 @@
-"""The only file that knows HTTP: authentication, pacing, retries, paging. Plain dicts come out.
+"""The only file that knows HTTP: authentication, retries, addresses. Plain dicts come out.
 
 Every request is a GET: there is one place that sends, and it knows no other method. No exception of the HTTP library
 leaves this file, and none that does holds the token.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
@@ -22,7 +22,8 @@ from testio_analytics import errors, payloads
 from testio_analytics.computing import uncollected
 from testio_analytics.config import BASE_URL_VARIABLE, DEFAULT_BASE_URL, TOKEN_HELP, ApiSettings
 from testio_analytics.pacing import Pacer
-from testio_analytics.sections import as_id
+from testio_analytics.paging import PAGE_SIZE, PagedList, read_pages, same_rows
+from testio_analytics.running import gather
 
 log = logging.getLogger("testio_analytics.client")
 # Retries are reported by this module; without a handler of its own, stamina's logger would print them as well.
@@ -34,13 +35,8 @@ DEFAULT_CONCURRENCY = 10
 MAX_CONCURRENCY = 16  # httpx's connection pool slows down above
 TIMEOUT_SECONDS = 90.0
 ATTEMPTS = 4
+FEWER_ATTEMPTS = 2  # where the caller can ask for less
 LONGEST_WAIT_SECONDS = 60.0
-PAGE_SIZE = 25
-NARROWER = {25: 10, 10: 5, 5: 2, 2: 1}
-HOPELESS_RUN = 5  # failing rows in a row after which a page is given up
-LOST_PAGES = 2  # lost pages in a row after which the rest of a list is given up
-PAGES_AT_ONCE = 4
-UNPAGED_ROWS = 150  # what a list without paging holds at most (testio-api 7.1)
 MAX_REDIRECTS = 3
 
 Query = Sequence[tuple[str, str | int]]
@@ -63,43 +59,6 @@ class Sent:
     url: str
     began: float
     ended: float
-
-
-@dataclass(frozen=True)
-class Hole:
-    """Rows of a test list that the server could not serve on any try.
-
-    `position` counts from 1; `count` is None where it cannot be told how many rows are lost. `after` and `before` are
-    the ids of the nearest tests that could be read, newer and older.
-    """
-
-    position: int
-    count: int | None
-    reason: str
-    attempts: int
-    after: int | None = None
-    before: int | None = None
-
-    def __str__(self) -> str:
-        rows = f"row {self.position}" if self.count == 1 else f"rows from {self.position} on"
-        if self.count and self.count > 1:
-            rows = f"rows {self.position} to {self.position + self.count - 1}"
-        near = [f"{word} test {near}" for word, near in (("after", self.after), ("before", self.before)) if near]
-        return f"{rows} of the test list" + (f" ({', '.join(near)})" if near else "")
-
-
-@dataclass(frozen=True)
-class TestList:
-    """All tests of a product that could be read, and the rows that could not.
-
-    `is_settled` is false when the list kept changing while it was read, so that a row may have slipped through.
-    """
-
-    __test__ = False
-
-    tests: tuple[Any, ...]
-    holes: tuple[Hole, ...]
-    is_settled: bool
 
 
 class Client:
@@ -201,7 +160,7 @@ class Client:
         for fewer does not want the full patience.
         """
         query: Query = (("filter_test_cycle_ids", ",".join(map(str, test_ids))),)
-        return await self._list("bugs", "bugs", query, attempts=ATTEMPTS if is_last_try else 2)
+        return await self._list("bugs", "bugs", query, attempts=ATTEMPTS if is_last_try else FEWER_ATTEMPTS)
 
     async def executions(self, version_id: int) -> tuple[list[Any], int | None]:
         """Return the runs of one version of one story, oldest first, and how many there are as the API counts them.
@@ -218,108 +177,22 @@ class Client:
             meta = answer.get("meta") if isinstance(answer, Mapping) else None
             count = meta.get("record_count") if isinstance(meta, Mapping) else None
             total = count if isinstance(count, int) else None
-            if page and _same_rows(page, runs[-len(page) :]):
+            if page and same_rows(page, runs[-len(page) :]):
                 return runs, total  # a server that repeats its last page for ever
             runs += page
             if len(page) < PAGE_SIZE or (total is not None and len(runs) >= total):
                 return runs, total
             number += 1
 
-    async def tests(self, product_id: int) -> TestList:
-        """Return all exploratory tests of a product, newest end first.
+    async def tests(self, product_id: int) -> PagedList:
+        """Return all exploratory tests of a product, newest end first."""
+        path, key = f"products/{product_id}/exploratory_tests", "exploratory_tests"
 
-        The list has no total and shifts when a test is added, so the first page is read again at the end: where it
-        changed, the whole list is read once more.
-        """
-        for _ in range(2):
-            rows = await self._test_rows(product_id)
-            if len(rows) < PAGE_SIZE or await self._begins_with(product_id, rows[:PAGE_SIZE]):
-                return _test_list(rows, is_settled=True)
-        return _test_list(rows, is_settled=False)
+        async def page(number: int, size: int, *, is_last_try: bool) -> list[Any]:
+            query: Query = (("page", number), ("per_page", size))
+            return await self._list(path, key, query, attempts=ATTEMPTS if is_last_try else FEWER_ATTEMPTS)
 
-    async def _begins_with(self, product_id: int, first: Sequence[Any]) -> bool:
-        if any(isinstance(row, Hole) for row in first):
-            return True  # the page that had to be read in pieces cannot be compared as one
-        try:
-            again = await self._test_page(product_id, 1, PAGE_SIZE)
-        except _PAGE_ERRORS:
-            return False
-        return _same_rows(again[:PAGE_SIZE], first)  # more come where the server ignores paging
-
-    async def _test_rows(self, product_id: int) -> list[Any]:
-        """Return the rows in list order, a `Hole` standing where rows could not be read.
-
-        Pages are read until one is not full. No total is known, so the number asked for at once grows from one.
-        """
-        rows: list[Any] = []
-        number, window, lost = 1, 1, 0
-        while True:
-            pages = await gather(*(self._whole_page(product_id, number + ahead) for ahead in range(window)))
-            for page in pages:
-                number += 1
-                lost = lost + 1 if isinstance(page, Hole) else 0
-                if isinstance(page, Hole) and lost == LOST_PAGES:
-                    return [
-                        *rows[: 1 - LOST_PAGES],
-                        replace(page, position=page.position - PAGE_SIZE, count=None),
-                    ]
-                if isinstance(page, list) and (len(page) > PAGE_SIZE or (rows and _same_rows(page, rows[: len(page)]))):
-                    return _unpaged(page)
-                if isinstance(page, list) and len(page) == PAGE_SIZE and _same_rows(page, rows[-PAGE_SIZE:]):
-                    return rows  # a server that repeats its last page for ever
-                if page == [] and rows and isinstance(rows[-1], Hole) and rows[-1].count == PAGE_SIZE:
-                    rows[-1] = replace(rows[-1], count=None)  # the lost page was the last one, and maybe not a full one
-                rows.extend([page] if isinstance(page, Hole) else page)
-                if isinstance(page, list) and len(page) < PAGE_SIZE:
-                    return rows
-            window = min(window * 2, PAGES_AT_ONCE)
-
-    async def _whole_page(self, product_id: int, number: int) -> list[Any] | Hole:
-        """Return the slots of one page, or one hole where it cannot be read at all."""
-        offset = (number - 1) * PAGE_SIZE
-        try:
-            return await self._test_page(product_id, number, PAGE_SIZE)
-        except errors.ConnectionFailedError as error:
-            return Hole(offset + 1, PAGE_SIZE, str(error), error.attempts)
-        except _PAGE_ERRORS as error:
-            log.info("%s Reading it in smaller pieces.", error)
-        slots: dict[int, Any] = {}
-        try:
-            await self._narrow(product_id, range(offset, offset + PAGE_SIZE), PAGE_SIZE, slots)
-        except _PAGE_ERRORS as error:
-            return Hole(offset + 1, PAGE_SIZE, str(error), error.attempts)
-        return [slots[position] for position in sorted(slots)]
-
-    async def _narrow(self, product_id: int, wanted: range, size: int, slots: dict[int, Any]) -> None:
-        """Fill the slots of the wanted positions from smaller pages, down to the single row that fails.
-
-        Pages of a smaller size begin at multiples of it, so the first may begin before the wanted rows. A run of
-        failing rows is no broken row but a failing server: then the error is raised.
-        """
-        smaller = NARROWER[size]
-        for start in range(wanted.start - wanted.start % smaller, wanted.stop, smaller):
-            # The single row is tried with full patience: it is given up only when it truly fails.
-            attempts = ATTEMPTS if smaller == 1 else 2
-            try:
-                page = await self._test_page(product_id, start // smaller + 1, smaller, attempts=attempts)
-            except _PAGE_ERRORS as error:
-                if smaller == 1:
-                    slots[start] = Hole(start + 1, 1, str(error), error.attempts)
-                    run = [slots.get(start - back) for back in range(HOPELESS_RUN)]
-                    if all(isinstance(slot, Hole) for slot in run):
-                        raise
-                    continue
-                inside = range(max(start, wanted.start), min(start + smaller, wanted.stop))
-                await self._narrow(product_id, inside, smaller, slots)
-                continue
-            slots.update((at, row) for at, row in enumerate(page, start) if at in wanted)
-            if len(page) < smaller:
-                return
-
-    async def _test_page(self, product_id: int, number: int, size: int, *, attempts: int = ATTEMPTS) -> list[Any]:
-        query: Query = (("page", number), ("per_page", size))
-        path = f"products/{product_id}/exploratory_tests"
-        return await self._list(path, "exploratory_tests", query, attempts=attempts)
+        return await read_pages(page)
 
     # -- one request -----------------------------------------------------------------------------------------------
 
@@ -519,61 +392,3 @@ def _retry_delay(error: Exception) -> bool | float:
     if not isinstance(error, passing):
         return False
     return True if error.retry_after is None else error.retry_after
-
-
-_PAGE_ERRORS = (errors.ServerError, errors.UnreadableAnswerError, errors.ConnectionFailedError)
-
-
-def _same_rows(some: Sequence[Any], others: Sequence[Any]) -> bool:
-    return bool(some) and [_identity(row) for row in some] == [_identity(row) for row in others]
-
-
-def _identity(row: Any) -> Any:
-    """Return what tells a row from others: its id, or all of it where it has none."""
-    found = _id_of(row)
-    return row if found is None else found
-
-
-def _unpaged(rows: Sequence[Any]) -> list[Any]:
-    """Return the rows of a server that ignores `page`, as the staging host does: it answers the last 150 at most."""
-    if len(rows) < UNPAGED_ROWS:
-        return list(rows)
-    reason = f"The server ignores `page` and answers no more than the last {UNPAGED_ROWS} tests."
-    return [*rows, Hole(len(rows) + 1, None, reason, 1)]
-
-
-def _test_list(rows: Sequence[Any], *, is_settled: bool) -> TestList:
-    """Separate rows and holes, and name the neighbours of each hole: all that is known of it."""
-    holes = []
-    for at, hole in enumerate(rows):
-        if isinstance(hole, Hole):
-            holes.append(replace(hole, after=_nearest_id(reversed(rows[:at])), before=_nearest_id(rows[at + 1 :])))
-    return TestList(tuple(row for row in rows if not isinstance(row, Hole)), tuple(holes), is_settled)
-
-
-def _nearest_id(rows: Iterable[Any]) -> int | None:
-    """Return the first usable id: an odd one is text of the API, which has no place in the name of a gap."""
-    return next((found for row in rows if (found := as_id(_id_of(row))) is not None), None)
-
-
-def _id_of(row: Any) -> Any:
-    return row.get("id") if isinstance(row, Mapping) else None
-
-
-async def gather(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
-    """Run coroutines together and return their results in order; when one fails, the others are stopped first.
-
-    A stop from outside always comes out as a stop. `asyncio.TaskGroup` would raise the error of a request that breaks
-    off because of the stop instead, and that error would be taken for one of the server's.
-    """
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-    if not tasks:
-        return []
-    try:
-        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    failed = [task for task in tasks if task in ended and not task.cancelled() and task.exception()]
-    return [task.result() for task in failed or tasks]

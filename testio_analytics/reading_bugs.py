@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from testio_analytics.client import Client, gather
+from testio_analytics.client import Client
 from testio_analytics.computing import Computer
 from testio_analytics.differences import Gap, StreamRead, TestReads
 from testio_analytics.due import Known
 from testio_analytics.reading import GAP_ERRORS, gap_of, unlisted_gap
 from testio_analytics.rows_of_bugs import BugRows, bug_rows
+from testio_analytics.running import gather
 
 BATCH = 15
 """Tests asked for at once: more of them end in timeouts (testio-api 11.2)."""

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from testio_analytics import errors, payloads, rows
-from testio_analytics.client import Client, gather
+from testio_analytics.client import Client
 from testio_analytics.computing import Computer
 from testio_analytics.differences import Gap, StreamRead
 from testio_analytics.reading import GAP_ERRORS, gap_of
 from testio_analytics.rows import Listing
+from testio_analytics.running import gather
 from testio_analytics.sections import (
     get_known_section_ids,
     get_section_ids,

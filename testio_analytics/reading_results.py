@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from testio_analytics.client import Client, gather
+from testio_analytics.client import Client
 from testio_analytics.computing import Computer
 from testio_analytics.differences import Gap, StreamRead, TestReads
 from testio_analytics.due import Known
 from testio_analytics.reading import GAP_ERRORS, gap_of, unlisted_gap
 from testio_analytics.rows import Rows
 from testio_analytics.rows_of_results import execution_rows, has_plain_stories, result_rows
+from testio_analytics.running import gather
 
 
 async def read_results(api: Client, compute: Computer, product_id: int, due: Sequence[int], known: Known) -> StreamRead:

@@ -7,11 +7,12 @@ from typing import Any
 from sqlite_utils import Database
 
 from testio_analytics import differences, errors, rows, tables
-from testio_analytics.client import Client, gather
+from testio_analytics.client import Client
 from testio_analytics.computing import Computer
 from testio_analytics.differences import Gap, StreamRead
 from testio_analytics.reading import GAP_ERRORS, gap_of
 from testio_analytics.rows import Rows
+from testio_analytics.running import gather
 
 MOST_CHECKED = 50
 """Tests that are looked up one by one because they no longer come with the list."""
@@ -31,7 +32,7 @@ async def read_tests(db: Database, api: Client, compute: Computer, product_id: i
     if not listed.is_settled:
         reason = "the list kept changing while it was read, twice; a test may have slipped through. Sync again"
         gaps.append(Gap("tests", "order of the test list", reason, 0, product_id))
-    found = await compute(rows.test_rows, product_id, listed.tests, secrets=api.secrets)
+    found = await compute(rows.test_rows, product_id, listed.rows, secrets=api.secrets)
     unlisted, stored = differences.vanished_ids(db, tables.TESTS, found, product_id=product_id)
     if len(unlisted) <= min(MOST_CHECKED, stored * differences.MOST_REMOVED):
         details = await gather(*(_look_up(api, test_id, product_id, gaps) for test_id in unlisted))

@@ -1,4 +1,4 @@
-"""Run a coroutine from a script or from a notebook, and a function beside a running coroutine."""
+"""Run a coroutine from a script or from a notebook, several together, and a function beside a running one."""
 
 from __future__ import annotations
 
@@ -36,3 +36,22 @@ async def apart(function: Callable[[], Result]) -> Result:
     except asyncio.CancelledError:
         await asyncio.wait([done])
         raise
+
+
+async def gather(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Run coroutines together and return their results in order; when one fails, the others are stopped first.
+
+    A stop from outside always comes out as a stop. `asyncio.TaskGroup` would raise the error of a request that breaks
+    off because of the stop instead, and that error would be taken for one of the server's.
+    """
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    if not tasks:
+        return []
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    failed = [task for task in tasks if task in ended and not task.cancelled() and task.exception()]
+    return [task.result() for task in failed or tasks]

@@ -21,7 +21,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from testio_analytics import differences, due, errors, ledger, rows, store, tables
-from testio_analytics.client import Client, gather
+from testio_analytics.client import Client
 from testio_analytics.computing import Computer, uncollected
 from testio_analytics.config import resolve_api, resolve_db_path
 from testio_analytics.differences import Counts, Gap, Plan, StreamRead
@@ -32,7 +32,7 @@ from testio_analytics.reading_tests import read_tests
 from testio_analytics.rows import Rows
 from testio_analytics.rows_of_bugs import link_by_results
 from testio_analytics.rows_of_results import bugs_named
-from testio_analytics.running import apart, run
+from testio_analytics.running import apart, gather, run
 
 Clock = Callable[[], datetime]
 Progress = Callable[[int, int], None]

@@ -7,64 +7,30 @@ import json
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asking import BASE, NOW, TOKEN, Handler, ask, failing
 from hostile import deep
 from testio_analytics import client as client_module
 from testio_analytics import errors
 from testio_analytics.client import (
     ATTEMPTS,
     LONGEST_WAIT_SECONDS,
-    PAGE_SIZE,
     Client,
-    TestList,
     Waits,
     retry_after_seconds,
 )
 from testio_analytics.config import ApiSettings
-
-TOKEN = "tok-17cd-planted"
-BASE = "https://api.example/customer/v2"
-NOW = datetime(2026, 6, 30, 6, tzinfo=UTC)
-Handler = Callable[[httpx.Request], Any]
-Answer = TypeVar("Answer")
-
-
-def _ask(
-    handler: Handler,
-    question: Callable[[Client], Coroutine[Any, Any, Answer]],
-    *,
-    base: str = BASE,
-    concurrency: int = 10,
-) -> Answer:
-    """Ask a fake server one question; a minute without answer is a failure, not a hang."""
-
-    async def go() -> Answer:
-        transport = httpx.MockTransport(handler)
-        async with Client(
-            ApiSettings(base, TOKEN), transport=transport, waits=Waits(0, 0, 0), concurrency=concurrency
-        ) as client:
-            async with asyncio.timeout(60):
-                return await question(client)
-
-    return asyncio.run(go())
-
-
-def _failing(
-    question: Callable[[Client], Coroutine[Any, Any, Any]], handler: Handler, **options: Any
-) -> errors.ApiError:
-    with pytest.raises(errors.ApiError) as caught:
-        _ask(handler, question, **options)
-    return caught.value
+from testio_analytics.running import gather
 
 
 def _in_turn(*answers: httpx.Response | Exception) -> tuple[Handler, list[httpx.Request]]:
@@ -114,7 +80,7 @@ def test_every_question_is_a_get_with_the_token() -> None:
         await client.tests(1)
         await client.test(9)
 
-    _ask(handler, everything)
+    ask(handler, everything)
     assert {request.method for request in asked} == {"GET"}
     assert {request.headers["authorization"] for request in asked} == {f"Token {TOKEN}"}
     assert {request.content for request in asked} == {b""}
@@ -155,7 +121,7 @@ def test_address_that_the_library_cannot_use_is_a_config_error(base: str) -> Non
 def test_path_is_told_whatever_the_spelling_of_the_address() -> None:
     """Capitals and the default port do not make the whole address part of a path."""
     handler, asked = _in_turn(httpx.Response(404))
-    error = _failing(_products, handler, base="https://API.example:443/customer/v2")
+    error = failing(_products, handler, base="https://API.example:443/customer/v2")
     assert error.path == "/products"
     assert str(asked[0].url) == "https://api.example/customer/v2/products"
 
@@ -196,7 +162,7 @@ PASSING: dict[str, httpx.Response | Exception] = {
 def test_passing_fault_is_tried_again(fault: str) -> None:
     """Whatever may be gone the next time costs one more request and no data, decoding included."""
     handler, asked = _in_turn(PASSING[fault], GOOD)
-    assert _ask(handler, _products) == [{"id": 1}]
+    assert ask(handler, _products) == [{"id": 1}]
     assert len(asked) == 2
 
 
@@ -218,7 +184,7 @@ KINDS = {
 def test_lasting_fault_ends_after_all_tries_as_its_kind(fault: str) -> None:
     """The number of tries is kept; the message names the path; no error of a library comes out."""
     handler, asked = _in_turn(PASSING[fault])
-    error = _failing(_products, handler)
+    error = failing(_products, handler)
     assert type(error) is KINDS[fault]
     assert (error.attempts, len(asked)) == (ATTEMPTS, ATTEMPTS)
     assert "/products" in str(error)
@@ -241,7 +207,7 @@ def test_lasting_fault_ends_after_all_tries_as_its_kind(fault: str) -> None:
 def test_refusal_is_not_tried_again(status: int, kind: type[errors.ApiError]) -> None:
     """The same question would get the same answer."""
     handler, asked = _in_turn(httpx.Response(status))
-    error = _failing(_products, handler)
+    error = failing(_products, handler)
     assert type(error) is kind
     assert (error.status, error.attempts, len(asked)) == (status, 1, 1)
 
@@ -249,20 +215,20 @@ def test_refusal_is_not_tried_again(status: int, kind: type[errors.ApiError]) ->
 def test_wrong_token_says_where_it_comes_from() -> None:
     """401 names the place in the account, the variable, and what the server said."""
     handler, _ = _in_turn(httpx.Response(401, json={"error": "Invalid token"}))
-    message = str(_failing(_products, handler))
+    message = str(failing(_products, handler))
     for part in ("401", "Integrations > API", "TESTIO_CUSTOMER_API_TOKEN", '"Invalid token"'):
         assert part in message
 
 
 def test_single_objects_are_unwrapped_or_refused() -> None:
     """An answer without its envelope is an error, never an empty product."""
-    assert _ask(lambda _: httpx.Response(200, json={"product": {"id": 1}}), lambda c: c.product(1)) == {"id": 1}
+    assert ask(lambda _: httpx.Response(200, json={"product": {"id": 1}}), lambda c: c.product(1)) == {"id": 1}
     questions: list[Callable[[Client], Coroutine[Any, Any, Any]]] = [lambda c: c.product(1), lambda c: c.test(1)]
     for question in questions:
         answers: list[Any] = [{"id": 1}, {"product": None, "exploratory_test": []}, [], None]
         for answer in answers:
             handler, _ = _in_turn(httpx.Response(200, json=answer))
-            assert isinstance(_failing(question, handler), errors.UnreadableAnswerError)
+            assert isinstance(failing(question, handler), errors.UnreadableAnswerError)
 
 
 # -- Retry-After -----------------------------------------------------------------------------------------------------
@@ -316,7 +282,7 @@ def test_retry_after_is_obeyed_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
     handler, asked = _in_turn(
         httpx.Response(429, headers={"retry-after": "17"}), httpx.Response(429, headers={"retry-after": "4000"}), GOOD
     )
-    assert _ask(handler, _products) == [{"id": 1}]
+    assert ask(handler, _products) == [{"id": 1}]
     assert len(asked) == 3
     assert pauses == [17, LONGEST_WAIT_SECONDS]
     assert [seconds for seconds in slept if seconds > 1] == [17, LONGEST_WAIT_SECONDS]
@@ -359,9 +325,9 @@ def test_server_that_refuses_parallel_requests_loses_nothing(most: int, status: 
     server = _Busy(most, status=status)
 
     async def many(client: Client) -> list[Any]:
-        return await client_module.gather(*(client.product(number) for number in range(1, 61)))
+        return await gather(*(client.product(number) for number in range(1, 61)))
 
-    products = _ask(server, many)
+    products = ask(server, many)
     assert [product["id"] for product in products] == [f"/customer/v2/products/{number}" for number in range(1, 61)]
     assert most < server.peak <= 10
 
@@ -371,10 +337,10 @@ def test_server_that_takes_no_more_than_one_at_once_is_asked_politely_soon() -> 
     server = _Busy(3)
 
     async def many(client: Client) -> float:
-        await client_module.gather(*(client.product(number) for number in range(200)))
+        await gather(*(client.product(number) for number in range(200)))
         return client.pacer.limit
 
-    assert _ask(server, many) < 10
+    assert ask(server, many) < 10
     assert sum(server.asked.values()) < 200 * 1.6
 
 
@@ -384,9 +350,9 @@ def test_concurrency_is_never_exceeded() -> None:
         server = _Busy(99)
 
         async def many(client: Client) -> None:
-            await client_module.gather(*(client.product(number) for number in range(50)))
+            await gather(*(client.product(number) for number in range(50)))
 
-        _ask(server, many, concurrency=concurrency)
+        ask(server, many, concurrency=concurrency)
         assert server.peak == concurrency
 
 
@@ -408,7 +374,7 @@ def test_last_try_is_made_alone() -> None:
     async def many(client: Client) -> list[Any]:
         return list(await asyncio.gather(*(client.product(number) for number in range(40)), return_exceptions=True))
 
-    answers = _ask(handler, many)
+    answers = ask(handler, many)
     assert [number for number, answer in enumerate(answers) if isinstance(answer, Exception)] == [13]
     assert len(together[1]) == ATTEMPTS
     assert together[1][-1] == 1
@@ -431,56 +397,11 @@ def test_one_error_stops_the_others_and_comes_out_itself() -> None:
 
     async def many(client: Client) -> int:
         with pytest.raises(errors.AuthenticationError):
-            await client_module.gather(*(client.product(number) for number in range(8)))
+            await gather(*(client.product(number) for number in range(8)))
         return client.pacer.in_flight
 
-    assert _ask(handler, many) == 0
+    assert ask(handler, many) == 0
     assert len(ended) == 7
-
-
-def test_a_stop_is_not_forgotten_when_a_request_breaks_off_with_it() -> None:
-    """What fails because everything stops is no gap: the one who stopped is told, through every level."""
-
-    async def breaks_off() -> None:
-        try:
-            await asyncio.sleep(10)
-        except asyncio.CancelledError:
-            raise errors.ConnectionFailedError("broken off") from None
-
-    async def go(levels: int) -> str:
-        work: Coroutine[Any, Any, Any] = breaks_off()
-        for _ in range(levels):
-            work = client_module.gather(work, asyncio.sleep(10))
-        task = asyncio.create_task(work)
-        await asyncio.sleep(0.01)
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            return "stopped"
-        except errors.ConnectionFailedError:
-            return "a gap"
-        return "done"
-
-    assert [asyncio.run(go(levels)) for levels in (1, 2, 3)] == ["stopped"] * 3
-
-
-def test_a_failure_of_a_group_leaves_no_stop_behind() -> None:
-    """Whoever catches the error of a group goes on as if nothing had been: nothing is counted as a stop."""
-
-    async def fails() -> None:
-        await asyncio.sleep(0)
-        raise errors.ServerError("broken")
-
-    async def go() -> tuple[list[Any], int]:
-        with pytest.raises(errors.ServerError):
-            await client_module.gather(fails(), asyncio.sleep(10), fails())
-        task = asyncio.current_task()
-        assert task is not None
-        return await client_module.gather(asyncio.sleep(0, 1), asyncio.sleep(0, 2)), task.cancelling()
-
-    assert asyncio.run(go()) == ([1, 2], 0)
-    assert asyncio.run(client_module.gather()) == []
 
 
 # -- redirects -------------------------------------------------------------------------------------------------------
@@ -500,7 +421,7 @@ def test_redirect_on_the_same_host_is_followed() -> None:
     async def count(client: Client) -> tuple[list[Any], int]:
         return await client.products(), client.requests
 
-    assert _ask(handler, count) == ([1], 3)
+    assert ask(handler, count) == ([1], 3)
 
 
 @pytest.mark.parametrize(
@@ -524,7 +445,7 @@ def test_redirect_to_another_host_is_refused_and_the_token_stays(location: str) 
         asked.append(request.url)
         return httpx.Response(307, headers={"location": location})
 
-    error = _failing(_products, handler)
+    error = failing(_products, handler)
     assert isinstance(error, errors.RedirectRefusedError)
     assert [str(url) for url in asked] == [f"{BASE}/products"]
 
@@ -532,7 +453,7 @@ def test_redirect_to_another_host_is_refused_and_the_token_stays(location: str) 
 def test_endless_redirect_ends() -> None:
     """A circle is an error after a few steps."""
     handler, asked = _in_turn(httpx.Response(301, headers={"location": f"{BASE}/products"}))
-    assert isinstance(_failing(_products, handler), errors.RedirectRefusedError)
+    assert isinstance(failing(_products, handler), errors.RedirectRefusedError)
     assert len(asked) == client_module.MAX_REDIRECTS + 1
 
 
@@ -546,7 +467,7 @@ def test_any_location_is_followed_here_or_refused(location: str) -> None:
         hosts.add(request.url.host)
         return httpx.Response(302, headers={b"location": location.encode("utf-8", "replace")})
 
-    assert isinstance(_failing(_products, handler), errors.ApiError)
+    assert isinstance(failing(_products, handler), errors.ApiError)
     assert hosts == {"api.example"}
 
 
@@ -561,266 +482,7 @@ def test_location_that_is_no_address_is_our_error() -> None:
         b"https://",
     ):
         handler, _ = _in_turn(httpx.Response(302, headers={b"location": location}))
-        assert isinstance(_failing(_products, handler), errors.ApiError), location
-
-
-# -- paging ----------------------------------------------------------------------------------------------------------
-
-
-class _Listing:
-    """The test list of a fake server: ids count down from the top, some rows break every page that holds them."""
-
-    def __init__(self, total: int, poisoned: Iterable[int] = (), *, dead: Iterable[int] = (), fault: int = 500) -> None:
-        self.ids = [10_000 - position for position in range(1, total + 1)]
-        self.poisoned = {self.ids[position - 1] for position in poisoned}
-        self.dead = set(dead)
-        self.fault = fault
-        self.asked: list[tuple[int, int]] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        number, size = int(request.url.params["page"]), int(request.url.params["per_page"])
-        self.asked.append((number, size))
-        positions = range((number - 1) * size, number * size)
-        rows = self.ids[positions.start : positions.stop]
-        if self.poisoned & set(rows) or any(position // PAGE_SIZE + 1 in self.dead for position in positions):
-            return httpx.Response(self.fault)
-        return httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in rows]})
-
-    def read(self) -> TestList:
-        """Read the whole list with the client."""
-        return _ask(self, lambda client: client.tests(1))
-
-
-def _found(listed: TestList) -> list[int]:
-    return [test["id"] for test in listed.tests]
-
-
-@pytest.mark.parametrize("total", [0, 1, 24, 25, 26, 49, 50, 51, 75, 150, 151, 1300, 1301])
-def test_paging_ends_after_the_last_row(total: int) -> None:
-    """On a short page and on an empty one, without any cap, and without asking far beyond the end."""
-    server = _Listing(total)
-    listed = server.read()
-    assert _found(listed) == server.ids
-    assert (listed.holes, listed.is_settled) == ((), True)
-    assert all(size == PAGE_SIZE for _, size in server.asked)
-    assert max(number for number, _ in server.asked) <= total // PAGE_SIZE + client_module.PAGES_AT_ONCE
-
-
-def _check_one_hole(total: int, position: int) -> None:
-    server = _Listing(total, [position])
-    listed = server.read()
-    lost = server.ids[position - 1]
-    assert _found(listed) == [row for row in server.ids if row != lost]
-    (hole,) = listed.holes
-    assert (hole.position, hole.count) == (position, 1)
-    assert hole.after == (lost + 1 if position > 1 else None)
-    assert hole.before == (lost - 1 if position < total else None)
-    assert "500" in hole.reason
-    assert hole.attempts == ATTEMPTS
-
-
-@pytest.mark.parametrize("position", range(1, 78))
-def test_one_poisoned_row_costs_only_itself_at_every_position(position: int) -> None:
-    """First, last, on each side of each border of each page size: one hole with its true neighbours, every other row there."""
-    _check_one_hole(77, position)
-
-
-@pytest.mark.parametrize("position", [1, 2, 25, 26, 649, 650, 651, 1275, 1276, 1299, 1300])
-def test_one_poisoned_row_of_1300(position: int) -> None:
-    """1,299 rows and one named hole."""
-    _check_one_hole(1300, position)
-
-
-@settings(max_examples=40)
-@given(total=st.integers(1, 120), data=st.data())
-def test_scattered_poisoned_rows_cost_only_themselves(total: int, data: st.DataObject) -> None:
-    """Up to three broken rows anywhere, adjacent ones among them: as many holes, and every other row is there."""
-    poisoned = data.draw(st.sets(st.integers(1, total), max_size=3))
-    listed = _Listing(total, poisoned).read()
-    assert _found(listed) == [10_000 - position for position in range(1, total + 1) if position not in poisoned]
-    assert [(hole.position, hole.count) for hole in listed.holes] == [(position, 1) for position in sorted(poisoned)]
-
-
-@settings(max_examples=25)
-@given(total=st.integers(1, 130), data=st.data())
-def test_nothing_is_lost_in_silence(total: int, data: st.DataObject) -> None:
-    """Whatever is broken: each row is found or lies inside a hole that says so, and the reading ends."""
-    poisoned = data.draw(st.sets(st.integers(1, total), max_size=40))
-    dead = data.draw(st.sets(st.integers(1, 6), max_size=3))
-    server = _Listing(total, poisoned, dead=dead)
-    listed = server.read()
-    found = set(_found(listed))
-    for position, row in enumerate(server.ids, 1):
-        assert row in found or any(
-            hole.position <= position and (hole.count is None or position < hole.position + hole.count)
-            for hole in listed.holes
-        )
-    assert len(found) == len(listed.tests)
-
-
-@pytest.mark.parametrize("fault", [500, 524, 503])
-def test_whole_dead_page_is_one_hole(fault: int) -> None:
-    """A page that cannot be read at all is named as such, between its neighbours."""
-    server = _Listing(130, dead=[3], fault=fault)
-    listed = server.read()
-    assert _found(listed) == server.ids[:50] + server.ids[75:]
-    (hole,) = listed.holes
-    assert (hole.position, hole.count, hole.after, hole.before) == (51, 25, server.ids[49], server.ids[75])
-
-
-def test_dead_last_page_claims_no_number() -> None:
-    """When the page after the dead one is empty, nobody knows how many rows it held."""
-    listed = _Listing(60, dead=[3]).read()
-    assert len(listed.tests) == 50
-    (hole,) = listed.holes
-    assert (hole.position, hole.count, hole.before) == (51, None, None)
-
-
-@pytest.mark.parametrize("first_dead", [1, 2, 3, 7])
-def test_server_that_is_dead_from_a_page_on_is_given_up(first_dead: int) -> None:
-    """The end cannot be found: one hole without a number, after a bounded number of requests."""
-    server = _Listing(400, dead=range(first_dead, 200))
-    listed = server.read()
-    assert _found(listed) == server.ids[: (first_dead - 1) * PAGE_SIZE]
-    (hole,) = listed.holes
-    assert (hole.position, hole.count) == ((first_dead - 1) * PAGE_SIZE + 1, None)
-    assert len(server.asked) < 400
-
-
-def test_dropped_connections_on_a_page_are_a_hole() -> None:
-    """A page on which every connection is dropped does not cost the others."""
-    server = _Listing(60)
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        if request.url.params["page"] == "2":
-            raise httpx.ReadError("reset")
-        return server(request)
-
-    listed = _ask(handler, lambda client: client.tests(1))
-    assert _found(listed) == server.ids[:25] + server.ids[50:]
-    assert [hole.position for hole in listed.holes] == [26]
-
-
-def test_hole_says_where_it_is() -> None:
-    """One row, several, or an unknown number, between the nearest tests that could be read."""
-    (one,) = _Listing(60, [30]).read().holes
-    assert str(one) == "row 30 of the test list (after test 9971, before test 9969)"
-    (page,) = _Listing(130, dead=[3]).read().holes
-    assert str(page) == "rows 51 to 75 of the test list (after test 9950, before test 9924)"
-    (rest,) = _Listing(130, dead=range(3, 99)).read().holes
-    assert str(rest) == "rows from 51 on of the test list (after test 9950)"
-
-
-def test_neighbour_of_a_hole_is_an_id_and_nothing_else() -> None:
-    """Odd ids beside a broken row are text of the API: they do not get into the name of a gap."""
-    server = _Listing(30, [10])
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        answer = server(request)
-        if answer.status_code != 200:
-            return answer
-        rows = json.loads(answer.content)["exploratory_tests"]
-        odd = {9991: "\ud800", 9989: {"password": "Hunter2!"}, 9992: " 9992 "}
-        return httpx.Response(
-            200, content=json.dumps({"exploratory_tests": [{"id": odd.get(r["id"], r["id"])} for r in rows]})
-        )
-
-    (hole,) = _ask(handler, lambda client: client.tests(1)).holes
-    assert (hole.position, hole.after, hole.before) == (10, 9992, 9988)
-
-
-# -- lists that move or repeat ---------------------------------------------------------------------------------------
-
-
-def _pages(*reads: list[int]) -> Handler:
-    """Return a server whose list is another one each time its first page is asked for."""
-    state = {"read": -1}
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        number, size = int(request.url.params["page"]), int(request.url.params["per_page"])
-        state["read"] += number == 1
-        rows = reads[min(state["read"], len(reads) - 1)][(number - 1) * size : number * size]
-        return httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in rows]})
-
-    return handler
-
-
-def test_list_that_changed_while_it_was_read_is_read_again() -> None:
-    """A test added at the top pushes one over a border; the second reading is whole."""
-    before, after = list(range(100, 40, -1)), list(range(101, 40, -1))
-    listed = _ask(_pages(before, after, after, after), lambda client: client.tests(1))
-    assert (_found(listed), listed.is_settled) == (after, True)
-
-
-def test_list_that_never_rests_says_so() -> None:
-    """Two readings are enough; then the doubt is part of the answer."""
-    reads = [list(range(100 + number, 40, -1)) for number in range(9)]
-    assert not _ask(_pages(*reads), lambda client: client.tests(1)).is_settled
-
-
-def test_rows_that_come_twice_are_left_to_the_flattener() -> None:
-    """A row pushed over a border appears on both pages; reading goes on to the end."""
-    rows = [*range(100, 75, -1), 76, *range(75, 40, -1)]
-    assert _found(_ask(_pages(rows), lambda client: client.tests(1))) == rows
-
-
-@pytest.mark.parametrize("total", [26, 149])
-def test_server_that_ignores_paging_is_read_once(total: int) -> None:
-    """The staging host answers everything on every page: no endless loop, no row twice."""
-    ids = list(range(1, total + 1))
-    listed = _ask(
-        lambda _: httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in ids]}),
-        lambda client: client.tests(1),
-    )
-    assert (_found(listed), listed.holes, listed.is_settled) == (ids, (), True)
-
-
-@pytest.mark.parametrize("total", [25, 150])
-def test_server_that_ignores_paging_and_may_cut_off_says_so_or_is_whole(total: int) -> None:
-    """Exactly a page repeated is read once; exactly the server's own limit of 150 leaves an open end."""
-    ids = list(range(1, total + 1))
-    listed = _ask(
-        lambda _: httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in ids]}),
-        lambda client: client.tests(1),
-    )
-    assert _found(listed) == ids
-    assert [hole.count for hole in listed.holes] == ([None] if total == 150 else [])
-
-
-def test_server_that_repeats_its_last_page_for_ever_is_read_to_the_end() -> None:
-    """A number beyond the end answered with the last page ends the reading."""
-    ids = list(range(1, 76))
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        number = min(int(request.url.params["page"]), 3)
-        rows = ids[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
-        return httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in rows]})
-
-    assert _found(_ask(handler, lambda client: client.tests(1))) == ids
-
-
-def test_rows_without_ids_do_not_hide_the_rows_behind_them() -> None:
-    """Two pages of broken rows look alike only when they are alike."""
-    rows: list[Any] = [{"id": None, "title": str(number)} for number in range(50)] + [
-        {"id": number} for number in range(1, 11)
-    ]
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        start = (int(request.url.params["page"]) - 1) * PAGE_SIZE
-        return httpx.Response(200, json={"exploratory_tests": rows[start : start + PAGE_SIZE]})
-
-    assert list(_ask(handler, lambda client: client.tests(1)).tests) == rows
-
-
-@pytest.mark.parametrize("status", [401, 422])
-def test_refusal_in_the_middle_of_a_list_comes_out(status: int) -> None:
-    """What is no broken row is not narrowed down."""
-    server = _Listing(60)
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(status) if request.url.params["page"] == "2" else server(request)
-
-    assert _failing(lambda client: client.tests(1), handler).status == status
+        assert isinstance(failing(_products, handler), errors.ApiError), location
 
 
 # -- the token -------------------------------------------------------------------------------------------------------
@@ -847,7 +509,7 @@ def test_token_is_in_no_error_no_traceback_and_no_log(fault: str, caplog: pytest
         for name in ("httpx", "httpcore", "stamina", "testio_analytics", "asyncio"):
             caplog.set_level(logging.DEBUG, logger=name)
         handler, _ = _in_turn(ECHO[fault])
-        error = _failing(_products, handler)
+        error = failing(_products, handler)
     told = "".join(traceback.format_exception(error)) + repr(error) + str(vars(error))
     seen: BaseException | None = error
     while seen is not None:
@@ -895,7 +557,7 @@ def test_words_of_the_server_are_one_harmless_line() -> None:
     """Escape sequences, line ends, half characters and endless texts do not get into a message."""
     words = "\x1b[31mred\r\nFAKE LINE \ud800\x00\u202e" + "x" * 9000
     handler, _ = _in_turn(httpx.Response(400, content=json.dumps({"error": words})))
-    message = str(_failing(_products, handler))
+    message = str(failing(_products, handler))
     assert message.isprintable()
     assert message.encode("utf-8")
     assert len(message) < 600
@@ -905,7 +567,7 @@ def test_words_of_the_server_are_one_harmless_line() -> None:
 def test_body_of_a_failed_answer_is_not_kept_by_the_error() -> None:
     """An answer may hold credentials even when it cannot be read: the cause that quotes it is not attached."""
     handler, _ = _in_turn(_raw(b'{"products": [{"password": "Hunter2!"'))
-    error = _failing(_products, handler)
+    error = failing(_products, handler)
     assert error.__cause__ is None
     assert "Hunter2!" not in "".join(traceback.format_exception(error))
 
@@ -913,7 +575,7 @@ def test_body_of_a_failed_answer_is_not_kept_by_the_error() -> None:
 def test_nesting_that_can_be_decoded_is_data() -> None:
     """Objects nested deeper than the API ever nests them reach the flattener, which cuts them off."""
     answer = json.dumps({"products": [{"id": 1, "x": deep(100)}]})
-    (product,) = _ask(lambda _: httpx.Response(200, content=answer), _products)
+    (product,) = ask(lambda _: httpx.Response(200, content=answer), _products)
     assert product["id"] == 1
 
 

@@ -29,6 +29,7 @@ ORDER = (
     "rows_of_bugs",
     "rows_of_results",
     "pacing",
+    "paging",
     "client",
     "migrations",
     "differences",

@@ -6,11 +6,13 @@ import asyncio
 import subprocess
 import sys
 import textwrap
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
-from testio_analytics.running import run
+from testio_analytics import errors
+from testio_analytics.running import gather, run
 
 
 async def _answer(value: Any) -> Any:
@@ -86,3 +88,48 @@ def test_script_does_not_load_the_patch() -> None:
         """
     )
     assert (done.stdout.strip(), done.stderr) == ("False True", "")
+
+
+def test_a_stop_is_not_forgotten_when_a_request_breaks_off_with_it() -> None:
+    """What fails because everything stops is no gap: the one who stopped is told, through every level."""
+
+    async def breaks_off() -> None:
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            raise errors.ConnectionFailedError("broken off") from None
+
+    async def go(levels: int) -> str:
+        work: Coroutine[Any, Any, Any] = breaks_off()
+        for _ in range(levels):
+            work = gather(work, asyncio.sleep(10))
+        task = asyncio.create_task(work)
+        await asyncio.sleep(0.01)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            return "stopped"
+        except errors.ConnectionFailedError:
+            return "a gap"
+        return "done"
+
+    assert [asyncio.run(go(levels)) for levels in (1, 2, 3)] == ["stopped"] * 3
+
+
+def test_a_failure_of_a_group_leaves_no_stop_behind() -> None:
+    """Whoever catches the error of a group goes on as if nothing had been: nothing is counted as a stop."""
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise errors.ServerError("broken")
+
+    async def go() -> tuple[list[Any], int]:
+        with pytest.raises(errors.ServerError):
+            await gather(fails(), asyncio.sleep(10), fails())
+        task = asyncio.current_task()
+        assert task is not None
+        return await gather(asyncio.sleep(0, 1), asyncio.sleep(0, 2)), task.cancelling()
+
+    assert asyncio.run(go()) == ([1, 2], 0)
+    assert asyncio.run(gather()) == []
