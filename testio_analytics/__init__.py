@@ -124,7 +124,10 @@ if TYPE_CHECKING:
     from testio_analytics.trend import coverage_over_time as coverage_over_time
     from testio_analytics.trends import trends as trends
     from testio_analytics.trends import trends_by_product as trends_by_product
+    from testio_analytics.trends import trends_by_week as trends_by_week
     from testio_analytics.triage import triage as triage
+    from testio_analytics.triage import triage_by_month as triage_by_month
+    from testio_analytics.triage import triage_by_product_and_month as triage_by_product_and_month
     from testio_analytics.triage import triage_total as triage_total
 
 _ROOMS: dict[str, tuple[str, ...]] = {
@@ -218,8 +221,8 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "summary": ("coverage_summary",),
     "sync": ("FeatureCounts", "SyncResult", "sync", "sync_async", "sync_features"),
     "trend": ("coverage_over_time",),
-    "trends": ("trends", "trends_by_product"),
-    "triage": ("triage", "triage_total"),
+    "trends": ("trends", "trends_by_product", "trends_by_week"),
+    "triage": ("triage", "triage_by_month", "triage_by_product_and_month", "triage_total"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

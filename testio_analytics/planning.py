@@ -101,8 +101,8 @@ def next_tests(
         likelihood: The weighted mean of four parts: shrunk bugs per test against the product's average, time since the
             last executed test (half at {half_age} days, full when never tested), texts changed since that test, and failures
             or bugs in it.
-        impact: The weight that the user gave, else the mean of two parts: how grave its bugs are (their mean weight, drawn
-            towards the product's), and its number of stories against the product's average.
+        impact: The weight that the user gave, else the mean of two parts: how grave its bugs are (the mean weight of those
+            with a known severity, drawn towards the product's), and its number of stories against the product's average.
         missing part: It counts as 0.5, and is flagged.
 
     Raises:
@@ -215,14 +215,17 @@ def _facts(mirror: Mirror, instant: pd.Timestamp, half_age: float, impact: Any) 
 def _severity(found: pd.DataFrame) -> pd.Series[Any]:
     """Return how grave the bugs of each feature are, 0 to 1: their mean weight, drawn towards that of the product.
 
-    The product's mean counts as five bugs more: one critical bug alone does not make a feature the gravest of all.
+    The product's mean counts as five bugs more: one critical bug alone does not make a feature the gravest of all. Bugs
+    of a severity without weight say nothing of it and are left out.
     """
-    weights = {name: SEVERITY_WEIGHTS[name] for name in SEVERITIES}
-    score = sum((found[name].astype("Float64") * weight for name, weight in weights.items()), start=found["bugs"] * 0.0)
-    bugs = found["bugs"].astype("Float64")
+    counts = found[list(SEVERITIES)].astype("Float64")
+    score, bugs = (
+        (counts * pd.Series(dict(SEVERITY_WEIGHTS))).sum(axis=1, skipna=False),
+        counts.sum(axis=1, skipna=False),
+    )
     totals = pd.DataFrame({"score": score, "bugs": bugs}).groupby(found["product_id"]).transform("sum")
     mean = totals["score"] / totals["bugs"].mask(totals["bugs"] == 0)
-    part = (score + mean * LIKE_BUGS) / (bugs + LIKE_BUGS) / max(weights.values())
+    part = (score + mean * LIKE_BUGS) / (bugs + LIKE_BUGS) / max(SEVERITY_WEIGHTS.values())
     return part.mask((bugs == 0).fillna(True))
 
 

@@ -34,8 +34,8 @@ from testio_analytics.stories import (
 )
 from testio_analytics.terminal import text_table
 from testio_analytics.trend import coverage_over_time
-from testio_analytics.trends import trends, trends_by_product
-from testio_analytics.triage import triage, triage_total
+from testio_analytics.trends import trends, trends_by_product, trends_by_week
+from testio_analytics.triage import triage, triage_by_month, triage_by_product_and_month, triage_total
 
 REPORTS: dict[str, Callable[..., pd.DataFrame]] = {
     "untested_features": untested_features,
@@ -54,8 +54,11 @@ REPORTS: dict[str, Callable[..., pd.DataFrame]] = {
     "story_coverage_by_section": story_coverage_by_section,
     "story_coverage_by_feature": story_coverage_by_feature,
     "triage": triage,
+    "triage_by_month": triage_by_month,
+    "triage_by_product_and_month": triage_by_product_and_month,
     "triage_total": triage_total,
     "trends": trends,
+    "trends_by_week": trends_by_week,
     "trends_by_product": trends_by_product,
     "next_tests": next_tests,
     "packed_tests": packed_tests,
@@ -137,8 +140,11 @@ _IN_TERMINAL: dict[str, tuple[str, ...]] = {
         "share",
     ),
     "triage": ("product", "total", "open", *_RATES, "verdict", "is_provisional"),
+    "triage_by_month": ("month", "total", "open", *_RATES, "verdict", "is_provisional"),
+    "triage_by_product_and_month": ("product", "month", "total", "open", *_RATES, "is_provisional"),
     "triage_total": ("product", "total", "open", *_RATES, "verdict", "is_provisional"),
     "trends": ("label", "is_partial", "tests", "bugs", "critical", "bugs_per_test", "ever_covered", "is_provisional"),
+    "trends_by_week": ("label", "is_partial", "tests", "bugs", "critical", "bugs_per_test", "ever_covered"),
     "trends_by_product": ("product", "label", "tests", "bugs", "critical", "bugs_per_test", "ever_covered"),
     "next_tests": ("rank", "rank_best", "rank_worst", "product", "feature", "risk", "likelihood", "impact", "why"),
     "packed_tests": ("proposed_test", "product", "sections", "feature", "rank", "risk", "why"),

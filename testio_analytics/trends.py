@@ -49,6 +49,11 @@ def trends(mirror: Mirror, *, as_of: AsOf = None, by: By = "month", matures_afte
     return found
 
 
+def trends_by_week(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 10) -> pd.DataFrame:
+    """Return what happened in each ISO week, all products together, oldest first. Columns: those of `trends`."""
+    return trends(mirror, as_of=as_of, by="week", matures_after=matures_after)
+
+
 def trends_by_product(
     mirror: Mirror, *, as_of: AsOf = None, by: By = "month", matures_after: float = 10
 ) -> pd.DataFrame:

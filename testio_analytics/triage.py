@@ -96,6 +96,34 @@ def triage(
     return found.sort_values(order, na_position="last", ignore_index=True)
 
 
+def triage_by_month(
+    mirror: Mirror,
+    *,
+    as_of: AsOf = None,
+    matures_after: float = 10,
+    bands: Mapping[str, tuple[float, float]] = BANDS,
+) -> pd.DataFrame:
+    """Return what became of the bugs of each month's tests, all products together, oldest first.
+
+    Columns: month, then those of `triage`.
+    """
+    return triage(mirror, as_of=as_of, by="month", matures_after=matures_after, bands=bands)
+
+
+def triage_by_product_and_month(
+    mirror: Mirror,
+    *,
+    as_of: AsOf = None,
+    matures_after: float = 10,
+    bands: Mapping[str, tuple[float, float]] = BANDS,
+) -> pd.DataFrame:
+    """Return what became of the bugs of each product and month, by product, then oldest first.
+
+    Columns: product_id, product, month, then those of `triage`.
+    """
+    return triage(mirror, as_of=as_of, by="product_month", matures_after=matures_after, bands=bands)
+
+
 def triage_total(
     mirror: Mirror,
     *,

@@ -330,11 +330,14 @@ def shrunk_of(counts: dict[int, tuple[int, int]]) -> tuple[dict[int, float], flo
 def parts_of(account: Account) -> dict[int, dict[str, float | None]]:
     """Return the parts of the risk of every feature, from the payloads."""
     covering, results = coverage(account), results_of(account)
-    weights = {"critical": 5, "high": 3, "low": 1, "visual": 1, "content": 1, "suggestion": 1}
+    weights = {"critical": 5, "high": 3, "low": 1, "visual": 1, "content": 1, "suggestion": 1, "custom": 0}
     grave: defaultdict[int, list[int]] = defaultdict(list)
+    number: Counter[int] = Counter()
     for _, cycle, bug, feature in every_bug(account):
         if feature is not None and placed(cycle)[0] and bucket_of(bug.payload) != "rejected":
-            grave[feature].append(weights.get(bug.payload["severity"], 0))
+            number[feature] += 1
+            if bug.payload["severity"] in weights:
+                grave[feature].append(weights[bug.payload["severity"]])
     maybe = {
         row.get("feature_id")
         for product in account.products
@@ -346,7 +349,7 @@ def parts_of(account: Account) -> dict[int, dict[str, float | None]]:
     for product in account.products:
         rows = {row.payload["id"]: row.payload for row in product.features}
         stories = {key: len(row.get("user_stories") or []) for key, row in rows.items()}
-        tested = {key: (len(grave[key]), len(covering[key])) for key in rows if key in covering}
+        tested = {key: (number[key], len(covering[key])) for key in rows if key in covering}
         rates, mean = shrunk_of(tested) if tested else ({}, 0.0)
         bugs = [weight for key in rows for weight in grave[key]]
         for key, row in rows.items():
