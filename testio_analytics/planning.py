@@ -102,7 +102,8 @@ def next_tests(
             last executed test (half at {half_age} days, full when never tested), texts changed since that test, and failures
             or bugs in it.
         impact: The weight that the user gave, else the mean of two parts: how grave its bugs are (the mean weight of those
-            with a known severity, drawn towards the product's), and its number of stories against the product's average.
+            with a known severity, drawn towards the product's), and its number of stories against the product's average of
+            features that have some.
         missing part: It counts as 0.5, and is flagged.
 
     Raises:
@@ -195,7 +196,8 @@ def _facts(mirror: Mirror, instant: pd.Timestamp, half_age: float, impact: Any) 
     found["part_changed"] = found["changed_since_tested"].astype("Float64")
     found["part_failures"] = found["result"].astype("str").map(dict(FAILURES)).astype("Float64")
     found["part_severity"] = _severity(found)
-    stories = found["stories"].astype("Float64")
+    # Without a single story written, their number says nothing of what the feature is worth.
+    stories = found["stories"].astype("Float64").mask((found["stories"] == 0).fillna(False))
     average = stories.groupby(found["product_id"]).transform("mean")
     found["part_stories"] = against(
         stories.to_numpy(dtype=float, na_value=np.nan), average.to_numpy(dtype=float, na_value=np.nan)

@@ -368,8 +368,8 @@ def parts_of(account: Account) -> dict[int, dict[str, float | None]]:
             if grave[key]:
                 product_mean = sum(bugs) / len(bugs)
                 parts["severity"] = (sum(grave[key]) + product_mean * 5) / (len(grave[key]) + 5) / 5
-            average = sum(stories.values()) / len(stories)
-            parts["stories"] = stories[key] / (stories[key] + average) if average else 0.5
+            some = [count for count in stories.values() if count]
+            parts["stories"] = stories[key] / (stories[key] + sum(some) / len(some)) if stories[key] else None
             found[key] = parts
     return found
 

@@ -87,6 +87,18 @@ def test_features_of_equal_risk_share_their_rank_and_its_range() -> None:
     assert {(row["rank"], row["rank_best"], row["rank_worst"]) for row in _by_feature(report).values()} == {(1, 1, 4)}
 
 
+def test_a_feature_without_stories_is_not_called_harmless() -> None:
+    """Nobody wrote stories for it: that part is missing, and the feature with the most bugs still comes first."""
+    account = _account()
+    for feature in (1, 2, 3, 4, 6):
+        account.add("user_stories", id=feature, product_id=1, feature_id=feature, feature_link="id")
+    report = ta.next_tests(_mirror(account))
+    first = report.iloc[0]
+
+    assert first["feature_id"] == 5
+    assert pd.isna(first["part_stories"]) and "stories" in first["flags"]
+
+
 def test_proposed_tests_hold_k_features_and_none_that_is_planned() -> None:
     """A feature that a planned test covers already is not ordered twice."""
     report = ta.next_tests(_mirror(_account()), k=2)
