@@ -91,6 +91,7 @@ def triage_answer(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 
         f"{read} decided {reviewed:,} of {int(total['total']):,} bugs ({percent(float(total['review']))}, 95 % interval "
         f"{interval_words(float(total['review_low']), float(total['review_high']))}), the timer {int(total['auto_accepted']):,}; "
         f"{int(total['open']):,} {'is' if int(total['open']) == 1 else 'are'} open"
+        + (f", and {int(total['other']):,} in another state" if int(total["other"]) else "")
     )
     rows = triage(mirror, as_of=as_of, matures_after=matures_after)
     bands = [name for name in RATES if f"{name}_band" in rows]
@@ -99,7 +100,7 @@ def triage_answer(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 
         for row in rows.to_dict("records")
         if any(row[f"{name}_band"] == "critical" for name in bands)
     ]
-    sentence += f". Critical: {listed(critical)}." if critical else ". No product is in a critical band."
+    sentence += f". In a critical band: {listed(critical)}." if critical else ". No product is in a critical band."
     if bool(total["is_provisional"]):
         sentence += f" {counted(int(total['immature']), 'bug')} may still change by timer."
     return Answer(sentence, doubts)

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from testio_analytics.bugs import SEVERITIES, SEVERITY_WEIGHTS, bugs_per_feature
-from testio_analytics.catalog import feature_catalog
+from testio_analytics.catalog import feature_catalog, memberships
 from testio_analytics.completeness import report_instant
 from testio_analytics.coverage import reading_gaps, with_gaps
 from testio_analytics.errors import UnknownValueError
@@ -35,6 +35,7 @@ NEUTRAL = 0.5
 LIKE_BUGS = 5
 QUARTER = 0.25
 MOST_PROPOSED = 3
+_NOWHERE = 0  # stands for the section of features that are in none
 FAILURES: Mapping[str, float] = {"issues": 1.0, "failed": 1.0, "blocked": 0.5, "passed": 0.0, "no findings": 0.0}
 PLAN_COLUMNS = (
     *(
@@ -130,7 +131,7 @@ def next_tests(
     found["rank_best"], found["rank_worst"] = places["min"].min(axis=0), places["max"].max(axis=0)
     found["flags"], found["why"] = _flags(found), _why(found)
     found = found.sort_values(["rank", "feature_id"], ignore_index=True)
-    found["proposed_test"] = _packed(found, k, MOST_PROPOSED)
+    found["proposed_test"] = _packed(found, _sections_of(mirror), k, MOST_PROPOSED)
     found = with_gaps(found, reading_gaps(mirror, "features", "bugs", "results"))
     integers = dict.fromkeys(("rank", "rank_best", "rank_worst", "proposed_test"), "Int64")
     floats = dict.fromkeys(("risk", "likelihood", "impact"), "Float64")
@@ -148,8 +149,8 @@ def packed_tests(
 ) -> pd.DataFrame:
     """Return the three tests of `k` features to order first, one row per feature, by test and rank.
 
-    A proposed test holds features of one product that lie in the same sections. Features that a planned test covers are
-    left out. Columns: proposed_test, product_id, product, feature_id, feature, sections, rank, risk, why, is_complete, gap.
+    A proposed test begins with the highest risk that is left, and holds features of its product that have a section in
+    common. Features that a planned test covers are left out. Columns: proposed_test, product_id, product, feature_id, feature, sections, rank, risk, why, is_complete, gap.
     """
     ranking = next_tests(mirror, as_of=as_of, impact=impact, k=k, half_age=half_age, weights=weights)
     rows = ranking[ranking["proposed_test"].notna()].sort_values(["proposed_test", "rank"], ignore_index=True)
@@ -241,23 +242,36 @@ def _places(risk: Numbers, method: str) -> npt.NDArray[np.int64]:
     return np.asarray(rankdata(-np.round(risk, 12), method=method), dtype=np.int64)
 
 
-def _packed(found: pd.DataFrame, k: int, most: int) -> pd.Series[Any]:
-    """Number the proposed tests: features in the order of risk fill tests of their product and sections."""
-    groups: dict[Any, list[list[int]]] = {}
-    for place, row in enumerate(
-        zip(found["product_id"], found["sections"].fillna(""), found["planned_test"].notna(), strict=True)
-    ):
-        if row[2]:
-            continue
-        tests = groups.setdefault(row[:2], [[]])
-        if len(tests[-1]) == k:
-            tests.append([])
-        tests[-1].append(place)
-    risk = found["risk"].to_numpy(dtype=float)
-    every = sorted((test for tests in groups.values() for test in tests if test), key=lambda test: -risk[test].sum())
+def _sections_of(mirror: Mirror) -> dict[int, set[int]]:
+    pairs = memberships(mirror)
+    return {
+        int(str(key)): {int(section) for section in rows} for key, rows in pairs.groupby("feature_id")["section_id"]
+    }
+
+
+def _packed(found: pd.DataFrame, sections: Mapping[int, set[int]], k: int, most: int) -> pd.Series[Any]:
+    """Number the proposed tests. Each begins with the highest risk that is left, and takes the next ones beside it.
+
+    Beside it are the features of its product that share a section with all of the test, since a test has one section.
+    """
     numbers = pd.Series(pd.NA, index=found.index, dtype="Int64")
-    for number, test in enumerate(every[:most], 1):
-        numbers.iloc[test] = number
+    places = zip(found["product_id"], found["feature_id"], found["planned_test"].isna(), strict=True)
+    left = [
+        (place, int(product), sections.get(int(feature), {_NOWHERE}))
+        for place, (product, feature, is_free) in enumerate(places)
+        if is_free
+    ]
+    for number in range(1, most + 1):
+        if not left:
+            break
+        _, owner, shared = left[0]
+        chosen: list[int] = []
+        for place, product, own in left:
+            if len(chosen) < k and product == owner and shared & own:
+                shared = shared & own
+                chosen.append(place)
+        numbers.iloc[chosen] = number
+        left = [row for row in left if row[0] not in chosen]
     return numbers
 
 
@@ -296,4 +310,4 @@ def _reason(row: Mapping[Any, Any]) -> str:
         parts.append("changed since tested")
     if pd.notna(row["days_since_tested"]) and row["part_age"] >= NEUTRAL:
         parts.append(f"last tested {int(row['days_since_tested'])} days ago")
-    return "; ".join(parts) or "nothing speaks loudly"
+    return "; ".join(parts) or "no single reason"

@@ -110,6 +110,24 @@ def test_proposed_tests_hold_k_features_and_none_that_is_planned() -> None:
     assert packed.groupby("proposed_test")["product_id"].nunique().eq(1).all()
 
 
+def test_a_proposed_test_begins_with_the_highest_risk_and_has_one_section() -> None:
+    """A feature of two sections fits into a test of either; no test mixes sections or products."""
+    account = Account().product(1, "A").product(2, "B").synced(1, 2)
+    sections = {1: (11, 12), 2: (11,), 3: (12,), 4: (11,), 5: (), 6: ()}
+    for feature, own in sections.items():
+        account.feature(feature, product_id=2 if feature == 6 else 1)
+        for section in own:
+            account.add("feature_sections", feature_id=feature, section_id=section, product_id=1)
+    for section in (11, 12):
+        account.add("sections", id=section, product_id=1, name="Web", is_default=0)
+    weights = pd.DataFrame({"feature_id": [1, 2, 3, 4, 5, 6], "impact": [1.0, 0.5, 0.8, 0.6, 0.4, 0.9]})
+    report = ta.next_tests(_mirror(account), impact=weights, k=3)
+
+    tests = report.dropna(subset=["proposed_test"]).groupby("proposed_test")["feature_id"].agg(list)
+    # 1 is in both sections, 3 only in the second: the first test is one of that section.
+    assert tests.tolist() == [[1, 3], [6], [4, 2]]
+
+
 def test_own_weights_take_the_place_of_the_impact(tmp_path: Path) -> None:
     """A CSV file enters the ranking; its source, date and owners are said; unknown ids are listed."""
     path = tmp_path / "weights.csv"
