@@ -235,6 +235,8 @@ async def _execute(name: str, notebook: NotebookNode) -> NotebookNode:
             # What fails or is stopped while the kernel starts is not cleaned up by the client.
             if manager.has_kernel:
                 await manager.shutdown_kernel(now=True)
+            if client.kc is not None:
+                client.kc.stop_channels()
             atexit.unregister(client._cleanup_kernel)
     return notebook
 

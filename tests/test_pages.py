@@ -293,6 +293,41 @@ def test_ctrl_c_stops_the_run_and_its_kernel(tmp_path: Path) -> None:
     assert_gone(int(note.read_text()))
 
 
+def test_a_run_that_is_stopped_while_its_kernel_starts_leaves_no_socket_open(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The library closes them after an error, and not after a stop."""
+    import asyncio
+
+    from jupyter_client.asynchronous.client import AsyncKernelClient
+
+    clients: list[AsyncKernelClient] = []
+
+    async def never_ready(client: AsyncKernelClient, timeout: float | None = None) -> None:
+        clients.append(client)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(AsyncKernelClient, "wait_for_ready", never_ready)
+    notebook = with_parameters(report_of("print(1)"), {"db": "x"}, name="n")
+
+    async def go() -> None:
+        task = asyncio.create_task(notebooks._execute("n", notebook))
+        while not clients:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(go())
+    channels = (
+        clients[0].shell_channel,
+        clients[0].iopub_channel,
+        clients[0].stdin_channel,
+        clients[0].control_channel,
+    )
+    assert not any(channel.is_alive() for channel in channels)
+
+
 def test_a_notebook_can_be_run_from_a_running_loop(tmp_path: Path) -> None:
     """Inside a notebook, where a loop is running, it works as well."""
     import asyncio
