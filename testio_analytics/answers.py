@@ -38,11 +38,17 @@ def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
     above = tested[tested["signal"] == "above"]
     bugs, valid = int(totals["total"].sum()), int(totals["bugs"].sum())
     apart = int(totals[["to_removed_feature", "not_in_catalogue", "not_attributable"]].sum().sum())
+    if len(tested) and tested["signal"].isna().all():
+        compared = (
+            f"no product has enough tested features to say which of the {len(tested):,} has more bugs than others"
+        )
+    else:
+        compared = (
+            f"{counted(len(above), 'feature')} of {len(tested):,} tested {'has' if len(above) == 1 else 'have'} more bugs "
+            "per test than chance explains"
+        )
     least = "At least " if account_gaps(mirror, ("features", "tests", "bugs")) else ""
-    sentence = (
-        f"{least}{counted(valid, 'valid bug')} of {bugs:,} reported; {counted(len(above), 'feature')} of {len(tested):,} tested "
-        f"{'has' if len(above) == 1 else 'have'} more bugs per test than chance explains"
-    )
+    sentence = f"{least}{counted(valid, 'valid bug')} of {bugs:,} reported; {compared}"
     if len(above):
         names = [f"{row['feature']} ({row['shrunk']:.1f})" for row in above.head(3).to_dict("records")]
         sentence += f", most of all {listed(names)}"

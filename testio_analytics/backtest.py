@@ -15,12 +15,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from testio_analytics.bugs import located_bugs
+from testio_analytics.completeness import unread_tests
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.executed import feature_scope
 from testio_analytics.frames import Mirror
 from testio_analytics.instants import AsOf
 from testio_analytics.planning import WEIGHTS, against, aged, weighted
-from testio_analytics.shrinkage import points
+from testio_analytics.shrinkage import FEWEST, points
 from testio_analytics.words import signed
 
 Numbers = npt.NDArray[np.floating[Any]]
@@ -36,10 +37,12 @@ def exposures(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     """Return what each executed test found in each of its features, one row per pair, by product, instant, test, feature.
 
     Columns: account (0), product_id, test_id, feature_id, start, at (start and end of the test; a start that is not known
-    is its end), bugs (distinct valid ones). Tests without any date are left out.
+    is its end), bugs (distinct valid ones). Tests without any date are left out, and those
+    whose bugs were not read.
     """
     scope = feature_scope(mirror, as_of=as_of)
     scope = scope[(scope["group"] == "executed") & scope["at"].notna()]
+    scope = scope[~scope["test_id"].isin(unread_tests(mirror, "bugs"))]
     owners = dict(zip(mirror.tests["id"], mirror.tests["product_id"], strict=True))
     bugs = located_bugs(mirror, as_of=as_of)
     counts = bugs[bugs["is_valid"].astype(bool)].groupby(["test_id", "feature_id"])["bug_id"].nunique().rename("bugs")
@@ -107,10 +110,14 @@ def backtest_summary(cycles: pd.DataFrame) -> pd.DataFrame:
     """Return the share of all bugs that each ranking found, one row per ranking, ours first.
 
     Columns: ranking, cycles, bugs, found (share of all bugs of these cycles, 0 to 1), low, high (95 % bootstrap interval over
-    products, 1,000 draws, always the same ones), lead (what our ranking found more, as a share; empty for ours), lead_low,
+    products, over past tests where there are fewer than five products; 1,000 draws, always the same ones; empty for one
+    test alone), lead (what our ranking found more, as a share; empty for ours), lead_low,
     lead_high (likewise, paired). Everything is empty without cycles.
     """
-    clusters = cycles.groupby(["account", "product_id"])[["bugs", *RANKINGS]].sum().to_numpy(dtype=float)
+    names = ["bugs", *RANKINGS]
+    clusters = cycles.groupby(["account", "product_id"])[names].sum().to_numpy(dtype=float)
+    if len(clusters) < FEWEST:  # so few products, drawn anew, are mostly the same ones
+        clusters = cycles[names].to_numpy(dtype=float)
     draws = np.random.default_rng(SEED).integers(0, max(len(clusters), 1), size=(DRAWS, len(clusters)))
     rows = []
     for place, name in enumerate(RANKINGS, 1):
@@ -122,8 +129,10 @@ def backtest_summary(cycles: pd.DataFrame) -> pd.DataFrame:
         total = clusters.sum(axis=0)
         lead = [np.nan] * 3
         if place > 1:
-            lead = [float((total[1] - total[place]) / total[0]), *_middle(ours - share)]
-        rows.append((name, len(cycles), int(total[0]), float(total[place] / total[0]), *_middle(share), *lead))
+            lead = [float((total[1] - total[place]) / total[0]), *_middle(ours - share, len(clusters))]
+        rows.append(
+            (name, len(cycles), int(total[0]), float(total[place] / total[0]), *_middle(share, len(clusters)), *lead)
+        )
     columns = ["ranking", "cycles", "bugs", "found", "low", "high", "lead", "lead_low", "lead_high"]
     frame = pd.DataFrame(rows, columns=columns).astype({"ranking": "str", "cycles": "Int64", "bugs": "Int64"})
     frame[columns[3:]] = frame[columns[3:]].astype("Float64")
@@ -138,6 +147,9 @@ def backtest_sentence(summary: pd.DataFrame) -> str:
         return "There is no past test to ask: too few tests, or none with more features than a proposed one."
     parts = []
     for row in summary.iloc[1:].to_dict("records"):
+        if pd.isna(row["lead_low"]):
+            parts.append(f"whether that is more than “{row['ranking']}” finds cannot be told from one test")
+            continue
         lead, low, high = (float(row[column]) * 100 for column in ("lead", "lead_low", "lead_high"))
         verdict = "more than" if low > 0 else "fewer than" if high < 0 else "not distinguishable from"
         parts.append(
@@ -149,7 +161,9 @@ def backtest_sentence(summary: pd.DataFrame) -> str:
     )
 
 
-def _middle(values: Numbers) -> list[float]:
+def _middle(values: Numbers, units: int) -> list[float]:
+    if units < 2:
+        return [np.nan, np.nan]
     return [float(bound) for bound in np.quantile(values, [0.025, 0.975])]
 
 

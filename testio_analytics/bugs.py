@@ -16,6 +16,7 @@ from testio_analytics.completeness import (
     active,
     product_names,
     report_instant,
+    unread_tests,
     without_any_read,
 )
 from testio_analytics.coverage import reading_gaps, with_gaps
@@ -23,7 +24,7 @@ from testio_analytics.errors import UnknownValueError
 from testio_analytics.executed import feature_scope, placed_tests
 from testio_analytics.frames import Mirror
 from testio_analytics.instants import AsOf, checked_days
-from testio_analytics.shrinkage import poisson_interval, shrunk_rates
+from testio_analytics.shrinkage import FEWEST, poisson_interval, shrunk_rates
 from testio_analytics.words import label
 
 Bucket = Literal["active_accepted", "auto_accepted", "rejected", "open", "other"]
@@ -59,7 +60,7 @@ LOCATED_COLUMNS = (
 PLACE_COLUMNS = ("to_feature", "to_removed_feature", "not_in_catalogue", "not_attributable")
 COUNTS = ("bugs", "known", "rejected", "active_accepted", "auto_accepted", "open", "other", *SEVERITIES, OTHER_SEVERITY)
 FEATURE_COLUMNS = (
-    *("product_id", "product", "feature_id", "feature", "sections", "rank", "tests", *COUNTS),
+    *("product_id", "product", "feature_id", "feature", "sections", "rank", "tests", "tests_read", *COUNTS),
     *("bugs_per_test", "raw_low", "raw_high", "shrunk", "shrunk_low", "shrunk_high", "prior_mean", "is_pooled"),
     *("signal", "is_complete", "gap"),
 )
@@ -86,17 +87,19 @@ def bug_bucket(status: str | None, auto_accepted: bool | None) -> Bucket:
 def located_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     """Return the active bugs, one row each, with the test and the feature that each belongs to, by id.
 
-    Bugs of removed tests are left out; those that name no test are in, without group and instant.
+    Bugs of removed tests are left out, and those of tests that had not ended by the instant of the report; those that
+    name no test are in, without group and instant.
 
     Columns: bug_id, product_id, test_id, test_feature_id, feature_id, where ("feature" when it leads to an active one,
     "removed feature", "not in the catalogue", "not attributable" when nothing names one), title, severity, status
     ("(not said)" where the API is silent), bucket, is_valid, is_known, group (what its test counts as: "executed",
-    "planned", "neither", "unknown", "later"; empty without test), at (the instant of its test), reported_at.
+    "planned", "neither", "unknown"; empty without test), at (the instant of its test), reported_at.
     """
     bugs = active(mirror.bugs)
     tests = placed_tests(mirror, as_of=as_of)[["test_id", "group", "at"]]
     found = bugs.rename(columns={"id": "bug_id"}).merge(tests, on="test_id", how="left", validate="many_to_one")
-    found = found[found["test_id"].isna() | found["group"].notna()].reset_index(drop=True)
+    found = found[found["test_id"].isna() | (found["group"].notna() & (found["group"] != "later"))]
+    found = found.reset_index(drop=True)
     found["where"] = _places(mirror, found["feature_id"])
     found["severity"] = found["severity"].fillna(NO_VALUE)
     found["bucket"] = _buckets(found)
@@ -132,16 +135,19 @@ def bugs_per_feature(mirror: Mirror, *, as_of: AsOf = None, window: float | None
         product_id, product, feature_id, feature, sections: as in `feature_catalog`.
         rank: place by the shrunk figure over all products, 1 is the most; equal figures share the better one; empty
             without test or figure.
-        tests: distinct executed tests that cover the feature (of the last `window` days, where one is given).
+        tests: distinct executed tests that cover the feature (of the last `window` days, where one is given); tests_read
+            those of them whose bugs were read.
         bugs: distinct valid bugs of the feature from executed tests of that time; known those of them that the customer
             knew before; rejected those that were refused besides.
         active_accepted, auto_accepted, open, other: bugs by bucket; together with rejected they are all bugs.
         critical, high, low, visual, content, suggestion, custom, severity_other: the valid bugs by severity.
-        bugs_per_test, raw_low, raw_high: bugs / tests and its exact 95 % interval from this feature alone.
+        bugs_per_test, raw_low, raw_high: bugs per test and its exact 95 % interval from this feature alone, over the tests
+            whose bugs were read: one that was not says nothing, least of all that there were none.
         shrunk, shrunk_low, shrunk_high: the shrunk figure and its 95 % interval.
         prior_mean: bugs per test over the tested features of the product; is_pooled: whether all have that figure.
         signal: "above" or "below" where the whole interval of the shrunk figure is on that side of prior_mean, else "as
-            expected": one or two unlucky tests explain it. Empty without figure.
+            expected": one or two unlucky tests explain it. Empty without figure, and where the product has too few tested
+            features to compare.
         is_complete, gap: whether everything that these figures rest on was read; counts under a gap are the least they
             can be. Where nothing was ever read of a product's bugs, its counts and figures are empty.
 
@@ -167,15 +173,19 @@ def bugs_per_feature(mirror: Mirror, *, as_of: AsOf = None, window: float | None
     bugs = located_bugs(mirror, as_of=instant)
     scope, bugs = (_executed(rows, since) for rows in (scope, bugs))
     bugs = bugs[bugs["where"] == "feature"]
-    tests = scope.groupby("feature_id")["test_id"].nunique().rename("tests")
+    unread_ids = unread_tests(mirror, "bugs")
+    read, read_bugs = (rows[~rows["test_id"].isin(unread_ids)] for rows in (scope, bugs))
     found = features.merge(_counts(bugs, ["feature_id"]), on="feature_id", how="left", validate="one_to_one")
-    found = found.merge(tests, on="feature_id", how="left", validate="one_to_one")
-    found = _filled(found, [*COUNTS, "tests"])
+    for name, rows in (("tests", scope), ("tests_read", read)):
+        found[name] = found["feature_id"].map(rows.groupby("feature_id")["test_id"].nunique())
+    valid = read_bugs[read_bugs["is_valid"].astype(bool)]
+    found["bugs_read"] = found["feature_id"].map(valid.groupby("feature_id")["bug_id"].nunique())
+    found = _filled(found, [*COUNTS, "tests", "tests_read", "bugs_read"])
     unread = found["product_id"].isin(without_any_read(mirror, "bugs"))
     found[list(COUNTS)] = found[list(COUNTS)].mask(unread)
     found = found.join(_rates(found))
-    found = with_gaps(found, reading_gaps(mirror, "bugs"))
-    found["rank"] = found["shrunk"].where(found["tests"] > 0).rank(ascending=False, method="min").astype("Int64")
+    found = with_gaps(found, reading_gaps(mirror, "features", "bugs"))
+    found["rank"] = found["shrunk"].where(found["tests_read"] > 0).rank(ascending=False, method="min").astype("Int64")
     order = ["rank", "bugs", "product", "feature", "feature_id"]
     found = found.sort_values(order, ascending=[True, False, True, True, True], na_position="last", ignore_index=True)
     return found[list(FEATURE_COLUMNS)]
@@ -208,10 +218,12 @@ def _rates(found: pd.DataFrame) -> pd.DataFrame:
     rates = pd.DataFrame(np.nan, index=found.index, columns=names)
     pooled = pd.Series(pd.NA, index=found.index, dtype="boolean")
     known = found[found["bugs"].notna()]
+    compared = pd.Series(False, index=found.index)
     for _, rows in known.groupby("product_id"):
-        tests = rows["tests"].to_numpy(dtype=float)
+        tests = rows["tests_read"].to_numpy(dtype=float)
+        compared.loc[rows.index] = (tests > 0).sum() >= FEWEST
         # A bug of a test that does not name the feature counts, but says nothing of a feature that no test covers.
-        bugs = np.where(tests > 0, rows["bugs"].to_numpy(dtype=float), 0.0)
+        bugs = np.where(tests > 0, rows["bugs_read"].to_numpy(dtype=float), 0.0)
         shrunk = shrunk_rates(bugs, tests)
         low, high = poisson_interval(bugs, tests)
         raw = np.divide(bugs, tests, out=np.full(len(tests), np.nan), where=tests > 0)
@@ -221,7 +233,7 @@ def _rates(found: pd.DataFrame) -> pd.DataFrame:
     rates = rates.astype("Float64")
     for name in names:
         rates[name] = rates[name].mask(rates[name].isna())
-    is_known = rates["shrunk"].notna()
+    is_known = rates["shrunk"].notna() & compared
     signal = np.select(
         [
             (rates["shrunk_low"] > rates["prior_mean"]).fillna(False),
@@ -256,7 +268,7 @@ def bugs_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     numbers = ["total", *COUNTS, *PLACE_COLUMNS]
     found[numbers] = found[numbers].mask(unread)
     columns = ["product_id", "product", "total", *BUCKETS, "bugs", *SEVERITIES, OTHER_SEVERITY, "known", *PLACE_COLUMNS]
-    return with_gaps(found[columns], reading_gaps(mirror, "bugs"))
+    return with_gaps(found[columns], reading_gaps(mirror, "features", "bugs"))
 
 
 def _product_rows(mirror: Mirror) -> pd.DataFrame:

@@ -105,12 +105,16 @@ def without_any_read(mirror: Mirror, stream: str) -> set[int]:
 def unread_tests(mirror: Mirror, stream: str) -> set[int]:
     """Return the ids of the active tests whose bugs, results or executions (`stream`) are not completely read.
 
-    Read is a test whose last try of this stream read all of it. Tests that are not stored at all are not among them:
-    those are a gap of the stream ``tests``.
+    Read is a test whose last try of this stream read all of it, in the status that the test still has: what was read
+    of a test that was only planned says nothing of what it found when it ran. Tests that are not stored at all are not
+    among them: those are a gap of the stream ``tests``.
     """
     reads = mirror.test_reads
-    read = reads[(reads["stream"] == stream) & reads["is_complete"]]["test_id"]
-    return {int(key) for key in active(mirror.tests)["id"]} - {*read}
+    reads = reads[(reads["stream"] == stream) & reads["is_complete"]]
+    then = {int(key): status for key, status in zip(reads["test_id"], reads["status"].fillna(""), strict=True)}
+    tests = active(mirror.tests)
+    now = zip(tests["id"], tests["status"].fillna(""), strict=True)
+    return {int(key) for key, status in now if then.get(int(key)) != status}
 
 
 def account_doubt(mirror: Mirror) -> str:

@@ -123,7 +123,14 @@ def account_gaps(mirror: Mirror, streams: Sequence[str] = ("features", "tests"))
         for product, text in stream_doubts(mirror, stream).items()
         if not (stream in BY_TEST and text.startswith(MISSING_TESTS) and "tests" in streams)  # said once is enough
     ]
-    return found + [doubt_words(text, stream, name) for name, _, stream, text in sorted(rows)]
+    told = [(name, product, stream, doubt_words(text, stream, name)) for name, product, stream, text in rows]
+    for stream in (stream for stream in streams if stream in BY_TEST):
+        for product, count in _unread_counts(mirror, stream).items():
+            if product not in stream_doubts(mirror, stream):
+                name = names.get(product, label(None, "Product", product))
+                words = f"The {stream} of {counted(count, 'executed test')} of {name} were not read"
+                told.append((name, product, stream, words))
+    return found + [sentence for *_, sentence in sorted(told)]
 
 
 def _counts(judged: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -190,14 +197,19 @@ def product_gaps(mirror: Mirror, streams: Sequence[str] = ("features", "tests"))
 def reading_gaps(mirror: Mirror, *streams: str) -> dict[int, str]:
     """Return the same for streams that are read test by test, also where tests came after the last read of them."""
     gaps = product_gaps(mirror, streams)
-    tests = placed_tests(mirror)
-    tests = tests[tests["group"] == "executed"]
     for stream in (stream for stream in streams if stream in BY_TEST):
-        counts = tests[tests["test_id"].isin(unread_tests(mirror, stream))].groupby("product_id")["test_id"].nunique()
-        for product, count in counts.items():
-            words = f"The {stream} of {counted(int(count), 'executed test')} of this product were not read"
-            gaps.setdefault(int(str(product)), words)
+        for product, count in _unread_counts(mirror, stream).items():
+            words = f"The {stream} of {counted(count, 'executed test')} of this product were not read"
+            gaps.setdefault(product, words)
     return gaps
+
+
+def _unread_counts(mirror: Mirror, stream: str) -> dict[int, int]:
+    """Return how many executed tests of each product of this mirror were not read in this stream, where there are any."""
+    tests = placed_tests(mirror)
+    tests = tests[(tests["group"] == "executed") & tests["test_id"].isin(unread_tests(mirror, stream))]
+    tests = tests[tests["product_id"].isin(active(mirror.products)["id"])]
+    return {int(str(key)): int(count) for key, count in tests.groupby("product_id")["test_id"].nunique().items()}
 
 
 def with_gaps(found: pd.DataFrame, gaps: Mapping[int, str]) -> pd.DataFrame:

@@ -127,7 +127,8 @@ def _stories(mirror: Mirror, instant: pd.Timestamp, then: pd.Timestamp | None) -
     if then is not None:
         before = story_coverage_by_product(mirror, as_of=then)
         both = rows["covered"].notna() & before["covered"].notna()
-        change = _since(int(rows["covered"][both].sum() - before["covered"][both].sum()), then)
+        if both.any():
+            change = _since(int(rows["covered"][both].sum() - before["covered"][both].sum()), then)
     return _of(rows["covered"].sum(), rows["stories"].sum(), rows["covered_highest"].sum(), change)
 
 
@@ -147,20 +148,24 @@ def _bugs(mirror: Mirror, instant: pd.Timestamp) -> Figure:
 
 
 def _decided(mirror: Mirror, instant: pd.Timestamp) -> Figure:
-    if pd.isna(triage_total(mirror, as_of=instant).iloc[0]["total"]):
+    total = triage_total(mirror, as_of=instant).iloc[0]
+    if pd.isna(total["total"]):
         return Figure(UNKNOWN)
     whole = trends(mirror, as_of=instant)
     months = [str(label) for label in whole["label"][~whole["is_partial"].astype(bool)]][-2:]
     rows = triage(mirror, as_of=instant, by="month")
     known = {str(row["month"]): row for row in rows.to_dict("records")}
-    if not months or months[-1] not in known:
-        return Figure("no bugs", (f"of {_month_words(months[-1])}",) if months else ())
+    if not months or (months[-1] not in known and not total["is_complete"]):
+        return Figure(UNKNOWN)
+    if months[-1] not in known:
+        return Figure("no bugs", (f"of {_month_words(months[-1])}",))
     last, before = known[months[-1]], known.get(months[0])
     change = ""
     if len(months) > 1 and before is not None:
         change = f"{signed(100 * (last['review'] - before['review']))} points against {_month_words(months[0])}"
     decided = last["active_accepted"] + last["rejected"]
-    month = f"of {_month_words(months[-1])}" + (", provisional" if last["is_provisional"] else "")
+    read = "" if total["is_complete"] else ", as far as read"
+    month = f"of {_month_words(months[-1])}{read}" + (", provisional" if last["is_provisional"] else "")
     return _of(decided, last["total"], decided, month, change)
 
 

@@ -36,7 +36,14 @@ LIKE_BUGS = 5
 QUARTER = 0.25
 MOST_PROPOSED = 3
 _NOWHERE = 0  # stands for the section of features that are in none
-FAILURES: Mapping[str, float] = {"issues": 1.0, "failed": 1.0, "blocked": 0.5, "passed": 0.0, "no findings": 0.0}
+FAILURES: Mapping[str, float] = {
+    "issues": 1.0,
+    "failed": 1.0,
+    "blocked": 0.5,
+    "known bugs": 0.5,
+    "passed": 0.0,
+    "no findings": 0.0,
+}
 PLAN_COLUMNS = (
     *(
         "rank",

@@ -203,7 +203,8 @@ def plot_backtest(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     summary = summary[summary["found"].notna()]
     names = [drawable(row["ranking"], LONGEST_NAME) for row in _each(summary)]
     words = [
-        f"{row['ranking']}: {percent(float(row['found']))} ({interval_words(row['low'], row['high'])})"
+        f"{row['ranking']}: {percent(float(row['found']))}"
+        + ("" if pd.isna(row["low"]) else f" ({interval_words(row['low'], row['high'])})")
         for row in _each(summary)
     ]
     with drawing(
@@ -213,7 +214,8 @@ def plot_backtest(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ) as axes:
         for place, row in enumerate(_each(summary)):
             colour = USUAL if place == 0 else LINE
-            axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2.5, alpha=0.6)
+            if pd.notna(row["low"]):
+                axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2.5, alpha=0.6)
             axes.plot(row["found"], place, marker="o", markersize=8, color=colour)
         axes.set_xlim(0, 1)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])

@@ -12,14 +12,21 @@ import pandas as pd
 
 from testio_analytics.bugs import SEVERITIES, located_bugs
 from testio_analytics.catalog import described_features
-from testio_analytics.completeness import active, product_names, report_instant, stream_doubts, unread_tests
+from testio_analytics.completeness import (
+    active,
+    product_names,
+    report_instant,
+    stream_doubts,
+    unread_tests,
+    without_any_read,
+)
 from testio_analytics.coverage import product_gaps, reading_gaps, share, with_gaps
 from testio_analytics.executed import feature_scope
 from testio_analytics.frames import Mirror
 from testio_analytics.instants import AsOf, checked_days
 from testio_analytics.words import counted
 
-RESULTS = ("issues", "failed", "blocked", "passed", "no findings", "none", "unknown")
+RESULTS = ("issues", "failed", "blocked", "known bugs", "passed", "no findings", "none", "unknown")
 STORY_STATUSES = ("failed", "blocked", "passed", "not_tested")
 """The words for the result of a story in a test, the weightiest first."""
 
@@ -32,6 +39,7 @@ _API_WORD = {
     "issues": "failed",
     "failed": "failed",
     "blocked": "blocked",
+    "known bugs": "failed",
     "passed": "passed",
     "no findings": "not_tested",
 }
@@ -117,7 +125,7 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
     Columns:
         product_id, product, feature_id, feature, sections: as in `feature_catalog`.
         result: see the definitions; "unknown" where nothing is known to cover the feature but an unread test may, and
-            where unread bugs or results of its test could change it. Where tests are missing, it is the result of the
+            where unread bugs or results of its test, or stories whose result is not said or not known, could change it. Where tests are missing, it is the result of the
             newest one known, and `gap` says so.
         worst_severity: the gravest severity of the bugs that make the result "issues"; empty without.
         bugs, open_bugs, critical_bugs: distinct valid bugs of the feature in that test, and those of them that are open
@@ -134,6 +142,7 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
         issues: At least one bug on the feature that was not rejected and not known before.
         failed: Else, a story failed.
         blocked: Else, a story is blocked.
+        known bugs: Else, there are valid bugs, all of which the customer knew before.
         passed: Else, at least one story passed, and there is no valid bug.
         no findings: In scope of an executed test, no story executed, no bug: not a pass.
         none: Not covered by an executed test.
@@ -143,8 +152,8 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
     """
     instant = report_instant(mirror, as_of)
     features = described_features(mirror)[["product_id", "product", "feature_id", "feature", "sections"]]
-    scope = feature_scope(mirror, as_of=instant)
-    scope = scope[scope["group"] == "executed"]
+    everything = feature_scope(mirror, as_of=instant)
+    scope = everything[everything["group"] == "executed"]
     newest = scope.drop_duplicates("feature_id", keep="last")[["feature_id", "test_id", "test", "at"]]
     if window is None:
         pairs = newest[["feature_id", "test_id"]]
@@ -159,7 +168,7 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
         _words(mirror, newest),
     ):
         found = found.merge(part, on="feature_id", how="left", validate="one_to_one")
-    return _judged(mirror, found)
+    return _judged(mirror, found, everything)
 
 
 def evidence_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
@@ -187,6 +196,8 @@ def evidence_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
         exercised=features["feature_id"].isin(run["feature_id"]) | features["feature_id"].isin(bugs["feature_id"]),
     )
     maybe = features["feature_id"].isin(pairs[pairs["test_id"].isin(unread)]["feature_id"])
+    maybe |= features["feature_id"].isin(scope[scope["group"] == "unknown"]["feature_id"])
+    maybe |= features["feature_id"].isin(stories[~stories["status"].isin(STORY_STATUSES)]["feature_id"])
     features["maybe"] = ~features["exercised"] & (maybe | features["product_id"].isin([*doubt]))
     grouped = features.groupby("product_id")
     sums = grouped.agg(
@@ -201,7 +212,9 @@ def evidence_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     found = found.merge(sums.reset_index(), on="product_id", how="left", validate="one_to_one")
     numbers = ["active_features", "in_scope", "exercised", "maybe"]
     is_known = ~found["product_id"].isin([*stream_doubts(mirror, "features")])
-    found[numbers] = found[numbers].where(found[numbers].notna() | ~is_known, 0).astype("Int64")
+    for name in numbers:
+        found[name] = found[name].where(found[name].notna() | ~is_known, 0).astype("Int64")
+    found["in_scope"] = found["in_scope"].mask(found["product_id"].isin(without_any_read(mirror, "tests")))
     nothing = (found["active_features"] > 0) & (found["maybe"] == found["active_features"])
     found["exercised_highest"] = found["exercised"] + found["maybe"]
     found["exercised"] = found["exercised"].mask(nothing.fillna(False))
@@ -219,7 +232,7 @@ def evidence_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
         "high",
     ]
     found = found[columns].sort_values(["product", "product_id"], ignore_index=True)
-    return with_gaps(found, reading_gaps(mirror, "bugs", "results"))
+    return with_gaps(found, reading_gaps(mirror, "features", "bugs", "results"))
 
 
 def _bugs(mirror: Mirror, pairs: pd.DataFrame, instant: pd.Timestamp) -> pd.DataFrame:
@@ -252,13 +265,19 @@ def _stories(mirror: Mirror, pairs: pd.DataFrame) -> pd.DataFrame:
     """Return the distinct stories of each feature by their weightiest result there, a failed run before a bug alone."""
     stories = _story_results(mirror, pairs)
     order = {status: place for place, status in enumerate(STORY_STATUSES)}
-    stories = stories.assign(order=stories["status"].map(order)).dropna(subset=["order"])
-    worst = stories.sort_values(["order", "is_by_bug"]).drop_duplicates(["feature_id", "user_story_id"])
+    stories = stories.assign(order=stories["status"].map(order))
+    unclear = stories[stories["order"].isna()].groupby("feature_id")["user_story_id"].nunique()
+    worst = (
+        stories.dropna(subset=["order"])
+        .sort_values(["order", "is_by_bug"])
+        .drop_duplicates(["feature_id", "user_story_id"])
+    )
     counts = pd.crosstab(worst["feature_id"], worst["status"].astype(str)).reindex(
         columns=list(STORY_STATUSES), fill_value=0
     )
     counts.columns = pd.Index(STORY_COUNTS)
     counts["failed_by_bug"] = worst.groupby("feature_id")["is_by_bug"].sum()
+    counts = counts.join(unclear.rename("stories_unclear"), how="outer").fillna(0)
     return counts.astype("Int64").rename_axis("feature_id").reset_index().astype({"feature_id": "Int64"})
 
 
@@ -289,27 +308,30 @@ def _words(mirror: Mirror, newest: pd.DataFrame) -> pd.DataFrame:
     return said.rename(columns={"execution_status": "api_status"})
 
 
-def _judged(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
+def _judged(mirror: Mirror, found: pd.DataFrame, scope: pd.DataFrame) -> pd.DataFrame:
     covered = found["test_id"].notna()
     bug_names, story_names = (
         ["bugs", "open_bugs", "critical_bugs", "issues"],
-        [*STORY_COUNTS, "failed_by_bug"],
+        [*STORY_COUNTS, "failed_by_bug", "stories_unclear"],
     )
     for name in (*bug_names, *story_names, "unread_bugs", "unread_results"):
         found[name] = found[name].fillna(0).astype("Int64")
     no_bugs, no_results = found["unread_bugs"] > 0, found["unread_results"] > 0
     # A missing test may cover what no other does. Where another does, its row says what is missing.
-    doubt = found["product_id"].isin([*stream_doubts(mirror, "tests")])
+    odd = scope[scope["group"] == "unknown"]["feature_id"]
+    is_odd = found["feature_id"].isin(odd)
+    doubt = found["product_id"].isin([*stream_doubts(mirror, "tests")]) | is_odd
     rules = [
         (~covered & doubt, "unknown"),
         (~covered, "none"),
         (found["issues"] > 0, "issues"),
         (no_bugs, "unknown"),
         (found["stories_failed"] > 0, "failed"),
-        (no_results, "unknown"),
+        (no_results | (found["stories_unclear"] > 0), "unknown"),
         (found["stories_blocked"] > 0, "blocked"),
         # Known bugs are no issues, but with them a story that passed is no pass.
-        ((found["stories_passed"] > 0) & (found["bugs"] == 0), "passed"),
+        (found["bugs"] > 0, "known bugs"),
+        (found["stories_passed"] > 0, "passed"),
     ]
     chosen = np.select([rule.to_numpy(dtype=bool) for rule, _ in rules], [name for _, name in rules], "no findings")
     found["result"] = pd.Categorical(chosen, categories=list(RESULTS), ordered=True)
@@ -318,17 +340,31 @@ def _judged(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
     found[story_names] = found[story_names].mask(~covered | no_results)
     means = found["result"].astype("str").map(_API_WORD)
     found["differs"] = (found["api_status"] != means).astype("boolean").mask(found["api_status"].isna() | means.isna())
-    return _with_row_gaps(mirror, found)[list(RESULT_COLUMNS)]
+    return _with_row_gaps(mirror, found, ~covered & is_odd)[list(RESULT_COLUMNS)]
 
 
-def _with_row_gaps(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
+def _with_row_gaps(mirror: Mirror, found: pd.DataFrame, is_odd: pd.Series[bool]) -> pd.DataFrame:
     of_tests = product_gaps(mirror, ("tests",))
     texts = []
-    for product, bugs, results in zip(found["product_id"], found["unread_bugs"], found["unread_results"], strict=True):
+    rows = zip(
+        found["product_id"],
+        found["unread_bugs"],
+        found["unread_results"],
+        found["stories_unclear"],
+        is_odd,
+        strict=True,
+    )
+    for product, bugs, results, unclear, odd in rows:
         parts = [of_tests[int(product)]] if int(product) in of_tests else []
         for stream, count in (("bugs", int(bugs)), ("results", int(results))):
             if count:
                 parts.append(f"The {stream} of {counted(count, 'executed test')} of this feature were not read")
+        if odd:
+            parts.append("A test of unknown status has this feature in scope")
+        if pd.notna(unclear) and unclear:
+            parts.append(
+                f"The result of {counted(int(unclear), 'story', 'stories')} is not said, or a word that is not known"
+            )
         texts.append("; ".join(parts) or None)
     gap = pd.Series(texts, index=found.index, dtype="str")
     return found.assign(is_complete=gap.isna().astype("boolean"), gap=gap)

@@ -24,6 +24,7 @@ STATES = ("failed", "blocked", "passed", "in scope, not run", "never in scope", 
 
 COUNT_COLUMNS = ("failed", "blocked", "passed", "in_scope_not_run", "never_in_scope", "unknown")
 NO_FEATURE = "(no feature)"
+NOT_SAID = "(not said)"
 STORY_COLUMNS = (
     *("product_id", "product", "feature_id", "feature", "story_id", "story", "state", "test_id", "test", "at"),
     *("tested_by", "is_by_bug", "is_old_version", "is_complete", "gap"),
@@ -52,7 +53,8 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
         story blocked: It says blocked. Blocked is not coverage.
         in scope, not run: Its feature was in scope of an executed test, and nobody ran the story.
         never in scope: Its feature was in scope of no executed test.
-        unknown story: A test that may have run it was not read, or its result is a word that is not known.
+        unknown story: A test that may have run it was not read, a test of unknown status has its feature in scope, or its
+            result is not said or a word that is not known.
 
     Raises:
         UnknownValueError: `as_of` is no instant.
@@ -62,6 +64,7 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     newest = _newest_results(mirror, instant)
     found = stories.merge(newest, on="story_id", how="left", validate="one_to_one")
     scope = feature_scope(mirror, as_of=instant)
+    odd = scope[scope["group"] == "unknown"]
     scope = scope[scope["group"] == "executed"]
     unread = scope[scope["test_id"].isin(unread_tests(mirror, "results"))]
     # An unread test at an unknown instant may be the newest.
@@ -69,7 +72,10 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     hidden = pd.Series(unread_at.reindex(found["feature_id"]).array, index=found.index)
     may_be_newer = hidden.notna() & ~(found["at"] > hidden).fillna(False)
     no_results = found["status"].isna()
-    doubt = found["product_id"].isin([*stream_doubts(mirror, "tests")]) & no_results
+    doubt = found["product_id"].isin([*stream_doubts(mirror, "tests")]) | found["feature_id"].isin(odd["feature_id"])
+    # Nothing tells which tests had a story in scope whose feature is not known.
+    doubt |= found["feature_id"].isna() & found["product_id"].isin(_products_with_unread_results(mirror, instant))
+    doubt &= no_results
     strange = ~no_results & ~found["status"].isin(STORY_STATUSES[:3])
     rules = [
         (may_be_newer | strange | doubt, "unknown"),
@@ -84,7 +90,7 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     differs = (texts[0] != texts[1]).astype("boolean")
     found["is_by_bug"] = found["is_by_bug"].mask(no_results)
     found["is_old_version"] = differs.mask(texts[0].isna() | texts[1].isna() | no_results)
-    found = with_gaps(found, reading_gaps(mirror, "results"))
+    found = with_gaps(found, reading_gaps(mirror, "features", "results"))
     order = ["product", "product_id", "state", "feature", "story_id"]
     return found.sort_values(order, ignore_index=True)[list(STORY_COLUMNS)]
 
@@ -113,9 +119,10 @@ def story_coverage_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     rows = base.merge(found, on="product_id", how="left", validate="one_to_one")
     read = ~rows["product_id"].isin([*stream_doubts(mirror, "features")])
     numbers = ["stories", *COUNT_COLUMNS, "old_version", "failed_by_bug"]
-    rows[numbers] = rows[numbers].where(rows[numbers].notna() | ~read, 0)
+    for name in numbers:
+        rows[name] = rows[name].where(rows[name].notna() | ~read, 0)
     rows = _measured(rows.sort_values(["product", "product_id"], ignore_index=True))
-    return with_gaps(rows, reading_gaps(mirror, "results"))
+    return with_gaps(rows, reading_gaps(mirror, "features", "results"))
 
 
 def story_coverage_by_feature(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
@@ -128,7 +135,7 @@ def story_coverage_by_feature(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     keys = ["product_id", "product", "feature_id", "feature"]
     found = _measured(_counted(stories, keys))
     found = found.sort_values(["product", "product_id", "feature", "feature_id"], ignore_index=True)
-    return with_gaps(found, reading_gaps(mirror, "results"))
+    return with_gaps(found, reading_gaps(mirror, "features", "results"))
 
 
 def story_coverage_by_section(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
@@ -144,7 +151,13 @@ def story_coverage_by_section(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     spread["section"] = spread["section"].fillna(NO_SECTION)
     found = _measured(_counted(spread, ["product_id", "product", "section_id", "section"]))
     found = found.sort_values(["product", "product_id", "section", "section_id"], ignore_index=True)
-    return with_gaps(found, reading_gaps(mirror, "results"))
+    return with_gaps(found, reading_gaps(mirror, "features", "results"))
+
+
+def _products_with_unread_results(mirror: Mirror, instant: pd.Timestamp) -> set[int]:
+    tests = placed_tests(mirror, as_of=instant)
+    tests = tests[(tests["group"] == "executed") & tests["test_id"].isin(unread_tests(mirror, "results"))]
+    return {int(key) for key in tests["product_id"]}
 
 
 def _stories(mirror: Mirror) -> pd.DataFrame:
@@ -179,10 +192,11 @@ def _newest_results(mirror: Mirror, instant: pd.Timestamp) -> pd.DataFrame:
     rows = rows[["story_id", "test_id", "status", "is_by_bug", "text_then", "tested_by"]]
     rows = rows.merge(tests, on="test_id", how="inner")
     order = {status: place for place, status in enumerate(STORY_STATUSES)}
-    # An unknown word may mean anything, so it comes first; nothing said or not tested is no result.
+    # An unknown word may mean anything, and so may none: both come first. Not tested is no result.
+    rows["status"] = rows["status"].fillna(NOT_SAID)
     rows["order"] = rows["status"].map(order).fillna(-1)
     listed = {*rows["story_id"]}
-    run = rows[(rows["status"] != "not_tested") & rows["status"].notna()]
+    run = rows[rows["status"] != "not_tested"]
     run = run.sort_values(
         ["at", "test_id", "order", "is_by_bug"], ascending=[False, False, True, True], na_position="last"
     )

@@ -7,7 +7,7 @@ from typing import Literal
 import pandas as pd
 
 from testio_analytics.bugs import located_bugs
-from testio_analytics.completeness import active, product_names, report_instant, without_any_read
+from testio_analytics.completeness import active, product_names, report_instant, unread_tests, without_any_read
 from testio_analytics.coverage import ALL_PRODUCTS, account_gaps, reading_gaps, with_gaps
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.executed import feature_scope, placed_tests
@@ -30,7 +30,7 @@ def trends(mirror: Mirror, *, as_of: AsOf = None, by: By = "month", matures_afte
         start: first instant of the bin (UTC; weeks begin on Monday). label: like "2026-06" or "2026-W26" (ISO 8601).
         is_partial: whether the bin is not over at the instant of the report.
         tests: distinct executed tests. bugs: distinct valid bugs of those; critical: the critical ones of them.
-        bugs_per_test: bugs / tests; empty without tests.
+        bugs_per_test: bugs per test, over the tests whose bugs were read; empty without such tests.
         features_covered: distinct active features that these tests cover. first_covered: those that no test before did.
         ever_covered: the sum of first_covered so far; active_features: how many of today there are to cover.
         is_provisional: whether a test of the bin ended less than `matures_after` days before the report.
@@ -41,7 +41,7 @@ def trends(mirror: Mirror, *, as_of: AsOf = None, by: By = "month", matures_afte
         UnknownValueError: `as_of`, `by` or `matures_after` is none.
     """
     found = _bins(mirror, report_instant(mirror, as_of), by, matures_after)
-    gaps = "; ".join(account_gaps(mirror, ("features", "bugs"))) or None
+    gaps = "; ".join(account_gaps(mirror, ("features", "tests", "bugs"))) or None
     if {int(key) for key in active(mirror.products)["id"]} <= without_any_read(mirror, "bugs"):
         found[["bugs", "critical", "bugs_per_test"]] = pd.NA
     found["is_complete"] = pd.Series(gaps is None, index=found.index, dtype="boolean")
@@ -62,12 +62,14 @@ def trends_by_product(
     Columns: product_id, product, then those of `trends`. Each product begins with its own first test.
     """
     instant, names = report_instant(mirror, as_of), product_names(mirror)
-    unread = without_any_read(mirror, "bugs")
+    unread, unlisted = without_any_read(mirror, "bugs"), without_any_read(mirror, "features")
     parts = []
     for key in sorted((int(key) for key in active(mirror.products)["id"]), key=lambda key: (names[key], key)):
         rows = _bins(mirror, instant, by, matures_after, product_id=key)
         if key in unread:
             rows[["bugs", "critical", "bugs_per_test"]] = pd.NA
+        if key in unlisted:
+            rows[["features_covered", "first_covered", "ever_covered", "active_features"]] = pd.NA
         rows.insert(0, "product_id", pd.Series(key, index=rows.index, dtype="Int64"))
         rows.insert(1, "product", pd.Series(names[key], index=rows.index, dtype="str"))
         parts.append(rows)
@@ -76,7 +78,7 @@ def trends_by_product(
         rows.insert(0, "product_id", pd.Series(dtype="Int64"))
         rows.insert(1, "product", pd.Series([ALL_PRODUCTS] * len(rows), dtype="str"))
         parts = [rows]
-    return with_gaps(pd.concat(parts, ignore_index=True), reading_gaps(mirror, "bugs"))
+    return with_gaps(pd.concat(parts, ignore_index=True), reading_gaps(mirror, "features", "bugs"))
 
 
 def _bins(
@@ -89,8 +91,9 @@ def _bins(
     bugs = located_bugs(mirror, as_of=instant)
     bugs = bugs[(bugs["group"] == "executed") & bugs["is_valid"].astype(bool) & bugs["at"].notna()]
     features = active(mirror.features)
-    if product_id is not None:
-        tests, bugs, features = (rows[rows["product_id"] == product_id] for rows in (tests, bugs, features))
+    # A mirror of some products holds what touches their features, from other products as well.
+    own = [product_id] if product_id is not None else [*active(mirror.products)["id"]]
+    tests, bugs, features = (rows[rows["product_id"].isin(own)] for rows in (tests, bugs, features))
     scope = scope[scope["feature_id"].isin(features["id"])]
     first = scope.drop_duplicates("feature_id")  # the scope is ordered by instant
     starts = _starts(pd.concat([tests["at"], scope["at"]]), instant, by)
@@ -107,10 +110,17 @@ def _bins(
         found[name] = found["start"].map(values).fillna(0).astype("Int64")
     found["ever_covered"] = found["first_covered"].cumsum()
     found["active_features"] = pd.Series(features["id"].nunique(), index=found.index, dtype="Int64")
-    rate = found["bugs"].astype("Float64") / found["tests"].astype("Float64").mask(found["tests"] == 0)
-    found["bugs_per_test"] = rate.astype("Float64")
+    # A test whose bugs were not read is not one that found nothing.
+    unread = unread_tests(mirror, "bugs")
+    read, of_read = (rows[~rows["test_id"].isin(unread)] for rows in (tests, bugs))
+    asked = found["start"].map(read.groupby(_start(read["at"], by))["test_id"].nunique()).astype("Float64")
+    told = (
+        found["start"].map(of_read.groupby(_start(of_read["at"], by))["bug_id"].nunique()).fillna(0).astype("Float64")
+    )
+    found["bugs_per_test"] = (told / asked).astype("Float64")
     found["label"] = _labels(found["start"], by)
-    found["is_partial"] = (_next(found["start"], by) > instant).astype("boolean")
+    # A plain date is the last microsecond of its day: the last day of a month ends it.
+    found["is_partial"] = (_next(found["start"], by) > instant + pd.Timedelta(microseconds=1)).astype("boolean")
     ripe = instant - checked_days("matures_after", matures_after)
     young = {*_start(tests[tests["at"] > ripe]["at"], by)}
     found["is_provisional"] = found["start"].isin(young).astype("boolean")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from testio_analytics.bugs import BUCKETS, located_bugs
-from testio_analytics.completeness import product_names, report_instant, without_any_read
+from testio_analytics.completeness import active, product_names, report_instant, without_any_read
 from testio_analytics.coverage import ALL_PRODUCTS, reading_gaps, share, with_gaps
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames import Mirror
@@ -158,6 +158,8 @@ def band(rate: float | None, bounds: tuple[float, float]) -> Band:
 def _dated(mirror: Mirror, as_of: AsOf, matures_after: float) -> pd.DataFrame:
     instant = report_instant(mirror, as_of)
     bugs = located_bugs(mirror, as_of=instant)
+    # A mirror of some products holds what touches their features, from other products as well.
+    bugs = bugs[bugs["product_id"].isin(active(mirror.products)["id"])]
     ripe = instant - checked_days("matures_after", matures_after)
     return bugs.assign(
         month=bugs["at"].dt.strftime("%Y-%m").astype("str"),
