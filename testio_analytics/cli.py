@@ -17,9 +17,10 @@ import click
 
 from testio_analytics import errors
 from testio_analytics.config import DB_PATH_VARIABLE, resolve_db_path
+from testio_analytics.display.terminal import formatted
 
 if TYPE_CHECKING:
-    from testio_analytics.sync import SyncResult
+    from testio_analytics.mirror.sync import SyncResult
 
 INCOMPLETE = 3
 
@@ -178,10 +179,10 @@ def _run_sync(
     concurrency: int,
     dry_run: bool,
 ) -> SyncResult:
-    from testio_analytics.client import Client
+    from testio_analytics.api.client import Client
+    from testio_analytics.concurrency import run
     from testio_analytics.config import resolve_api
-    from testio_analytics.running import run
-    from testio_analytics.sync import checked_streams, progress_bar, sync_async
+    from testio_analytics.mirror.sync import checked_streams, progress_bar, sync_async
 
     checked_streams(streams or None)  # a wrong call is one even without a token
 
@@ -243,13 +244,13 @@ def status(db: Path | None, as_json: bool) -> None:
 
     The exit code is 3 when something is missing, so that a nightly job can ask.
     """
-    from testio_analytics.health import status as read_status
+    from testio_analytics.reports.health import status as read_status
 
     found = read_status(db)
     if as_json:
         _print_json(found.as_dict())
     else:
-        from testio_analytics.terminal import text_table
+        from testio_analytics.display.terminal import text_table
 
         click.echo(
             text_table(found.table[list(STATUS_COLUMNS)], width=terminal_width(), unknown=["expected", "missing"])
@@ -285,13 +286,13 @@ def show(
 
     `testio-analytics show list` names the reports.
     """
-    from testio_analytics import reports
+    from testio_analytics.reports import registry
 
     if report == "list":
-        click.echo("\n".join(f"{name:28}{text}" for name, text in reports.descriptions().items()))
+        click.echo("\n".join(f"{name:28}{text}" for name, text in registry.descriptions().items()))
         return
-    frame, doubts = reports.make(report, resolve_db_path(db), product_id=products or None, as_of=as_of, impact=impact)
-    click.echo(reports.formatted(frame, form, name=report, width=terminal_width()), nl=form != "csv")
+    frame, doubts = registry.make(report, resolve_db_path(db), product_id=products or None, as_of=as_of, impact=impact)
+    click.echo(formatted(frame, form, name=report, width=terminal_width()), nl=form != "csv")
     for doubt in doubts:
         say(doubt)
     if doubts:
@@ -315,12 +316,12 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
 
     When anything fails, the pages of the last time stay as they are.
     """
-    from testio_analytics import reports
-    from testio_analytics.frames import load_mirror
-    from testio_analytics.pages import make_pages
+    from testio_analytics.frames.mirror import load_mirror
+    from testio_analytics.pages.build import make_pages
+    from testio_analytics.reports import registry
 
     path = resolve_db_path(db)
-    doubts = reports.doubts(load_mirror(path, product_id=products or None))
+    doubts = registry.doubts(load_mirror(path, product_id=products or None))
     for page in make_pages(path, output, product_ids=products or None, as_of=as_of, impact=impact):
         click.echo(str(page))
     for doubt in doubts:
@@ -359,14 +360,14 @@ def export(
     testio-analytics export --format parquet               # types kept
     testio-analytics export --format xlsx --output shared  # one workbook
     """
-    from testio_analytics import reports
-    from testio_analytics.export import export as write
-    from testio_analytics.frames import load_mirror
+    from testio_analytics.display.files import export as write
+    from testio_analytics.frames.mirror import load_mirror
+    from testio_analytics.reports import registry
 
     path = resolve_db_path(db)
     for written in write(path, output, form=form, product_id=products or None, as_of=as_of, impact=impact):
         click.echo(str(written))
-    found = reports.doubts(load_mirror(path, product_id=products or None))
+    found = registry.doubts(load_mirror(path, product_id=products or None))
     for doubt in found:
         say(doubt)
     if found:
@@ -380,7 +381,7 @@ def notebooks(folder: Path) -> None:
 
     The copies read the database that this command would use now: TESTIO_DB_PATH, else data/testio.db in this folder.
     """
-    from testio_analytics.notebooks import copy_notebooks
+    from testio_analytics.pages.notebooks import copy_notebooks
 
     db = resolve_db_path()
     for path in copy_notebooks(folder, db=db):
@@ -398,7 +399,7 @@ def benchmark(product_id: int, iterations: int, threshold: float) -> None:
     Beside each run stands its bound: the time that the same chain of requests takes alone, at the same concurrency,
     without reading, comparing or storing anything. The exit code is 1 when the median is over the threshold.
     """
-    from testio_analytics.benchmark import run_benchmark
+    from testio_analytics.mirror.benchmark import run_benchmark
 
     if not run_benchmark(product_id, iterations=iterations, threshold=threshold, write=click.echo):
         sys.exit(1)
@@ -414,7 +415,7 @@ def migrate(db: Path | None, to: int | None) -> None:
     testio-analytics migrate             # bring an older database to the newest version
     testio-analytics migrate --to 1      # go down again; what later versions brought is dropped
     """
-    from testio_analytics.store import migrate_file
+    from testio_analytics.mirror.store import migrate_file
 
     for line in migrate_file(resolve_db_path(db), to):
         click.echo(line)
@@ -433,13 +434,13 @@ def demo_server(port: int, token: str, faults: tuple[str, ...]) -> None:
     export TESTIO_CUSTOMER_API_TOKEN=demo
     testio-analytics sync --db demo.db
     """
-    from testio_analytics.demo.faults import FAULT_HELP, parse_faults
+    from testio_analytics.demo.server.faults import FAULT_HELP, parse_faults
 
     if "list" in faults:
         click.echo(FAULT_HELP)
         return
     chosen = parse_faults(faults)
-    from testio_analytics.demo.server import serve
+    from testio_analytics.demo.server.server import serve
 
     try:
         serve(port=port, token=token, faults=chosen, on_ready=click.echo)

@@ -17,12 +17,12 @@ from click.testing import CliRunner, Result
 
 from syncing import TOKEN, query
 from testio_analytics.cli import cli, printable
-from testio_analytics.demo.account import demo_account
-from testio_analytics.demo.app import create_app
-from testio_analytics.demo.faults import Faults
-from testio_analytics.demo.server import running_server
-from testio_analytics.reports import REPORTS
-from testio_analytics.tables import STREAMS
+from testio_analytics.demo.account.build import demo_account
+from testio_analytics.demo.server.app import create_app
+from testio_analytics.demo.server.faults import Faults
+from testio_analytics.demo.server.server import running_server
+from testio_analytics.mirror.schema import STREAMS
+from testio_analytics.reports.registry import REPORTS
 
 
 def call(*words: str) -> Result:

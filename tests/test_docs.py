@@ -13,8 +13,8 @@ import testio_analytics as ta
 from readme_reference import README, with_parts
 from testio_analytics import config
 from testio_analytics.cli import cli
-from testio_analytics.reports import REPORTS
-from testio_analytics.tables import ALL_TABLES
+from testio_analytics.mirror.schema import ALL_TABLES
+from testio_analytics.reports.registry import REPORTS
 
 TEXT = README.read_text()
 
@@ -52,7 +52,7 @@ def test_every_setting_is_in_the_readme() -> None:
 
 
 def test_reference_parts_are_those_of_the_code() -> None:
-    """Tables, reports and definitions in the README are generated; run `python tests/readme_reference.py` to mend."""
+    """Tables, reports and definitions in the README are generated; run `python tests/support/readme_reference.py` to mend."""
     assert with_parts(TEXT) == TEXT
 
 

@@ -1,1 +1,1 @@
-"""A fictional customer account and an HTTP server for it that behaves like the documented API."""
+"""A fictional account: nothing in; an account, a server of it, and a whole run out."""

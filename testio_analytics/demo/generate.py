@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from testio_analytics.demo.account import DEMO_NOW
-from testio_analytics.demo.blueprints import Area, Blueprint
-from testio_analytics.demo.catalogue import Ids, Topic, build_product
-from testio_analytics.demo.findings import Habits
-from testio_analytics.demo.history import write_history
-from testio_analytics.demo.model import Account, Product, paused_collector
-from testio_analytics.demo.products import default_section, section
-from testio_analytics.demo.schedule import build_schedule
+from testio_analytics.demo.account.blueprints import Area, Blueprint
+from testio_analytics.demo.account.build import DEMO_NOW
+from testio_analytics.demo.account.catalogue import Ids, Topic, build_product
+from testio_analytics.demo.account.findings import Habits
+from testio_analytics.demo.account.history import write_history
+from testio_analytics.demo.account.model import Account, Product, paused_collector
+from testio_analytics.demo.account.products import default_section, section
+from testio_analytics.demo.account.schedule import build_schedule
 
 FULL_KINDS: dict[str, int] = {"coverage": 1, "focused": 1}
 """Testing types that expose every feature to its full bug rate, so that the known rate is the true one."""

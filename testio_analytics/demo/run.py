@@ -9,17 +9,17 @@ from pathlib import Path
 
 import httpx
 
-from testio_analytics.client import Client, Waits
+from testio_analytics.api.client import Client, Waits
+from testio_analytics.concurrency import run
 from testio_analytics.config import ApiSettings
-from testio_analytics.demo.account import DEMO_NOW, DEMO_POISONED_TEST, demo_account
-from testio_analytics.demo.app import create_app
-from testio_analytics.demo.faults import Faults
-from testio_analytics.demo.model import Account
-from testio_analytics.frames import load_mirror
-from testio_analytics.pages import make_pages
-from testio_analytics.running import run
-from testio_analytics.summary import coverage_summary
-from testio_analytics.sync import SyncResult, sync_async
+from testio_analytics.demo.account.build import DEMO_NOW, DEMO_POISONED_TEST, demo_account
+from testio_analytics.demo.account.model import Account
+from testio_analytics.demo.server.app import create_app
+from testio_analytics.demo.server.faults import Faults
+from testio_analytics.frames.mirror import load_mirror
+from testio_analytics.mirror.sync import SyncResult, sync_async
+from testio_analytics.pages.build import make_pages
+from testio_analytics.reports.summary import coverage_summary
 
 TOKEN = "demo"
 DATABASE = "demo.db"

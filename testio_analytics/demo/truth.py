@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from testio_analytics.backtest import EXPOSURE_COLUMNS
-from testio_analytics.demo import clock
+from testio_analytics.demo.account import clock
+from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.generate import generate_account
-from testio_analytics.demo.model import Account
+from testio_analytics.reports.backtest import EXPOSURE_COLUMNS
 
 SHAPES: tuple[dict[str, Any], ...] = (
     {"products": 1, "features": 40, "tests": 60, "bugs": 500},

@@ -32,9 +32,9 @@ def serve(ready: Any) -> None:
 
     import uvicorn
 
-    from testio_analytics.demo.app import create_app
-    from testio_analytics.demo.faults import Faults
     from testio_analytics.demo.generate import generate_account
+    from testio_analytics.demo.server.app import create_app
+    from testio_analytics.demo.server.faults import Faults
 
     account = generate_account(seed=1, products=50, features=3_000, tests=2_200, bugs=28_000)
     app: Any = create_app(account, token="large", faults=Faults())
@@ -67,9 +67,9 @@ def serve(ready: Any) -> None:
 
 def sync_once(port: int, db: str, report: Any) -> None:
     """Sync into a new database and report requests, seconds, seconds of the processors and bugs."""
-    from testio_analytics.client import Client
+    from testio_analytics.api.client import Client
     from testio_analytics.config import ApiSettings
-    from testio_analytics.sync import sync_async
+    from testio_analytics.mirror.sync import sync_async
 
     async def go() -> Any:
         settings = ApiSettings(f"http://127.0.0.1:{port}/customer/v2", "large")
@@ -113,7 +113,7 @@ def main() -> int:
         is_fine = worst < MOST_TIMES_BOUND and megabytes < MOST_MEGABYTES
         server.terminate()
         if options.pages:
-            from testio_analytics.pages import make_pages
+            from testio_analytics.pages.build import make_pages
 
             began = time.perf_counter()
             pages = make_pages(Path(db), Path(folder) / "pages")

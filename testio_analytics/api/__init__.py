@@ -1,0 +1,1 @@
+"""What Test IO says: HTTP in, checked and scrubbed payloads out."""

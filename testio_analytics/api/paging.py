@@ -1,0 +1,204 @@
+"""Read a list of unknown length page by page, around the rows that the server cannot serve.
+
+The list has no total, shifts while it is read, and one broken row makes its whole page fail (testio-api 7.1 and 11.3).
+How a page is fetched is the caller's business.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from testio_analytics import errors
+from testio_analytics.api.sections import as_id
+from testio_analytics.concurrency import gather
+
+log = logging.getLogger("testio_analytics.api.paging")
+
+PAGE_SIZE = 25
+NARROWER = {25: 10, 10: 5, 5: 2, 2: 1}
+HOPELESS_RUN = 5  # failing rows in a row after which a page is given up
+LOST_PAGES = 2  # lost pages in a row after which the rest of a list is given up
+PAGES_AT_ONCE = 4
+UNPAGED_ROWS = 150  # what a list without paging holds at most (testio-api 7.1)
+
+PAGE_ERRORS = (errors.ServerError, errors.UnreadableAnswerError, errors.ConnectionFailedError)
+"""What costs a page, and may not cost a smaller one."""
+
+
+class Page(Protocol):
+    """Fetch page `number` (from 1) of `size` rows, with full patience where nothing smaller can be asked for."""
+
+    async def __call__(self, number: int, size: int, *, is_last_try: bool) -> list[Any]:
+        """Return the rows of that page; fewer than `size` of them on the last one."""
+
+
+@dataclass(frozen=True)
+class Hole:
+    """Rows of a test list that the server could not serve on any try.
+
+    `position` counts from 1; `count` is None where it cannot be told how many rows are lost. `after` and `before` are
+    the ids of the nearest tests that could be read, newer and older.
+    """
+
+    position: int
+    count: int | None
+    reason: str
+    attempts: int
+    after: int | None = None
+    before: int | None = None
+
+    def __str__(self) -> str:
+        rows = f"row {self.position}" if self.count == 1 else f"rows from {self.position} on"
+        if self.count and self.count > 1:
+            rows = f"rows {self.position} to {self.position + self.count - 1}"
+        near = [f"{word} test {near}" for word, near in (("after", self.after), ("before", self.before)) if near]
+        return f"{rows} of the test list" + (f" ({', '.join(near)})" if near else "")
+
+
+@dataclass(frozen=True)
+class PagedList:
+    """All rows of a list that could be read, and those that could not.
+
+    `is_settled` is false when the list kept changing while it was read, so that a row may have slipped through.
+    """
+
+    rows: tuple[Any, ...]
+    holes: tuple[Hole, ...]
+    is_settled: bool
+
+
+async def read_pages(page: Page) -> PagedList:
+    """Return all rows of the list, and the holes in it.
+
+    The first page is read again at the end: where it changed, the whole list is read once more.
+
+    Raises:
+        ApiError: whatever costs more than a page, such as a refused token.
+    """
+    for _ in range(2):
+        rows = await _all_rows(page)
+        if len(rows) < PAGE_SIZE or await _begins_with(page, rows[:PAGE_SIZE]):
+            return _paged_list(rows, is_settled=True)
+    return _paged_list(rows, is_settled=False)
+
+
+async def _begins_with(page: Page, first: Sequence[Any]) -> bool:
+    if any(isinstance(row, Hole) for row in first):
+        return True  # the page that had to be read in pieces cannot be compared as one
+    try:
+        again = await page(1, PAGE_SIZE, is_last_try=True)
+    except PAGE_ERRORS:
+        return False
+    return same_rows(again[:PAGE_SIZE], first)  # more come where the server ignores paging
+
+
+async def _all_rows(page: Page) -> list[Any]:
+    """Return the rows in list order, a `Hole` standing where rows could not be read.
+
+    Pages are read until one is not full. No total is known, so the number asked for at once grows from one.
+    """
+    rows: list[Any] = []
+    number, window, lost = 1, 1, 0
+    while True:
+        found = await gather(*(_whole_page(page, number + ahead) for ahead in range(window)))
+        for part in found:
+            number += 1
+            lost = lost + 1 if isinstance(part, Hole) else 0
+            if isinstance(part, Hole) and lost == LOST_PAGES:
+                return [
+                    *rows[: 1 - LOST_PAGES],
+                    replace(part, position=part.position - PAGE_SIZE, count=None),
+                ]
+            if isinstance(part, list) and (len(part) > PAGE_SIZE or (rows and same_rows(part, rows[: len(part)]))):
+                return _unpaged(part)
+            if isinstance(part, list) and len(part) == PAGE_SIZE and same_rows(part, rows[-PAGE_SIZE:]):
+                return rows  # a server that repeats its last page for ever
+            if part == [] and rows and isinstance(rows[-1], Hole) and rows[-1].count == PAGE_SIZE:
+                rows[-1] = replace(rows[-1], count=None)  # the lost page was the last one, and maybe not a full one
+            rows.extend([part] if isinstance(part, Hole) else part)
+            if isinstance(part, list) and len(part) < PAGE_SIZE:
+                return rows
+        window = min(window * 2, PAGES_AT_ONCE)
+
+
+async def _whole_page(page: Page, number: int) -> list[Any] | Hole:
+    """Return the slots of one page, or one hole where it cannot be read at all."""
+    offset = (number - 1) * PAGE_SIZE
+    try:
+        return await page(number, PAGE_SIZE, is_last_try=True)
+    except errors.ConnectionFailedError as error:
+        return Hole(offset + 1, PAGE_SIZE, str(error), error.attempts)
+    except PAGE_ERRORS as error:
+        log.info("%s Reading it in smaller pieces.", error)
+    slots: dict[int, Any] = {}
+    try:
+        await _narrow(page, range(offset, offset + PAGE_SIZE), PAGE_SIZE, slots)
+    except PAGE_ERRORS as error:
+        return Hole(offset + 1, PAGE_SIZE, str(error), error.attempts)
+    return [slots[position] for position in sorted(slots)]
+
+
+async def _narrow(page: Page, wanted: range, size: int, slots: dict[int, Any]) -> None:
+    """Fill the slots of the wanted positions from smaller pages, down to the single row that fails.
+
+    Pages of a smaller size begin at multiples of it, so the first may begin before the wanted rows. A run of
+    failing rows is no broken row but a failing server: then the error is raised.
+    """
+    smaller = NARROWER[size]
+    for start in range(wanted.start - wanted.start % smaller, wanted.stop, smaller):
+        try:
+            # The single row is tried with full patience: it is given up only when it truly fails.
+            rows = await page(start // smaller + 1, smaller, is_last_try=smaller == 1)
+        except PAGE_ERRORS as error:
+            if smaller == 1:
+                slots[start] = Hole(start + 1, 1, str(error), error.attempts)
+                run = [slots.get(start - back) for back in range(HOPELESS_RUN)]
+                if all(isinstance(slot, Hole) for slot in run):
+                    raise
+                continue
+            inside = range(max(start, wanted.start), min(start + smaller, wanted.stop))
+            await _narrow(page, inside, smaller, slots)
+            continue
+        slots.update((at, row) for at, row in enumerate(rows, start) if at in wanted)
+        if len(rows) < smaller:
+            return
+
+
+def same_rows(some: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Return whether these are the same rows in the same order, by their ids; no rows are not the same as no rows."""
+    return bool(some) and [_identity(row) for row in some] == [_identity(row) for row in others]
+
+
+def _identity(row: Any) -> Any:
+    """Return what tells a row from others: its id, or all of it where it has none."""
+    found = _id_of(row)
+    return row if found is None else found
+
+
+def _unpaged(rows: Sequence[Any]) -> list[Any]:
+    """Return the rows of a server that ignores `page`, as the staging host does: it answers the last 150 at most."""
+    if len(rows) < UNPAGED_ROWS:
+        return list(rows)
+    reason = f"The server ignores `page` and answers no more than the last {UNPAGED_ROWS} tests."
+    return [*rows, Hole(len(rows) + 1, None, reason, 1)]
+
+
+def _paged_list(rows: Sequence[Any], *, is_settled: bool) -> PagedList:
+    """Separate rows and holes, and name the neighbours of each hole: all that is known of it."""
+    holes = []
+    for at, hole in enumerate(rows):
+        if isinstance(hole, Hole):
+            holes.append(replace(hole, after=_nearest_id(reversed(rows[:at])), before=_nearest_id(rows[at + 1 :])))
+    return PagedList(tuple(row for row in rows if not isinstance(row, Hole)), tuple(holes), is_settled)
+
+
+def _nearest_id(rows: Iterable[Any]) -> int | None:
+    """Return the first usable id: an odd one is text of the API, which has no place in the name of a gap."""
+    return next((found for row in rows if (found := as_id(_id_of(row))) is not None), None)
+
+
+def _id_of(row: Any) -> Any:
+    return row.get("id") if isinstance(row, Mapping) else None

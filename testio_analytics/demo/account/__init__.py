@@ -1,0 +1,1 @@
+"""A seed in, the payloads of a fictional account out."""

@@ -1,0 +1,1 @@
+"""An account in, a Test IO API over ASGI out, faults included."""

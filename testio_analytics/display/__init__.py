@@ -1,0 +1,1 @@
+"""Answers → something seen: report frames in; text, HTML, files and plots out."""

@@ -1,0 +1,1 @@
+"""Report frames in, matplotlib axes out, in one palette."""

@@ -1,0 +1,266 @@
+"""Plots of what tests found: bugs per feature, stories, triage, the course of time, and what to test next.
+
+Each takes a report frame and an optional `ax`, and returns the `ax`. Colours are those of Okabe and Ito, darkened until
+white text on them is readable, and never the only sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from testio_analytics.display.plots.style import (
+    FAINT,
+    INK,
+    LONGEST_NAME,
+    SOFT,
+    colour_key,
+    drawable,
+    drawing,
+    rows_axis,
+)
+from testio_analytics.text import MONTHS, counted, interval_words, listed, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+STORY_COLOURS: Mapping[str, str] = {
+    "failed": "#b3261e",
+    "blocked": "#8a5a00",
+    "passed": "#00694b",
+    "in scope, not run": "#0b5cad",
+    "never in scope": "#6b7280",
+    "unknown": "#5b4b8a",
+}
+BUCKET_COLOURS: Mapping[str, str] = {
+    "active_accepted": "#00694b",
+    "auto_accepted": "#8a5a00",
+    "rejected": "#b3261e",
+    "open": "#0b5cad",
+    "other": "#5b4b8a",
+}
+BUCKET_WORDS: Mapping[str, str] = {
+    "active_accepted": "Accepted",
+    "auto_accepted": "Accepted by timer",
+    "rejected": "Rejected",
+    "open": "Open",
+    "other": "Other",
+}
+ABOVE, USUAL, LINE = "#b3261e", "#0b5cad", "#57606a"
+DIGIT, MARGIN = 0.015, 0.008
+MOST_ROWS = 15
+MOST_LABELS = 12
+
+
+def plot_bugs_per_feature(bugs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the bugs per test of the features that have the most, and return the axes.
+
+    `bugs` is what `bugs_per_feature` returns; its first 15 rows with a rank are drawn. The dot is the shrunk figure,
+    the line its 95 % interval, the ring the raw figure, and the small upright stroke the average of the product.
+    """
+    rows = bugs[bugs["rank"].notna() & bugs["shrunk"].notna()].head(MOST_ROWS)
+    names = [
+        f"{drawable(row['feature'], LONGEST_NAME)}\n{drawable(row['product'], LONGEST_NAME)}" for row in _each(rows)
+    ]
+    words = [
+        f"{row['feature']} ({row['product']}): {counted(int(row['bugs']), 'bug')} in "
+        f"{counted(int(row['tests']), 'test')}, {row['shrunk']:.2f} per test "
+        f"({row['shrunk_low']:.2f} to {row['shrunk_high']:.2f}), {row['signal']}"
+        for row in _each(rows)
+    ]
+    alt = f"Bugs per test, the most first. {'; '.join(words) or 'No feature was tested yet'}."
+    with drawing(ax, 1.1 + 0.5 * max(len(rows), 1), alt) as axes:
+        for place, row in enumerate(_each(rows)):
+            colour = ABOVE if row["signal"] == "above" else USUAL
+            axes.plot([row["shrunk_low"], row["shrunk_high"]], [place, place], color=colour, linewidth=2, alpha=0.55)
+            axes.plot(row["prior_mean"], place, marker="|", markersize=14, color=LINE)
+            axes.plot(row["bugs_per_test"], place, marker="o", markersize=8, markerfacecolor="white", color=colour)
+            axes.plot(row["shrunk"], place, marker="o", markersize=7, color=colour)
+        rows_axis(axes, names, [f"{int(row['bugs'])} in {int(row['tests'])}" for row in _each(rows)])
+        axes.set_xlim(left=0)
+        axes.grid(axis="x", color=FAINT, linewidth=0.6)
+        axes.set_xlabel("Bugs per test; dot: shrunk, ring: raw, line: 95 % interval, stroke: the product's average")
+        colour_key(axes, [("More than its product's average", ABOVE), ("As expected", USUAL)])
+    return axes
+
+
+def plot_stories(stories: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the states of all active stories as one stacked bar per product, and return the axes.
+
+    `stories` is what `story_coverage_by_product` returns. Each bar is the whole of its row; the numbers in it are
+    stories. The products with the most stories that failed or never were in scope come first.
+    """
+    columns = {state: state.replace(", ", "_").replace(" ", "_") for state in STORY_COLOURS}
+    rows = stories.sort_values(["failed", "stories"], ascending=False, kind="stable")
+    names = [drawable(row["product"], LONGEST_NAME) for row in _each(rows)]
+    parts = [{state: row[column] for state, column in columns.items()} for row in _each(rows)]
+    words = [f"{row['product']}: {_parts_words(part)}" for row, part in zip(_each(rows), parts, strict=True)]
+    with drawing(ax, 0.75 + 0.42 * max(len(rows), 1), f"Active stories by state. {'; '.join(words)}.") as axes:
+        for place, part in enumerate(parts):
+            _stack(axes, place, part, STORY_COLOURS, "no active stories")
+        axes.set_xlim(0, 1)
+        rows_axis(axes, names, ["" if pd.isna(n) else f"{int(n):,}" for n in rows["stories"]])
+        axes.set_xticks([])
+        axes.spines[["left", "bottom"]].set_visible(False)
+        totals = {state: sum(0 if pd.isna(part[state]) else int(part[state]) for part in parts) for state in columns}
+        colour_key(axes, [(state.capitalize(), STORY_COLOURS[state]) for state, total in totals.items() if total])
+    return axes
+
+
+def plot_triage(triage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw what became of the bugs of each month, as shares of all of them, and return the axes.
+
+    `triage` is what `triage(mirror, by="month")` returns. Hatched months are provisional: their bugs may still change
+    by timer. The number on top counts the bugs.
+    """
+    rows = triage[triage["month"].notna() & (triage["total"].fillna(0) > 0)]
+    words = [
+        f"{row['month']}: {_parts_words({BUCKET_WORDS[b].lower(): row[b] for b in BUCKET_COLOURS})}"
+        + (" (provisional)" if row["is_provisional"] else "")
+        for row in _each(rows)
+    ]
+    with drawing(ax, 3.2, f"Triage by month of the test. {'; '.join(words) or 'No bugs'}.") as axes:
+        for place, row in enumerate(_each(rows)):
+            bottom = 0.0
+            for bucket, colour in BUCKET_COLOURS.items():
+                share = int(row[bucket]) / int(row["total"])
+                hatch = "////" if row["is_provisional"] else None
+                axes.bar(place, share, bottom=bottom, width=0.82, color=colour, edgecolor="white", hatch=hatch)
+                bottom += share
+            size = 8 if len(rows) > MOST_LABELS else 9
+            axes.text(place, 1.01, f"{int(row['total'])}", ha="center", va="bottom", color=SOFT, fontsize=size)
+        axes.set_ylim(0, 1.08)
+        axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+        _month_axis(axes, [str(month) for month in rows["month"]])
+        shown = [bucket for bucket in BUCKET_COLOURS if rows[bucket].sum()]
+        colour_key(axes, [(BUCKET_WORDS[bucket], BUCKET_COLOURS[bucket]) for bucket in shown])
+    return axes
+
+
+def plot_trends(trends: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw executed tests and valid bugs over time, and return the axes.
+
+    `trends` is what `trends(mirror)` returns. Bars are valid bugs, the line is executed tests; hatched bars are
+    bins that are not over, or whose bugs may still change.
+    """
+    words = [
+        f"{row['label']}: {'unknown' if pd.isna(row['bugs']) else counted(int(row['bugs']), 'bug')} in "
+        f"{'unknown tests' if pd.isna(row['tests']) else counted(int(row['tests']), 'test')}"
+        for row in _each(trends)
+    ]
+    with drawing(ax, 3.2, f"Bugs and tests over time. {'; '.join(words) or 'Nothing was tested yet'}.") as axes:
+        for place, row in enumerate(_each(trends)):
+            is_open = bool(row["is_partial"]) or bool(row["is_provisional"])
+            if pd.notna(row["bugs"]):
+                hatch = "////" if is_open else None
+                axes.bar(place, float(row["bugs"]), width=0.82, color="#9cc3e6", edgecolor="white", hatch=hatch)
+        places = np.arange(len(trends))
+        tests = trends["tests"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+        axes.plot(places, tests, color=ABOVE, linewidth=1.8, marker="o", markersize=4)
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y", color=FAINT, linewidth=0.6)
+        _month_axis(axes, [str(label) for label in trends["label"]])
+        colour_key(axes, [("Valid bugs", "#0b5cad"), ("Executed tests", ABOVE)])
+    return axes
+
+
+def plot_next_tests(ranking: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the risk of the features that come first, split into its two factors, and return the axes.
+
+    `ranking` is what `next_tests` returns; its first 15 rows are drawn. The bar is the risk; the number at the right
+    is the range of ranks that the feature takes when each weight moves by a quarter.
+    """
+    rows = ranking.head(MOST_ROWS)
+    names = [
+        f"{drawable(row['feature'], LONGEST_NAME)}\n{drawable(row['product'], LONGEST_NAME)}" for row in _each(rows)
+    ]
+    words = [
+        f"{int(row['rank'])}. {row['feature']} ({row['product']}): risk {row['risk']:.2f}, rank "
+        f"{int(row['rank_best'])} to {int(row['rank_worst'])}"
+        for row in _each(rows)
+    ]
+    with drawing(ax, 1.1 + 0.5 * max(len(rows), 1), f"Risk, the highest first. {'; '.join(words)}.") as axes:
+        for place, row in enumerate(_each(rows)):
+            axes.barh(place, 1.0, height=0.62, color="none", edgecolor=FAINT, linewidth=0.6)
+            axes.barh(place, row["risk"], height=0.62, color=USUAL)
+            axes.plot([row["likelihood"]] * 2, [place - 0.31, place + 0.31], color=ABOVE, linewidth=2)
+            axes.plot([row["impact"]] * 2, [place - 0.31, place + 0.31], color=INK, linewidth=2)
+        axes.set_xlim(0, 1)
+        rows_axis(axes, names, [f"{int(row['rank_best'])}–{int(row['rank_worst'])}" for row in _each(rows)])
+        axes.set_xlabel("Risk = likelihood × impact; at the right: the range of its rank")
+        colour_key(axes, [("Risk", USUAL), ("Likelihood", ABOVE), ("Impact", INK)])
+    return axes
+
+
+def plot_backtest(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw how large a share of the next cycle's bugs each ranking finds, and return the axes.
+
+    `summary` is what `backtest_summary` returns: one row per ranking. The line is the 95 % interval.
+    """
+    summary = summary[summary["found"].notna()]
+    names = [drawable(row["ranking"], LONGEST_NAME) for row in _each(summary)]
+    words = [
+        f"{row['ranking']}: {percent(float(row['found']))}"
+        + ("" if pd.isna(row["low"]) else f" ({interval_words(row['low'], row['high'])})")
+        for row in _each(summary)
+    ]
+    with drawing(
+        ax,
+        0.9 + 0.42 * max(len(summary), 1),
+        f"Share of the next cycle's bugs found. {'; '.join(words) or 'No past test to ask'}.",
+    ) as axes:
+        for place, row in enumerate(_each(summary)):
+            colour = USUAL if place == 0 else LINE
+            if pd.notna(row["low"]):
+                axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2.5, alpha=0.6)
+            axes.plot(row["found"], place, marker="o", markersize=8, color=colour)
+        axes.set_xlim(0, 1)
+        axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+        axes.grid(axis="x", color=FAINT, linewidth=0.6)
+        rows_axis(axes, names, [percent(float(row["found"])) for row in _each(summary)])
+    return axes
+
+
+# -- parts of the plots ---------------------------------------------------------------------------------------------
+
+
+def _each(rows: pd.DataFrame) -> list[Any]:
+    return [row for _, row in rows.iterrows()]
+
+
+def _parts_words(parts: Mapping[str, Any]) -> str:
+    return listed([f"{int(n):,} {name}" for name, n in parts.items() if pd.notna(n) and n], most=9) or "none"
+
+
+def _stack(axes: Axes, place: int, parts: Mapping[str, Any], colours: Mapping[str, str], empty: str) -> None:
+    """Draw one row as shares of its sum, with each number inside where that fits."""
+    numbers = {name: 0 if pd.isna(n) else int(n) for name, n in parts.items()}
+    whole = sum(numbers.values())
+    if not whole:
+        text = "unknown: not enough was read" if all(pd.isna(n) for n in parts.values()) else empty
+        axes.text(0.005, place, text, va="center_baseline", color=SOFT)
+        return
+    left = 0.0
+    for name, number in numbers.items():
+        share, text = number / whole, f"{number:,}"
+        axes.barh(place, share, left=left, height=0.68, color=colours[name], edgecolor="white", linewidth=1)
+        if share >= DIGIT * len(text) + MARGIN:
+            axes.text(left + share / 2, place, text, ha="center", va="center_baseline", color="white")
+        left += share
+
+
+def _month_axis(axes: Axes, labels: Sequence[str]) -> None:
+    """Write the bins below the plot, with as many labels as there is room for; the last one always has its own."""
+    step = -(-len(labels) // MOST_LABELS) or 1
+    places = [place for place in range(len(labels)) if (len(labels) - 1 - place) % step == 0]
+    axes.set_xticks(places, [_bin_words(labels[place]) for place in places])
+    axes.set_xlim(-0.6, max(len(labels), 1) - 0.4)
+    axes.tick_params(axis="x", length=0)
+
+
+def _bin_words(label: str) -> str:
+    year, _, part = label.partition("-")
+    return f"{MONTHS[int(part) - 1][:3]}\n{year}" if part.isdigit() else f"{part}\n{year}"

@@ -1,0 +1,255 @@
+"""A frame as text for the terminal: aligned columns that fit its width and read without colour."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from wcwidth import wcswidth, wcwidth
+
+from testio_analytics.display.cells import (
+    ELLIPSIS,
+    Kind,
+    cell_words,
+    checked_frame,
+    is_id,
+    is_missing,
+    kind_of,
+    one_line,
+)
+from testio_analytics.display.csv_json import csv_text, json_text
+
+GAP = "  "
+NARROWEST_TEXT = 10
+LONGEST_TEXT = 100_000
+"""Text beyond this many characters is not measured: no terminal is that wide."""
+
+
+@dataclass
+class _Column:
+    """One column as text: its heading, its cells, and how wide it may be."""
+
+    name: str
+    cells: list[str]
+    is_number: bool
+    is_text: bool
+    width: int = 0
+
+    def natural_width(self) -> int:
+        return max(map(columns_wide, (self.name, *self.cells)))
+
+    def narrowest_width(self) -> int:
+        natural = self.natural_width()
+        return min(natural, max(NARROWEST_TEXT, columns_wide(self.name))) if self.is_text else natural
+
+    def line(self, text: str) -> str:
+        text = fitted(text, self.width)
+        blanks = " " * (self.width - columns_wide(text))
+        return blanks + text if self.is_number else text + blanks
+
+
+def text_table(
+    frame: pd.DataFrame, *, width: int | None = None, shares: Collection[str] = (), unknown: Collection[str] = ()
+) -> str:
+    """Return the frame as lines of text: column names, a rule, one line per row, and how many rows there are.
+
+    Long text is cut with … to fit `width` terminal columns, the widest first; numbers and dates are never cut. What
+    cannot be made to fit is written as one block of lines per row instead, so that no column is lost. With no
+    `width`, as for a pipe, nothing is cut. Columns in `shares` read as per cent; a missing value is a dash, in
+    the columns in `unknown` it reads "unknown". Control characters are made visible.
+
+    Raises:
+        ReportError: column names that are not text or not distinct, or a share outside 0 to 1.
+    """
+    frame = checked_frame(frame, [*shares, *unknown])
+    columns = [_as_text(frame[name], shares, unknown) for name in frame.columns]
+    if not columns:
+        return "(no columns)"
+    fits = _set_widths(columns, width)
+    lines = _lines(columns, len(frame)) if fits or not len(frame) else _blocks(columns, len(frame), width)
+    count = "(no rows)" if not len(frame) else "(1 row)" if len(frame) == 1 else f"({len(frame):,} rows)"
+    return "\n".join([*lines, count])
+
+
+def columns_wide(text: str) -> int:
+    """Return how many terminal columns the text takes; wide characters take two, combining ones none."""
+    measured = wcswidth(text[:LONGEST_TEXT])
+    return measured if measured >= 0 else len(text)  # unmeasurable only if a control character was left in
+
+
+def fitted(text: str, width: int) -> str:
+    """Return the text cut with … to at most `width` terminal columns."""
+    if len(text) <= width and columns_wide(text) <= width:
+        return text
+    kept, used = 0, 0
+    for character in text:
+        used += max(0, wcwidth(character))
+        if used > width - 1:
+            break
+        kept += 1
+    while kept and columns_wide(text[:kept]) > width - 1:
+        kept -= 1  # sequences, such as emoji with a selector, can be wider than their characters one by one
+    return text[:kept].rstrip() + ELLIPSIS
+
+
+def _as_text(column: pd.Series[Any], shares: Collection[str], unknown: Collection[str]) -> _Column:
+    name, kind = str(column.name), kind_of(column)
+    values = _time_words(column) if kind == "time" else column
+    cells = [one_line(cell_words(value, name, shares=shares, unknown=unknown)) for value in values]
+    return _Column(one_line(name), cells, is_number=_is_aligned_right(kind, name), is_text=kind == "text")
+
+
+def _is_aligned_right(kind: Kind, name: str) -> bool:
+    return kind == "number" and not is_id(name)
+
+
+def _time_words(column: pd.Series[Any]) -> list[str | None]:
+    """Give days as ISO days, and with the minute where any of them has one; these sort as text."""
+    times = pd.to_datetime(column, utc=True)
+    known = times.dropna()
+    form = "%Y-%m-%d" if known.equals(known.dt.normalize()) else "%Y-%m-%d %H:%M"
+    return [None if is_missing(time) else time.strftime(form) for time in times]
+
+
+def _set_widths(columns: Sequence[_Column], width: int | None) -> bool:
+    """Give each column its width; return whether all of them fit."""
+    for column in columns:
+        column.width = column.natural_width()
+    if width is None:
+        return True
+    room = width - len(GAP) * (len(columns) - 1)
+    narrowest = [column.narrowest_width() for column in columns]
+    if sum(narrowest) > room:
+        return False
+    while (excess := sum(column.width for column in columns) - room) > 0:
+        _narrow_the_widest(columns, narrowest, excess)
+    return True
+
+
+def _narrow_the_widest(columns: Sequence[_Column], narrowest: Sequence[int], excess: int) -> None:
+    free = [(column.width, index) for index, column in enumerate(columns) if column.width > narrowest[index]]
+    widest, index = max(free)
+    next_widest = max((size for size, other in free if other != index and size < widest), default=0)
+    columns[index].width = max(narrowest[index], next_widest, widest - excess, 1)
+    if columns[index].width == widest:  # several are equally wide: they shrink in turn
+        columns[index].width -= 1
+
+
+def _lines(columns: Sequence[_Column], rows: int) -> list[str]:
+    head = GAP.join(column.line(column.name) for column in columns)
+    rule = GAP.join("─" * column.width for column in columns)
+    body = (GAP.join(column.line(column.cells[row]) for column in columns) for row in range(rows))
+    return [line.rstrip() for line in (head, rule, *body)]
+
+
+def _blocks(columns: Sequence[_Column], rows: int, width: int | None) -> list[str]:
+    label = max(columns_wide(column.name) for column in columns)
+    room = max((width or 0) - label - len(GAP), NARROWEST_TEXT)
+    lines = []
+    for row in range(rows):
+        for column in columns:
+            blanks = " " * (label - columns_wide(column.name))
+            lines.append(f"{column.name}{blanks}{GAP}{fitted(column.cells[row], room)}".rstrip())
+        lines.append("")
+    return lines
+
+
+_RATES = ("active_acceptance", "auto_acceptance", "overall_acceptance", "rejection", "review")
+
+
+SHARES = frozenset(
+    {
+        *("share", "low", "high", "ever_share", "ever_low", "ever_high", "recent_share", "recent_low", "recent_high"),
+        *("passed_share", "passed_low", "passed_high"),
+        *(f"{rate}{part}" for rate in _RATES for part in ("", "_low", "_high")),
+    }
+)
+
+
+"""Columns that hold fractions, shown as per cent in the terminal."""
+
+
+_IN_TERMINAL: dict[str, tuple[str, ...]] = {
+    "untested_features": ("state", "product", "sections", "feature", "reason", "executed_tests", "stories"),
+    "feature_catalog": ("product", "sections", "feature", "state", "last_tested_at", "executed_tests", "stories"),
+    "coverage_total": ("product", "active_features", "untested", "planned", "stale", "unknown", "tested", "ever_share"),
+    "coverage_by_product": (
+        *("product", "active_features", "untested", "planned", "stale", "unknown", "tested"),
+        *("ever_share", "recent_share"),
+    ),
+    "coverage_by_section": (
+        *("product", "section", "active_features", "untested", "planned", "stale", "unknown", "tested"),
+        *("ever_share", "recent_share"),
+    ),
+    "bugs_per_feature": (
+        *(
+            "rank",
+            "product",
+            "feature",
+            "tests",
+            "bugs",
+            "critical",
+            "bugs_per_test",
+            "shrunk",
+            "shrunk_low",
+            "shrunk_high",
+        ),
+        "signal",
+    ),
+    "bugs_by_product": ("product", "total", "bugs", "critical", "high", "low", "known", "rejected", "not_attributable"),
+    "bugs_by_device": ("product", "value", "bugs", "critical", "split_bugs", "product_bugs"),
+    "feature_results": ("product", "feature", "result", "worst_severity", "bugs", "at", "api_status", "differs"),
+    "evidence_by_product": ("product", "active_features", "in_scope", "exercised", "share", "low", "high"),
+    "story_coverage": ("state", "product", "feature", "story", "at", "is_old_version"),
+    "story_coverage_by_product": (
+        *("product", "stories", "failed", "blocked", "passed", "in_scope_not_run", "never_in_scope", "unknown"),
+        *("covered", "share"),
+    ),
+    "story_coverage_by_section": (
+        "product",
+        "section",
+        "stories",
+        "failed",
+        "passed",
+        "never_in_scope",
+        "covered",
+        "share",
+    ),
+    "story_coverage_by_feature": (
+        "product",
+        "feature",
+        "stories",
+        "failed",
+        "passed",
+        "never_in_scope",
+        "covered",
+        "share",
+    ),
+    "triage": ("product", "total", "open", *_RATES, "verdict", "is_provisional"),
+    "triage_by_month": ("month", "total", "open", *_RATES, "verdict", "is_provisional"),
+    "triage_by_product_and_month": ("product", "month", "total", "open", *_RATES, "is_provisional"),
+    "triage_total": ("product", "total", "open", *_RATES, "verdict", "is_provisional"),
+    "trends": ("label", "is_partial", "tests", "bugs", "critical", "bugs_per_test", "ever_covered", "is_provisional"),
+    "trends_by_week": ("label", "is_partial", "tests", "bugs", "critical", "bugs_per_test", "ever_covered"),
+    "trends_by_product": ("product", "label", "tests", "bugs", "critical", "bugs_per_test", "ever_covered"),
+    "next_tests": ("rank", "rank_best", "rank_worst", "product", "feature", "risk", "likelihood", "impact", "why"),
+    "packed_tests": ("proposed_test", "product", "sections", "feature", "rank", "risk", "why"),
+    "completeness": ("product", "stream", "state", "expected", "stored", "missing", "rejected", "last_complete", "gap"),
+}
+
+
+"""The columns that a terminal has room for; pipes get all of them."""
+
+
+def formatted(frame: pd.DataFrame, form: str, *, name: str, width: int | None) -> str:
+    """Return a report as ``table``, ``csv`` or ``json`` text; a table shows what a terminal has room for."""
+    if form == "csv":
+        return csv_text(frame)
+    if form == "json":
+        return json_text(frame)
+    shown = frame[list(_IN_TERMINAL.get(name.replace("-", "_"), frame.columns))]
+    # Severities are called low and high as well: those are counts.
+    shares = {column for column in SHARES & {*shown.columns} if shown[column].dtype == "Float64"}
+    return text_table(shown, width=width, shares=shares)

@@ -1,0 +1,1 @@
+"""SQLite → DataFrames: the file in, one typed frame per table out."""

@@ -1,0 +1,209 @@
+"""The completeness ledger: runs, the state of each stream, gaps, and rejected rows."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from testio_analytics.mirror import migrations, schema
+from testio_analytics.mirror.diff import ChangeSet, Counts, Gap
+
+
+def record(db: Database, planned: ChangeSet, *, run_id: int, now: datetime) -> None:
+    """Note what one read of one stream left: its state, its gaps and its rejected rows. The caller holds a transaction."""
+    stamp, stream = now.isoformat(), planned.read.stream
+    owner = schema.ACCOUNT if planned.product_id is None else planned.product_id
+    known = next(
+        iter(db.query("select * from stream_states where product_id = ? and stream = ?", [owner, stream])),
+        None,
+    )
+    before = known or {"last_complete_run_id": None, "last_complete_at": None}
+    complete = (run_id, stamp) if planned.is_complete else (before["last_complete_run_id"], before["last_complete_at"])
+    missing, stored = planned.read.missing, _count_active(db, stream, planned.product_id)
+    # Where only some tests were read, the rows of the others are as sound as they were when those were read.
+    came = planned.counts.total if planned.read.tests is None else stored
+    db.table("stream_states").upsert(
+        {
+            "product_id": owner,
+            "stream": stream,
+            "is_complete": int(planned.is_complete),
+            "last_run_id": run_id,
+            "last_read_at": stamp,
+            "last_complete_run_id": complete[0],
+            "last_complete_at": complete[1],
+            "rows_expected": None if missing is None else came + _rejected_own(planned) + missing,
+            "rows_stored": stored,
+            "rows_rejected": planned.counts.rejected,
+        },
+        pk=("product_id", "stream"),
+    )
+    _record_gaps(db, planned, run_id, stamp)
+    _record_rejections(db, planned, run_id, stamp)
+    _record_tests(db, planned, run_id, stamp)
+
+
+def _rejected_own(planned: ChangeSet) -> int:
+    return sum(rejection.table == schema.MAIN_TABLE[planned.read.stream].name for rejection in planned.rejections)
+
+
+def _count_active(db: Database, stream: str, product_id: int | None) -> int:
+    owner = "id" if stream == "products" else "product_id"
+    table = schema.MAIN_TABLE[stream].name
+    statement = f"select count(*) from {table} where removed_at is null"
+    if product_id is None:
+        return int(db.execute(statement).fetchone()[0])
+    return int(db.execute(f"{statement} and {owner} = ?", [product_id]).fetchone()[0])
+
+
+def _record_gaps(db: Database, planned: ChangeSet, run_id: int, stamp: str) -> None:
+    scope = [planned.product_id, planned.read.stream]
+    open_gaps = {
+        row["where"]: row
+        for row in db.query("select * from sync_gaps where product_id is ? and stream = ? and closed_at is null", scope)
+    }
+    for gap in {gap.where: gap for gap in planned.gaps}.values():
+        known = open_gaps.pop(gap.where, None)
+        if known:
+            db.execute(
+                "update sync_gaps set last_run_id = ?, reason = ?, attempts = attempts + ? where id = ?",
+                [run_id, gap.reason, gap.attempts, known["id"]],
+            )
+            continue
+        db.table("sync_gaps").insert(
+            {
+                "run_id": run_id,
+                "last_run_id": run_id,
+                "product_id": planned.product_id,
+                "stream": gap.stream,
+                "where": gap.where,
+                "reason": gap.reason,
+                "attempts": gap.attempts,
+                "opened_at": stamp,
+                "closed_at": None,
+            }
+        )
+    for row in open_gaps.values():
+        db.execute("update sync_gaps set closed_at = ? where id = ?", [stamp, row["id"]])
+
+
+def _record_rejections(db: Database, planned: ChangeSet, run_id: int, stamp: str) -> None:
+    scope = [planned.product_id, planned.read.stream]
+    listed = {
+        row["fingerprint"]: row["id"]
+        for row in db.query(
+            "select id, fingerprint from rejected_rows where product_id is ? and stream = ? and closed_at is null",
+            scope,
+        )
+    }
+    for rejection in {item.fingerprint: item for item in planned.rejections}.values():
+        if listed.pop(rejection.fingerprint, None) is not None:
+            continue
+        db.table("rejected_rows").insert(
+            {
+                "run_id": run_id,
+                "product_id": planned.product_id,
+                "stream": rejection.stream,
+                "table": rejection.table,
+                "row_id": rejection.row_id,
+                "reason": rejection.reason,
+                "fingerprint": rejection.fingerprint,
+                "first_seen": stamp,
+                "closed_at": None,
+                "raw_data": rejection.raw_data,
+            }
+        )
+    # A stream that could only be read in part says nothing of the bad rows in the other part.
+    if not planned.read.gaps:
+        for row_id in listed.values():
+            db.execute("update rejected_rows set closed_at = ? where id = ?", [stamp, row_id])
+
+
+def _record_tests(db: Database, planned: ChangeSet, run_id: int, stamp: str) -> None:
+    """Note which tests were read, so that those which can no longer change are not read again."""
+    if planned.read.tests is None:
+        return
+    db.table("test_reads").upsert_all(
+        [
+            {
+                "test_id": test_id,
+                "stream": planned.read.stream,
+                "product_id": planned.product_id,
+                "status": status,
+                "is_complete": int(test_id not in planned.unsettled),
+                "run_id": run_id,
+                "read_at": stamp,
+            }
+            for test_id, status in planned.read.tests.statuses.items()
+        ],
+        pk=("test_id", "stream"),
+    )
+
+
+def begin_run(
+    db: Database,
+    *,
+    now: datetime,
+    mode: str,
+    streams: Sequence[str],
+    products: Sequence[int] | None,
+    version: str,
+) -> int:
+    """Write the row of a new run and return its number. Runs that died without a word are called interrupted."""
+    with db.atomic():
+        db.execute("update sync_runs set outcome = 'interrupted' where outcome = 'running'")
+        table = db.table("sync_runs")
+        table.insert(
+            {
+                "started_at": now.isoformat(),
+                "outcome": "running",
+                "mode": mode,
+                "streams": json.dumps(list(streams)),
+                "products": None if products is None else json.dumps(list(products)),
+                "package_version": version,
+                "schema_version": migrations.HEAD,
+                "owner": f"process {os.getpid()}",
+            }
+        )
+        return int(str(table.last_pk))
+
+
+def end_run(
+    db: Database,
+    run_id: int,
+    *,
+    now: datetime,
+    outcome: str,
+    requests: int,
+    counts: Mapping[str, Counts],
+    unknown_fields: Mapping[str, int],
+    error: str | None = None,
+) -> None:
+    """Complete the row of a run."""
+    with db.atomic():
+        db.table("sync_runs").update(
+            run_id,
+            {
+                "finished_at": now.isoformat(),
+                "outcome": outcome,
+                "requests": requests,
+                "counts": json.dumps({stream: asdict(count) for stream, count in counts.items()}),
+                "unknown_fields": json.dumps(dict(sorted(unknown_fields.items()))),
+                "error": error,
+            },
+        )
+
+
+def open_gaps(db: Database, product_ids: Iterable[int] | None = None) -> list[Gap]:
+    """Return the gaps that no run has closed yet, of the given products or of the whole account."""
+    rows = db.query("select * from sync_gaps where closed_at is null order by product_id, stream, id")
+    wanted = None if product_ids is None else {*product_ids, None}
+    return [
+        Gap(row["stream"], row["where"], row["reason"], row["attempts"], row["product_id"])
+        for row in rows
+        if wanted is None or row["product_id"] in wanted
+    ]

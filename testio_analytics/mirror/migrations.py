@@ -1,0 +1,148 @@
+"""Schema versions, up and down.
+
+The specifications in `tables` say with which version each table and column came. A version is brought or taken away
+by creating or dropping exactly those, so a chain of versions has one head by construction. The version of a file is
+its ``PRAGMA user_version``; 0 is an empty file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlite_utils import Database
+from sqlite_utils.db import Table as DbTable
+
+from testio_analytics import errors
+from testio_analytics.mirror import schema
+
+VERSIONS: dict[int, str] = {
+    1: "products, sections, features, stories and the completeness ledger",
+    2: "exploratory tests and their features",
+    3: "bugs with their devices, results of features and stories, executions",
+}
+"""Every schema version and what it brought."""
+
+HEAD = max(VERSIONS)
+
+_SQLITE_TYPES = {"integer": int, "boolean": int, "text": str, "time": str, "json": str, "number": float}
+
+
+def version_of(db: Database) -> int:
+    """Return the schema version of a database."""
+    return int(db.execute("pragma user_version").fetchone()[0])
+
+
+def check_version(version: int, *, path: object) -> None:
+    """Refuse a database of another schema version than this package's.
+
+    Raises:
+        SchemaVersionError: with the command that mends it.
+    """
+    if version > HEAD:
+        raise errors.SchemaVersionError(
+            f"The database {path} has schema version {version}; this package knows up to {HEAD}. Upgrade the package, "
+            f"or, with the newer one, run: testio-analytics migrate --db {path} --to {HEAD}"
+        )
+    if version < HEAD:
+        raise errors.SchemaVersionError(
+            f"The database {path} has schema version {version}; this package needs {HEAD}. "
+            f"Run: testio-analytics migrate --db {path}"
+        )
+
+
+def migrate(db: Database, to: int = HEAD) -> list[str]:
+    """Bring the database to a schema version, up or down, in one transaction. Return what was done, a line each.
+
+    Raises:
+        UnknownValueError: there is no such version.
+        SchemaVersionError: the file is newer than this package.
+        StoreError: it cannot be done; nothing was changed.
+    """
+    if to not in {0, *VERSIONS}:
+        raise errors.UnknownValueError("The schema version", to, [0, *VERSIONS])
+    now = version_of(db)
+    if now > HEAD:
+        check_version(now, path="")
+    done = []
+    # Dropping and rebuilding a table must not cascade; the links are checked once at the end instead.
+    db.execute("pragma foreign_keys = off")
+    try:
+        with db.atomic():
+            for version in range(now + 1, to + 1):
+                _bring(db, version)
+                done.append(f"up to {version}: {VERSIONS[version]}")
+            for version in range(now, to, -1):
+                _take_away(db, version)
+                done.append(f"down to {version - 1}: without {VERSIONS[version]}")
+            db.execute(f"pragma user_version = {to:d}")
+            if broken := db.execute("pragma foreign_key_check").fetchall():
+                raise errors.StoreError(f"The migration to {to} would break {len(broken)} links; nothing was changed.")
+    except sqlite3.Error as error:  # tables of somebody else under our names, a full disk
+        raise errors.StoreError(
+            f"The database cannot be brought from schema version {now} to {to}: {error}. Nothing was changed."
+        ) from error
+    finally:
+        db.execute("pragma foreign_keys = on")
+    return done
+
+
+def _bring(db: Database, version: int) -> None:
+    for spec in schema.ALL_TABLES:
+        columns = [column for column in spec.columns if max(column.since, spec.since) <= version]
+        if spec.since == version:
+            _create(db, spec, columns)
+        for column in columns:
+            if column.since == version > spec.since:
+                _table(db, spec).add_column(column.name, _SQLITE_TYPES[column.kind])
+
+
+def _take_away(db: Database, version: int) -> None:
+    gone = [spec for spec in schema.ALL_TABLES if spec.since == version]
+    for stream in {spec.stream for spec in gone if spec.stream}:
+        # What is dropped was never read, as far as the reports are concerned: "complete" would be a lie.
+        for ledger in ("stream_states", "sync_gaps", "rejected_rows"):
+            if version > schema.TABLES[ledger].since:
+                db.execute(f"delete from {ledger} where stream = ?", [stream])  # noqa: S608  our own names
+    for spec in reversed(schema.ALL_TABLES):
+        if spec in gone:
+            _table(db, spec).drop()
+        elif dropped := {column.name for column in spec.columns if column.since == version > spec.since}:
+            _table(db, spec).transform(drop=dropped)
+
+
+def _create(db: Database, spec: schema.Table, columns: Iterable[schema.Column]) -> None:
+    columns = list(columns)
+    table = _table(db, spec)
+    table.create(
+        {column.name: _SQLITE_TYPES[column.kind] for column in columns},
+        pk=spec.key if len(spec.key) > 1 else spec.key[0],
+        not_null={column.name for column in columns if column.required and column.name not in spec.key},
+        foreign_keys=[
+            (column.name, column.references, "id") for column in columns if column.enforced and column.references
+        ],
+    )
+    links = [(column.name,) for column in columns if column.references and (column.name,) != spec.key]
+    for index in dict.fromkeys([*links, *spec.indexes]):
+        table.create_index(index)
+
+
+def _table(db: Database, spec: schema.Table) -> DbTable:
+    table = db[spec.name]
+    if not isinstance(table, DbTable):
+        raise errors.StoreError(f"{spec.name} is a view in this database; it must be a table. Rename the view.")
+    return table
+
+
+def back_up(path: Path) -> Path:
+    """Copy the database beside itself, consistently even while it is in use, and return the copy's path."""
+    with closing(sqlite3.connect(path)) as source:
+        version = source.execute("pragma user_version").fetchone()[0]
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        copy = path.with_name(f"{path.stem}.schema{version}.{stamp}.backup{path.suffix}")
+        with closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    return copy

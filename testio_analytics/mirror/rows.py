@@ -1,0 +1,129 @@
+"""Pure flatteners: payloads in, rows of the tables out.
+
+Each row has every column of its table. A payload that cannot be a row is returned as a rejection with its reason;
+nothing is dropped silently, and the payloads are left as they came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from testio_analytics.api import payloads
+from testio_analytics.api.sections import as_id
+from testio_analytics.mirror import schema
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A payload that could not become a row: the table it was meant for, what is wrong, and the scrubbed payload."""
+
+    table: str
+    row_id: str | None
+    reason: str
+    raw_data: str
+
+    @property
+    def stream(self) -> str:
+        """The stream that brings this table."""
+        return schema.TABLES[self.table].stream or ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of table, reason and payload: the same bad row has the same one on every read."""
+        return _digest(f"{self.table}\n{self.reason}\n{self.raw_data}")
+
+
+@dataclass
+class Rows:
+    """Rows by table and key, in the order in which they came, and the payloads that could not become rows."""
+
+    by_table: dict[str, dict[tuple[Any, ...], Row]] = field(default_factory=lambda: defaultdict(dict))
+    rejections: list[Rejection] = field(default_factory=list)
+    unknown: dict[tuple[str, tuple[Any, ...]], set[str]] = field(default_factory=dict)
+
+    def add(self, table: schema.Table, raw: Any, **values: Any) -> None:
+        """Add one row; a second one with the same key changes nothing."""
+        key = tuple(values[name] for name in table.key)
+        if key in self.by_table[table.name]:
+            return
+        self.by_table[table.name][key] = _row(table, raw, values)
+        known = payloads.KNOWN_FIELDS.get(table.name)
+        if known is not None and not raw.keys() <= known:
+            self.unknown[table.name, key] = raw.keys() - known
+
+    def reject(self, table: schema.Table, raw: Any, reason: str, *, row_id: str | None = None) -> None:
+        """Note that the payload cannot be a row of this table."""
+        self.rejections.append(Rejection(table.name, row_id or payloads.row_name(raw), reason, payloads.as_json(raw)))
+
+    def of(self, table: schema.Table) -> list[Row]:
+        """Return the rows of one table."""
+        return list(self.by_table[table.name].values())
+
+    def extend(self, other: Rows) -> None:
+        """Take over the rows and rejections of another read; rows that are there already stay."""
+        for name, found in other.by_table.items():
+            for key, row in found.items():
+                self.by_table[name].setdefault(key, row)
+        self.rejections.extend(other.rejections)
+        self.unknown.update(other.unknown)
+
+
+def id_in(value: Any) -> int | None:
+    """Return the id of an object inside a payload; None where it has none."""
+    found = value.get("id") if isinstance(value, Mapping) else None
+    return as_id(found)
+
+
+_PLAIN = frozenset({str, int, type(None)})
+
+
+def _row(table: schema.Table, raw: Any, values: dict[str, Any]) -> Row:
+    values["raw_data"] = payloads.as_json(raw)
+    if values.keys() != table.content_set:  # a slip in this package, never in the data
+        raise TypeError(
+            f"a row of {table.name} differs from its specification in {sorted(table.content_set ^ values.keys())}"
+        )
+    # Most values are texts, numbers and nulls: no call for those.
+    content = [value if value.__class__ in _PLAIN else _stored(value) for value in table.content_of(values)]
+    row = dict(zip(table.content_columns, content, strict=True))
+    row["content_hash"] = _hash(content)
+    return row
+
+
+def content_hash(table: schema.Table, row: Mapping[str, Any]) -> str:
+    """Return the fingerprint of what the API said in this row (BLAKE2b, 128 bits, hexadecimal)."""
+    return _hash([*table.content_of(row)])
+
+
+def _hash(content: list[Any]) -> str:
+    return _digest(repr(content))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value
+
+
+def unknown_fields(rows: Rows) -> Counter[str]:
+    """Count the fields that the API's description does not know, as ``table.field``; they stay in ``raw_data``."""
+    return Counter(f"{table}.{name}" for (table, _), names in rows.unknown.items() for name in names)
+
+
+Scope = Mapping[int, tuple[int, int | None]]
+
+
+"""The test features of a product: id → test and, where the API names one, catalogue feature."""

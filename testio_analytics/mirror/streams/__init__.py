@@ -1,0 +1,1 @@
+"""One module a stream: payloads read and flattened in, rows and gaps out."""

@@ -1,0 +1,1 @@
+"""Notebooks → HTML: notebooks and a database in, self-contained pages out."""

@@ -1,0 +1,147 @@
+"""Which parts of an executed notebook stand on a page: its prose and its richest outputs, as safe HTML.
+
+Our own blocks pass as they are; they are known by metadata that only `render` writes. Everything else is cleaned to
+plain markup without styles, scripts and remote pictures.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import struct
+from collections.abc import Collection, Mapping
+from html import escape, unescape
+from typing import Any
+
+import bleach  # type: ignore[import-untyped]
+import mistune
+
+from testio_analytics.display.blocks import OUR_BLOCK
+from testio_analytics.display.cells import clean
+from testio_analytics.errors import ReportError
+
+PROSE_TAGS = frozenset(
+    "a abbr b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i kbd li ol p pre s small "
+    "span strong sub summary sup table tbody td tfoot th thead time tr u ul".split()
+)
+PROSE_ATTRIBUTES = {
+    "a": ["href", "title"],
+    "abbr": ["title"],
+    "ol": ["start"],
+    "td": ["colspan", "rowspan"],
+    "th": ["colspan", "rowspan", "scope"],
+    "time": ["datetime"],
+}
+PROSE_PROTOCOLS = frozenset({"http", "https", "mailto"})
+
+STYLES_AND_SCRIPTS = re.compile(r"<(style|script)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
+ONLY_FOR_PROGRAMS = ("application/vnd.jupyter.widget-view+json", "application/javascript")
+PNG_HEAD = b"\x89PNG\r\n\x1a\n"
+
+
+class Prose(mistune.HTMLRenderer):
+    """Renders the Markdown of one notebook: the first heading is the page's only ``h1``, raw HTML is shown as text.
+
+    A link to another notebook leads to its page, where that is made as well.
+    """
+
+    def __init__(self, pages: Collection[str] = ()) -> None:
+        super().__init__(escape=True)
+        self.pages = pages
+        self.has_title = False
+
+    def heading(self, text: str, level: int, **attrs: Any) -> str:
+        """Return a heading; after the title, none is of the first level."""
+        level = max(level, 2) if self.has_title else 1
+        self.has_title = True
+        return f"<h{level}>{text}</h{level}>\n"
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        """Return a link; one to a notebook without a page stays plain text."""
+        name, is_notebook, _ = url.partition(".ipynb")
+        if not is_notebook:
+            return super().link(text, url, title)
+        page = f"{name}.html"
+        return super().link(text, page, title) if page in self.pages else text
+
+
+def prose_html(source: str, renderer: mistune.HTMLRenderer) -> str:
+    """Return Markdown as cleaned HTML."""
+    written = mistune.create_markdown(renderer=renderer, plugins=["table", "strikethrough"])(clean(source))
+    return cleaned(str(written))
+
+
+def title_of(source: str) -> str | None:
+    """Return the text of the heading that opens the Markdown, or None when another thing opens it."""
+    html = prose_html(source, Prose())
+    found = re.match(r"\s*<h1>(.*?)</h1>", html, re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]*>", "", found.group(1))).split()) if found else None
+
+
+def cleaned(html: str) -> str:
+    """Return the HTML with plain tags only: no styles, scripts, handlers, pictures or frames."""
+    readable = STYLES_AND_SCRIPTS.sub("", html)  # bleach would keep their insides as text
+    allowed = {"tags": PROSE_TAGS, "attributes": PROSE_ATTRIBUTES, "protocols": PROSE_PROTOCOLS}
+    return str(bleach.clean(readable, **allowed, strip=True, strip_comments=True))
+
+
+def output_html(output: Mapping[str, Any]) -> str:
+    """Return one output of a cell as HTML: the richest form that a page can show, or nothing.
+
+    Raises:
+        ReportError: the output is an error, or a picture that says nothing to who cannot see it.
+    """
+    kind = output["output_type"]
+    if kind == "error":
+        raise ReportError(f"A notebook with an error in it makes no page: {output['ename']}.")
+    if kind == "stream":
+        return _text_html(output["text"]) if output["name"] == "stdout" else ""
+    return _data_html(output["data"], output.get("metadata", {}))
+
+
+def _data_html(data: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
+    if any(kind in data for kind in ONLY_FOR_PROGRAMS):
+        return ""
+    if "text/html" in data:
+        ours = metadata.get("text/html", {}) == OUR_BLOCK
+        return str(data["text/html"]) if ours else _foreign_html(data["text/html"])
+    if "text/markdown" in data:
+        renderer = Prose()
+        renderer.has_title = True
+        return prose_html(data["text/markdown"], renderer)
+    for kind in PICTURES:
+        if kind in data:
+            return _picture_html(kind, data[kind], metadata.get(kind, {}))
+    return _text_html(data.get("text/plain", ""))
+
+
+def _foreign_html(html: str) -> str:
+    """Return somebody else's HTML cleaned, in a box that scrolls by itself."""
+    return f'<div class="scroll other" role="region" aria-label="Output" tabindex="0">{cleaned(html)}</div>\n'
+
+
+def _text_html(text: str) -> str:
+    text = clean(TERMINAL_COLOURS.sub("", text)).strip("\n")
+    return f"<pre>{escape(text)}</pre>\n" if text else ""
+
+
+def _picture_html(kind: str, data: str, metadata: Mapping[str, Any]) -> str:
+    alt = metadata.get("alt")
+    if not isinstance(alt, str) or not alt.strip():
+        raise ReportError("A picture has no text for those who cannot see it; give it one (metadata: alt).")
+    content = data.encode() if kind == "image/svg+xml" else base64.b64decode(data)
+    size = "".join(f' {name}="{pixels}"' for name, pixels in _picture_size(content, metadata).items())
+    address = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+    return f'<figure class="picture"><img src="{address}" alt="{escape(clean(alt))}"{size}></figure>\n'
+
+
+def _picture_size(content: bytes, metadata: Mapping[str, Any]) -> dict[str, int]:
+    """Return width and height in pixels, so that the page does not jump while it is read in."""
+    if all(isinstance(metadata.get(name), int) for name in ("width", "height")):
+        return {"width": metadata["width"], "height": metadata["height"]}
+    if not content.startswith(PNG_HEAD) or len(content) < 24:
+        return {}
+    width, height = struct.unpack(">II", content[16:24])
+    return {"width": width, "height": height}

@@ -1,0 +1,1 @@
+"""DataFrames → answers: the typed frames in, one frame or sentence per question out; no I/O."""

@@ -1,0 +1,376 @@
+"""Where the bugs sit: every bug in its place, and bugs per test of each feature, product and device.
+
+The reports take a `Mirror` and return a frame. They read and write nothing, and leave their input as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from testio_analytics.errors import UnknownValueError
+from testio_analytics.frames.instants import AsOf, checked_days
+from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.completeness import (
+    active,
+    never_synced_products,
+    product_names,
+    report_instant,
+    unread_tests,
+)
+from testio_analytics.reports.coverage import reading_gaps, with_gaps
+from testio_analytics.reports.executed import dated_tests, feature_scope
+from testio_analytics.reports.features import described_features
+from testio_analytics.reports.shrinkage import FEWEST, poisson_interval, shrunk_rates
+from testio_analytics.text import label
+
+Bucket = Literal["active_accepted", "auto_accepted", "rejected", "open", "other"]
+
+BUCKETS: tuple[Bucket, ...] = ("active_accepted", "auto_accepted", "rejected", "open", "other")
+KNOWN_BUG_STATUSES = ("accepted", "rejected", "forwarded", "question", "submitted", "manager_approved")
+GRAVITIES = ("critical", "high", "low")
+KINDS = ("visual", "content", "suggestion", "custom")
+OLDER_KINDS = ("spelling", "test_case")
+SEVERITIES = (*GRAVITIES, *KINDS)
+"""The severities with a column of their own, the gravest first."""
+
+OTHER_SEVERITY = "severity_other"
+SEVERITY_WEIGHTS: Mapping[str, float] = {
+    "critical": 5,
+    "high": 3,
+    "low": 1,
+    "visual": 1,
+    "content": 1,
+    "suggestion": 1,
+    "custom": 0,
+}
+NO_VALUE = "(not said)"
+PLACES = ("feature", "removed feature", "not in the catalogue", "not attributable")
+DEVICE_PARTS = ("category", "vendor", "operating_system", "os_version", "device", "browsers")
+NO_DEVICE = "(no device named)"
+SIGNALS = ("above", "as expected", "below")
+
+LOCATED_COLUMNS = (
+    *("bug_id", "product_id", "test_id", "test_feature_id", "feature_id", "where", "title", "severity", "status"),
+    *("bucket", "is_valid", "is_known", "group", "at", "reported_at"),
+)
+PLACE_COLUMNS = ("to_feature", "to_removed_feature", "not_in_catalogue", "not_attributable")
+COUNTS = ("bugs", "known", "rejected", "active_accepted", "auto_accepted", "open", "other", *SEVERITIES, OTHER_SEVERITY)
+FEATURE_COLUMNS = (
+    *("product_id", "product", "feature_id", "feature", "sections", "rank", "tests", "tests_read", *COUNTS),
+    *("bugs_per_test", "raw_low", "raw_high", "shrunk", "shrunk_low", "shrunk_high", "prior_mean", "is_pooled"),
+    *("signal", "is_complete", "gap"),
+)
+
+
+def bug_bucket(status: str | None, auto_accepted: bool | None) -> Bucket:
+    """Return the bucket of a bug; each bug is in exactly one.
+
+    Definitions:
+        active accepted: A bug of status accepted that was not accepted by the timer.
+        auto accepted: A bug of status accepted that the timer accepted, because nobody decided in time.
+        rejected bug: A bug of status rejected.
+        open bug: A bug of status forwarded: handed to the customer, and not decided.
+        other bug: A bug of any other status, or of none. It counts in every total and in no rate's numerator.
+        valid bug: A bug that was not rejected. Those that the customer knew before are valid, and counted apart, too.
+    """
+    if status == "accepted":
+        return "auto_accepted" if auto_accepted is True else "active_accepted"
+    if status == "rejected":
+        return "rejected"
+    return "open" if status == "forwarded" else "other"
+
+
+def located_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return the active bugs, one row each, with the test and the feature that each belongs to, by id.
+
+    Bugs of removed tests are left out, and those of tests that had not ended by the instant of the report; those that
+    name no test are in, without group and instant.
+
+    Columns: bug_id, product_id, test_id, test_feature_id, feature_id, where ("feature" when it leads to an active one,
+    "removed feature", "not in the catalogue", "not attributable" when nothing names one), title, severity, status
+    ("(not said)" where the API is silent), bucket, is_valid, is_known, group (what its test counts as: "executed",
+    "planned", "neither", "unknown"; empty without test), at (the instant of its test), reported_at.
+    """
+    bugs = active(mirror.bugs)
+    tests = dated_tests(mirror, as_of=as_of)[["test_id", "group", "at"]]
+    found = bugs.rename(columns={"id": "bug_id"}).merge(tests, on="test_id", how="left", validate="many_to_one")
+    found = found[found["test_id"].isna() | (found["group"].notna() & (found["group"] != "later"))]
+    found = found.reset_index(drop=True)
+    found["where"] = _places(mirror, found["feature_id"])
+    found["severity"] = found["severity"].fillna(NO_VALUE)
+    found["bucket"] = _buckets(found)
+    found["is_valid"] = found["bucket"] != "rejected"
+    found["is_known"] = found["known"].fillna(False)
+    found["status"] = found["status"].fillna(NO_VALUE)
+    return found[list(LOCATED_COLUMNS)].astype({"is_valid": "boolean", "is_known": "boolean", "group": "str"})
+
+
+def _places(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[Any]:
+    here, known = {*active(mirror.features)["id"]}, {*mirror.features["id"]}
+    places = np.select(
+        [feature_ids.isna(), feature_ids.isin(here), feature_ids.isin(known)],
+        ["not attributable", "feature", "removed feature"],
+        default="not in the catalogue",
+    )
+    return pd.Series(pd.Categorical(places, categories=list(PLACES)), index=feature_ids.index)
+
+
+def _buckets(bugs: pd.DataFrame) -> pd.Series[Any]:
+    pairs = zip(bugs["status"], bugs["auto_accepted"].fillna(False).astype(bool), strict=True)
+    found = [bug_bucket(status if isinstance(status, str) else None, timer) for status, timer in pairs]
+    return pd.Series(pd.Categorical(found, categories=list(BUCKETS)), index=bugs.index)
+
+
+# -- bugs of features -----------------------------------------------------------------------------------------------
+
+
+def bugs_per_feature(mirror: Mirror, *, as_of: AsOf = None, window: float | None = None) -> pd.DataFrame:
+    """Return how many bugs each active feature has for the tests that covered it, one row per feature, the most first.
+
+    Columns:
+        product_id, product, feature_id, feature, sections: as in `feature_catalog`.
+        rank: place by the shrunk figure over all products, 1 is the most; equal figures share the better one; empty
+            without test or figure.
+        tests: distinct executed tests that cover the feature (of the last `window` days, where one is given); tests_read
+            those of them whose bugs were read.
+        bugs: distinct valid bugs of the feature from executed tests of that time; known those of them that the customer
+            knew before; rejected those that were refused besides.
+        active_accepted, auto_accepted, open, other: bugs by bucket; together with rejected they are all bugs.
+        critical, high, low, visual, content, suggestion, custom, severity_other: the valid bugs by severity.
+        bugs_per_test, raw_low, raw_high: bugs per test and its exact 95 % interval from this feature alone, over the tests
+            whose bugs were read: one that was not says nothing, least of all that there were none.
+        shrunk, shrunk_low, shrunk_high: the shrunk figure and its 95 % interval.
+        prior_mean: bugs per test over the tested features of the product; is_pooled: whether all have that figure.
+        signal: "above" or "below" where the whole interval of the shrunk figure is on that side of prior_mean, else "as
+            expected": one or two unlucky tests explain it. Empty without figure, and where the product has too few tested
+            features to compare.
+        is_complete, gap: whether everything that these figures rest on was read; counts under a gap are the least they
+            can be. Where nothing was ever read of a product's bugs, its counts and figures are empty.
+
+    A bug whose feature its test does not name (the list was edited) counts for the feature; that test does not.
+
+    Definitions:
+        bug of a feature: By the test feature that the bug names, and its feature in that test's list; else as the bug
+            itself says; else as the results of the test say. What leads to no feature is not attributable, and counted
+            apart.
+        bugs per test: Distinct valid bugs of a feature divided by the distinct executed tests that cover it. It is no
+            density: the API has no size to divide by.
+        shrunk: Bugs per test drawn towards the product's average, the more so the fewer tests there are (gamma-Poisson,
+            prior by moments; the average itself where fewer than five features were tested or they differ by no more
+            than chance). Rankings use it.
+
+    Raises:
+        UnknownValueError: `as_of` is no instant, or `window` is not above 0.
+    """
+    instant = report_instant(mirror, as_of)
+    since = None if window is None else instant - checked_days("window", window)
+    features = described_features(mirror)[["product_id", "product", "feature_id", "feature", "sections"]]
+    scope = feature_scope(mirror, as_of=instant)
+    bugs = located_bugs(mirror, as_of=instant)
+    scope, bugs = (_executed(rows, since) for rows in (scope, bugs))
+    bugs = bugs[bugs["where"] == "feature"]
+    unread_ids = unread_tests(mirror, "bugs")
+    read, read_bugs = (rows[~rows["test_id"].isin(unread_ids)] for rows in (scope, bugs))
+    found = features.merge(_counts(bugs, ["feature_id"]), on="feature_id", how="left", validate="one_to_one")
+    for name, rows in (("tests", scope), ("tests_read", read)):
+        found[name] = found["feature_id"].map(rows.groupby("feature_id")["test_id"].nunique())
+    valid = read_bugs[read_bugs["is_valid"].astype(bool)]
+    found["bugs_read"] = found["feature_id"].map(valid.groupby("feature_id")["bug_id"].nunique())
+    found = _filled(found, [*COUNTS, "tests", "tests_read", "bugs_read"])
+    unread = found["product_id"].isin(never_synced_products(mirror, "bugs"))
+    found[list(COUNTS)] = found[list(COUNTS)].mask(unread)
+    found = found.join(_rates(found))
+    found = with_gaps(found, reading_gaps(mirror, "features", "bugs"))
+    found["rank"] = found["shrunk"].where(found["tests_read"] > 0).rank(ascending=False, method="min").astype("Int64")
+    order = ["rank", "bugs", "product", "feature", "feature_id"]
+    found = found.sort_values(order, ascending=[True, False, True, True, True], na_position="last", ignore_index=True)
+    return found[list(FEATURE_COLUMNS)]
+
+
+def _executed(rows: pd.DataFrame, since: pd.Timestamp | None) -> pd.DataFrame:
+    rows = rows[rows["group"] == "executed"]
+    return rows if since is None else rows[rows["at"] >= since]
+
+
+def _counts(bugs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return distinct bugs by group: valid ones, known ones, one column per bucket and one per severity of the valid."""
+    valid = bugs["is_valid"].astype(bool)
+    severity = bugs["severity"].where(bugs["severity"].isin(SEVERITIES), OTHER_SEVERITY)
+    flags: dict[str, Any] = {"bugs": valid, "known": valid & bugs["is_known"].astype(bool)}
+    flags |= {bucket: bugs["bucket"] == bucket for bucket in BUCKETS}
+    flags |= {name: valid & (severity == name) for name in (*SEVERITIES, OTHER_SEVERITY)}
+    marked = pd.DataFrame({**{name: bugs[name] for name in by}, **flags})
+    sums = marked.groupby(list(by), dropna=False, observed=True)[list(flags)].sum()
+    return sums.astype("Int64").reset_index()
+
+
+def _filled(found: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    return found.assign(**{name: found[name].fillna(0).astype("Int64") for name in names})
+
+
+def _rates(found: pd.DataFrame) -> pd.DataFrame:
+    """Return raw and shrunk bugs per test of each feature, shrunk within its product."""
+    names = ["bugs_per_test", "raw_low", "raw_high", "shrunk", "shrunk_low", "shrunk_high", "prior_mean"]
+    rates = pd.DataFrame(np.nan, index=found.index, columns=names)
+    pooled = pd.Series(pd.NA, index=found.index, dtype="boolean")
+    known = found[found["bugs"].notna()]
+    compared = pd.Series(False, index=found.index)
+    for _, rows in known.groupby("product_id"):
+        tests = rows["tests_read"].to_numpy(dtype=float)
+        compared.loc[rows.index] = (tests > 0).sum() >= FEWEST
+        # A bug of a test that does not name the feature counts, but says nothing of a feature that no test covers.
+        bugs = np.where(tests > 0, rows["bugs_read"].to_numpy(dtype=float), 0.0)
+        shrunk = shrunk_rates(bugs, tests)
+        low, high = poisson_interval(bugs, tests)
+        raw = np.divide(bugs, tests, out=np.full(len(tests), np.nan), where=tests > 0)
+        columns = (raw, low, high, shrunk.rate, shrunk.low, shrunk.high, np.full(len(tests), shrunk.prior_mean))
+        rates.loc[rows.index] = np.where(tests[:, None] > 0, np.column_stack(columns), np.nan)
+        pooled.loc[rows.index[tests > 0]] = shrunk.is_pooled
+    rates = rates.astype("Float64")
+    for name in names:
+        rates[name] = rates[name].mask(rates[name].isna())
+    is_known = rates["shrunk"].notna() & compared
+    signal = np.select(
+        [
+            (rates["shrunk_low"] > rates["prior_mean"]).fillna(False),
+            (rates["shrunk_high"] < rates["prior_mean"]).fillna(False),
+        ],
+        ["above", "below"],
+        default="as expected",
+    )
+    signals = pd.Series(pd.Categorical(signal, categories=list(SIGNALS)), index=found.index).where(is_known)
+    return rates.assign(is_pooled=pooled, signal=signals)
+
+
+# -- bugs of products and devices -----------------------------------------------------------------------------------
+
+
+def bugs_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return the bugs of each active product, one row each, by name and id.
+
+    Columns: product_id, product, total (all active bugs, of whatever test), one column per bucket (they add up to
+    total), bugs (valid ones) and one column per severity (they add up to bugs), known, and where the bugs lead: to_feature,
+    to_removed_feature, not_in_catalogue, not_attributable (they add up to total), is_complete, gap. Counts under a gap are
+    the least they can be; where nothing was ever read of a product's bugs they are empty.
+    """
+    bugs = located_bugs(mirror, as_of=as_of)
+    places = pd.crosstab(bugs["product_id"], bugs["where"].astype(str)).reindex(columns=list(PLACES), fill_value=0)
+    places = places.rename(columns=dict(zip(PLACES, PLACE_COLUMNS, strict=True)))
+    found = _product_rows(mirror).merge(_counts(bugs, ["product_id"]), on="product_id", how="left")
+    found = found.merge(places.reset_index(), on="product_id", how="left")
+    found = _filled(found, [*COUNTS, *PLACE_COLUMNS])
+    found["total"] = found[list(BUCKETS)].sum(axis=1).astype("Int64")
+    unread = found["product_id"].isin(never_synced_products(mirror, "bugs"))
+    numbers = ["total", *COUNTS, *PLACE_COLUMNS]
+    found[numbers] = found[numbers].mask(unread)
+    columns = ["product_id", "product", "total", *BUCKETS, "bugs", *SEVERITIES, OTHER_SEVERITY, "known", *PLACE_COLUMNS]
+    return with_gaps(found[columns], reading_gaps(mirror, "features", "bugs"))
+
+
+def _product_rows(mirror: Mirror) -> pd.DataFrame:
+    products, names = active(mirror.products), product_names(mirror)
+    rows = pd.DataFrame({"product_id": products["id"]})
+    rows["product"] = pd.Series([names[int(key)] for key in products["id"]], index=rows.index, dtype="str")
+    return rows.sort_values(["product", "product_id"], ignore_index=True)
+
+
+def unattributed_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return the bugs that lead to no active feature, one row each, the newest test first, then by id.
+
+    Columns: bug_id, product_id, product, test_id, at, bug (title), severity, bucket, feature_id, where ("removed feature",
+    "not in the catalogue", "not attributable").
+    """
+    bugs = located_bugs(mirror, as_of=as_of)
+    bugs = bugs[bugs["where"] != "feature"]
+    names = product_names(mirror)
+    found = bugs.assign(
+        product=pd.Series([names.get(int(key), "") for key in bugs["product_id"]], index=bugs.index, dtype="str"),
+        bug=pd.Series(
+            [label(title, "Bug", key) for title, key in zip(bugs["title"], bugs["bug_id"], strict=True)],
+            index=bugs.index,
+            dtype="str",
+        ),
+    )
+    found = found.sort_values(["at", "bug_id"], ascending=[False, True], ignore_index=True)
+    columns = ["bug_id", "product_id", "product", "test_id", "at", "bug", "severity", "bucket", "feature_id", "where"]
+    return found[columns].astype({"where": "str"})
+
+
+def bugs_by_device(mirror: Mirror, *, as_of: AsOf = None, by: str = "operating_system") -> pd.DataFrame:
+    """Return on which devices the valid bugs were seen, one row per product and value, the most bugs first.
+
+    The devices are those of the bug's own report. A bug seen on two devices of the same value counts once; one seen on
+    two values counts in both rows, so the counts of a product may add up to more than its bugs. `split_bugs` shares
+    such a bug out evenly and adds up to them exactly.
+
+    Args:
+        mirror: what was read.
+        as_of: the instant to judge at; default: that of the last sync.
+        by: ``category``, ``vendor``, ``operating_system``, ``os_version`` (with its system), ``device``, ``browsers``.
+
+    Columns: product_id, product, value ("(no device named)" for bugs without), bugs, critical, split_bugs, product_bugs
+    (all valid bugs of the product), is_complete, gap.
+
+    Raises:
+        UnknownValueError: devices have no such part.
+    """
+    if by not in DEVICE_PARTS:
+        raise UnknownValueError("by", by, DEVICE_PARTS)
+    bugs = located_bugs(mirror, as_of=as_of)
+    bugs = bugs[bugs["is_valid"].astype(bool)][["bug_id", "product_id", "severity"]]
+    devices = active(mirror.bug_devices)
+    value = devices[by]
+    if by == "os_version":
+        value = (devices["operating_system"].fillna("") + " " + value).str.strip()
+    pairs = pd.DataFrame({"bug_id": devices["bug_id"], "value": value.astype("str")}).dropna().drop_duplicates()
+    found = bugs.merge(pairs, on="bug_id", how="left", validate="one_to_many")
+    found["value"] = found["value"].fillna(NO_DEVICE)
+    found["split_bugs"] = 1.0 / found.groupby("bug_id")["value"].transform("size")
+    found["critical"] = found["severity"] == "critical"
+    grouped = found.groupby(["product_id", "value"])
+    sums = grouped.agg(bugs=("bug_id", "nunique"), critical=("critical", "sum"), split_bugs=("split_bugs", "sum"))
+    sums = sums.reset_index().astype({"bugs": "Int64", "critical": "Int64", "split_bugs": "Float64", "value": "str"})
+    rows = _product_rows(mirror).merge(sums, on="product_id", how="inner", validate="one_to_many")
+    totals = bugs.groupby("product_id")["bug_id"].nunique()
+    rows["product_bugs"] = rows["product_id"].map(totals).astype("Int64")
+    order = ["product", "product_id", "bugs", "value"]
+    rows = rows.sort_values(order, ascending=[True, True, False, True], ignore_index=True)
+    return with_gaps(rows, reading_gaps(mirror, "bugs"))
+
+
+def unknown_bug_values(mirror: Mirror) -> pd.DataFrame:
+    """Return the severities and statuses of bugs that no definition knows, one row per product and value.
+
+    They are stored as they came, count in every total, and have no bucket (but "other") or column of their own. Order:
+    what ("severity", "status"), value, product. Columns: what, value, product_id, product, bugs, examples (up to three).
+    """
+    bugs = located_bugs(mirror)
+    parts = []
+    for what, known in (("severity", (*SEVERITIES, *OLDER_KINDS)), ("status", KNOWN_BUG_STATUSES)):
+        unknown = bugs[~bugs[what].isin(known)]
+        parts.append(unknown.assign(what=what, value=unknown[what]))
+    found = pd.concat(parts).sort_values("bug_id")
+    grouped = found.groupby(["what", "value", "product_id"], sort=True)
+    rows = grouped.agg(bugs=("bug_id", "nunique"), examples=("title", lambda titles: "; ".join(titles.dropna()[:3])))
+    rows = rows.reset_index().astype(
+        {"what": "str", "value": "str", "bugs": "Int64", "examples": "str", "product_id": "Int64"}
+    )
+    names = product_names(mirror)
+    rows.insert(3, "product", pd.Series([names.get(int(key), "") for key in rows["product_id"]], dtype="str"))
+    return rows
+
+
+def severity_score(severities: pd.Series[str], weights: Mapping[str, float] = SEVERITY_WEIGHTS) -> float:
+    """Return the sum of the weights of these severities.
+
+    Raises:
+        UnknownValueError: a severity has no weight.
+    """
+    for severity in severities.dropna().unique():
+        if severity not in weights:
+            raise UnknownValueError("The severity", severity, weights)
+    return float(sum(weights[severity] for severity in severities.dropna()))

@@ -1,0 +1,320 @@
+"""What to test next: features ranked by risk, with every part of the figure printed.
+
+The reports take a `Mirror` and return a frame. They read and write nothing, and leave their input as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import rankdata
+
+from testio_analytics.errors import UnknownValueError
+from testio_analytics.frames.instants import AsOf, checked_days
+from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.bugs import SEVERITIES, SEVERITY_WEIGHTS, bugs_per_feature
+from testio_analytics.reports.completeness import report_instant
+from testio_analytics.reports.coverage import reading_gaps, with_gaps
+from testio_analytics.reports.executed import feature_scope
+from testio_analytics.reports.features import feature_catalog, memberships
+from testio_analytics.reports.impact import ImpactSource, read_impact
+from testio_analytics.reports.results import feature_results
+from testio_analytics.text import counted, listed
+
+Numbers = npt.NDArray[np.floating[Any]]
+
+WEIGHTS: Mapping[str, float] = {"bugs": 0.7, "age": 0.1, "changed": 0.1, "failures": 0.1}
+"""How much each part of the likelihood counts. The backtest justifies the first two; the others cannot be tested."""
+
+IMPACT_WEIGHTS: Mapping[str, float] = {"severity": 0.5, "stories": 0.5}
+NEUTRAL = 0.5
+LIKE_BUGS = 5
+QUARTER = 0.25
+MOST_PROPOSED = 3
+_NOWHERE = 0  # stands for the section of features that are in none
+FAILURES: Mapping[str, float] = {
+    "issues": 1.0,
+    "failed": 1.0,
+    "blocked": 0.5,
+    "known bugs": 0.5,
+    "passed": 0.0,
+    "no findings": 0.0,
+}
+PLAN_COLUMNS = (
+    *(
+        "rank",
+        "rank_best",
+        "rank_worst",
+        "product_id",
+        "product",
+        "feature_id",
+        "feature",
+        "sections",
+        "risk",
+        "likelihood",
+    ),
+    *(
+        "part_bugs",
+        "part_age",
+        "part_changed",
+        "part_failures",
+        "impact",
+        "part_severity",
+        "part_stories",
+        "own_impact",
+    ),
+    *("why", "flags", "planned_test", "proposed_test", "is_complete", "gap"),
+)
+
+
+def next_tests(
+    mirror: Mirror,
+    *,
+    as_of: AsOf = None,
+    impact: ImpactSource = None,
+    k: int = 4,
+    half_age: float = 90,
+    weights: Mapping[str, float] = WEIGHTS,
+) -> pd.DataFrame:
+    """Return the active features by risk, one row each, the highest first; equal ones by id.
+
+    Columns:
+        rank: place; features of equal risk share the best of theirs. rank_best, rank_worst: the range of places that the
+            feature takes when each weight moves up or down by a quarter; among equal ones any place may be its own.
+        product_id, product, feature_id, feature, sections: as in `feature_catalog`.
+        risk: likelihood times impact. likelihood, impact: 0 to 1, from the parts.
+        part_bugs, part_age, part_changed, part_failures: parts of the likelihood, 0 to 1; empty where missing.
+        part_severity, part_stories: parts of the impact, likewise; own_impact: the weight that the user gave, which takes
+            their place.
+        why: the parts that speak loudest, in words.
+        flags: parts that are missing and were taken as neutral; empty without.
+        planned_test: title of a planned test that covers the feature already; empty without.
+        proposed_test: number of the proposed test that it is in; empty without. See `packed_tests`.
+        is_complete, gap: whether everything that these figures rest on was read.
+
+    Args:
+        mirror: what was read.
+        as_of: the instant to judge at; default: that of the last sync.
+        impact: weights of features, see `read_impact`.
+        k: features of a proposed test.
+        half_age: after how many days without a test half of the full weight of age is reached.
+        weights: how much each part of the likelihood counts.
+
+    Definitions:
+        risk: Likelihood times impact. It orders features; it is no probability.
+        likelihood: The weighted mean of four parts: shrunk bugs per test against the product's average, time since the
+            last executed test (half at {half_age} days, full when never tested), texts changed since that test, and failures
+            or bugs in it.
+        impact: The weight that the user gave, else the mean of two parts: how grave its bugs are (the mean weight of those
+            with a known severity, drawn towards the product's), and its number of stories against the product's average of
+            features that have some.
+        missing part: It counts as 0.5, and is flagged.
+
+    Raises:
+        UnknownValueError: an option makes no sense.
+        ReportError: the impact weights cannot be read.
+    """
+    if k < 1:
+        raise UnknownValueError("k", k, ["a number of features, 1 or more"])
+    checked_days("half_age", half_age)
+    if {*weights} != {*WEIGHTS} or min(weights.values()) < 0 or not sum(weights.values()):
+        raise UnknownValueError("weights", dict(weights), [f"a weight of 0 or more for each of {', '.join(WEIGHTS)}"])
+    instant = report_instant(mirror, as_of)
+    found = _facts(mirror, instant, half_age, read_impact(impact))  # by feature id, and so are equal ranks
+    parts = {name: found[f"part_{name}"].to_numpy(dtype=float, na_value=np.nan) for name in WEIGHTS}
+    severe = {name: found[f"part_{name}"].to_numpy(dtype=float, na_value=np.nan) for name in IMPACT_WEIGHTS}
+    own = found["own_impact"].to_numpy(dtype=float, na_value=np.nan)
+    likely, heavy = weighted(parts, weights), np.where(np.isnan(own), weighted(severe, IMPACT_WEIGHTS), own)
+    found = found.assign(likelihood=likely, impact=heavy, risk=likely * heavy)
+    risks = [likely * heavy]
+    risks += [weighted(parts, moved) * heavy for moved in _moved(weights)]
+    risks += [likely * np.where(np.isnan(own), weighted(severe, moved), own) for moved in _moved(IMPACT_WEIGHTS)]
+    places = {method: np.vstack([_places(risk, method) for risk in risks]) for method in ("min", "max")}
+    found["rank"] = places["min"][0]
+    found["rank_best"], found["rank_worst"] = places["min"].min(axis=0), places["max"].max(axis=0)
+    found["flags"], found["why"] = _flags(found), _why(found)
+    found = found.sort_values(["rank", "feature_id"], ignore_index=True)
+    found["proposed_test"] = _propose_tests(found, _sections_of(mirror), k, MOST_PROPOSED)
+    found = with_gaps(found, reading_gaps(mirror, "features", "bugs", "results"))
+    integers = dict.fromkeys(("rank", "rank_best", "rank_worst", "proposed_test"), "Int64")
+    floats = dict.fromkeys(("risk", "likelihood", "impact"), "Float64")
+    return found.astype(integers | floats)[list(PLAN_COLUMNS)]
+
+
+def packed_tests(
+    mirror: Mirror,
+    *,
+    as_of: AsOf = None,
+    impact: ImpactSource = None,
+    k: int = 4,
+    half_age: float = 90,
+    weights: Mapping[str, float] = WEIGHTS,
+) -> pd.DataFrame:
+    """Return the three tests of `k` features to order first, one row per feature, by test and rank.
+
+    A proposed test begins with the highest risk that is left, and holds features of its product that have a section in
+    common. Features that a planned test covers are left out. Columns: proposed_test, product_id, product, feature_id, feature, sections, rank, risk, why, is_complete, gap.
+    """
+    ranking = next_tests(mirror, as_of=as_of, impact=impact, k=k, half_age=half_age, weights=weights)
+    rows = ranking[ranking["proposed_test"].notna()].sort_values(["proposed_test", "rank"], ignore_index=True)
+    columns = ["proposed_test", "product_id", "product", "feature_id", "feature", "sections", "rank", "risk", "why"]
+    return rows[[*columns, "is_complete", "gap"]]
+
+
+def weighted(parts: Mapping[str, Numbers], weights: Mapping[str, float]) -> Numbers:
+    """Return the weighted mean of parts, feature by feature; a missing one (NaN) is neutral."""
+    total = sum(weights.values())
+    summed = sum(weights[name] * np.where(np.isnan(part), NEUTRAL, part) for name, part in parts.items())
+    result: Numbers = np.asarray(summed / total, dtype=float)
+    return result
+
+
+def against(values: Numbers, average: Numbers | float) -> Numbers:
+    """Return values against an average on a scale from 0 to 1, where the average is 0.5: v / (v + average)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = values / (values + average)
+    return np.where((values == 0) & (np.asarray(average) == 0), NEUTRAL, share)
+
+
+def aged(days: Numbers, half_age: float) -> Numbers:
+    """Return the part of the likelihood that time alone gives: 0 today, 0.5 after `half_age` days, towards 1."""
+    return np.asarray(1.0 - 0.5 ** (np.maximum(days, 0.0) / half_age), dtype=float)
+
+
+def _facts(mirror: Mirror, instant: pd.Timestamp, half_age: float, impact: Any) -> pd.DataFrame:
+    """Return the features with all parts, in the order of their ids."""
+    catalog = feature_catalog(mirror, as_of=instant)
+    told = ("stories", "state", "executed_tests", "days_since_tested", "last_tested_at", "changed_since_tested")
+    catalog = catalog[["product_id", "product", "feature_id", "feature", "sections", *told]]
+    bugs = bugs_per_feature(mirror, as_of=instant)
+    bugs = bugs[["feature_id", "bugs", "tests", "bugs_per_test", "shrunk", "prior_mean", *SEVERITIES]]
+    results = feature_results(mirror, as_of=instant)[["feature_id", "result", "worst_severity"]]
+    found = catalog.merge(bugs, on="feature_id", validate="one_to_one")
+    found = found.merge(results, on="feature_id", validate="one_to_one").sort_values("feature_id", ignore_index=True)
+    shrunk, mean = (found[name].to_numpy(dtype=float, na_value=np.nan) for name in ("shrunk", "prior_mean"))
+    found["part_bugs"] = against(shrunk, mean)
+    days = (instant - found["last_tested_at"]).dt.total_seconds().to_numpy(dtype=float) / 86_400
+    age = aged(days, half_age)
+    # Never tested is as old as can be; a product whose tests are not all read may have tested it after all.
+    found["part_age"] = np.where(found["state"].isin(["untested", "planned"]), 1.0, age)
+    found["part_changed"] = found["changed_since_tested"].astype("Float64")
+    found["part_failures"] = found["result"].astype("str").map(dict(FAILURES)).astype("Float64")
+    found["part_severity"] = _severity(found)
+    # Without a single story written, their number says nothing of what the feature is worth.
+    stories = found["stories"].astype("Float64").mask((found["stories"] == 0).fillna(False))
+    average = stories.groupby(found["product_id"]).transform("mean")
+    found["part_stories"] = against(
+        stories.to_numpy(dtype=float, na_value=np.nan), average.to_numpy(dtype=float, na_value=np.nan)
+    )
+    given = {} if impact is None else dict(zip(impact.weights["feature_id"], impact.weights["impact"], strict=True))
+    found["own_impact"] = pd.Series([given.get(int(key)) for key in found["feature_id"]], dtype="Float64")
+    parts = [f"part_{name}" for name in (*WEIGHTS, *IMPACT_WEIGHTS)]
+    found[parts] = found[parts].astype("Float64")
+    found[parts] = found[parts].mask(found[parts].isna())
+    planned = feature_scope(mirror, as_of=instant)
+    planned = planned[planned["group"] == "planned"].drop_duplicates("feature_id", keep="last")
+    titles = planned.set_index("feature_id")["test"]
+    found["planned_test"] = pd.Series(titles.reindex(found["feature_id"]).array, index=found.index).astype("str")
+    return found
+
+
+def _severity(found: pd.DataFrame) -> pd.Series[Any]:
+    """Return how grave the bugs of each feature are, 0 to 1: their mean weight, drawn towards that of the product.
+
+    The product's mean counts as five bugs more: one critical bug alone does not make a feature the gravest of all. Bugs
+    of a severity without weight say nothing of it and are left out.
+    """
+    counts = found[list(SEVERITIES)].astype("Float64")
+    score, bugs = (
+        (counts * pd.Series(dict(SEVERITY_WEIGHTS))).sum(axis=1, skipna=False),
+        counts.sum(axis=1, skipna=False),
+    )
+    totals = pd.DataFrame({"score": score, "bugs": bugs}).groupby(found["product_id"]).transform("sum")
+    mean = totals["score"] / totals["bugs"].mask(totals["bugs"] == 0)
+    part = (score + mean * LIKE_BUGS) / (bugs + LIKE_BUGS) / max(SEVERITY_WEIGHTS.values())
+    return part.mask((bugs == 0).fillna(True))
+
+
+def _moved(weights: Mapping[str, float]) -> list[dict[str, float]]:
+    return [{**weights, name: weights[name] * (1 + move)} for name in weights for move in (QUARTER, -QUARTER)]
+
+
+def _places(risk: Numbers, method: str) -> npt.NDArray[np.int64]:
+    """Return the place of each risk, the highest first; of equal ones the best ("min") or the worst ("max")."""
+    # Rounded, so that two risks which differ by the last digit of a float are equal.
+    return np.asarray(rankdata(-np.round(risk, 12), method=method), dtype=np.int64)
+
+
+def _sections_of(mirror: Mirror) -> dict[int, set[int]]:
+    pairs = memberships(mirror)
+    return {
+        int(str(key)): {int(section) for section in rows} for key, rows in pairs.groupby("feature_id")["section_id"]
+    }
+
+
+def _propose_tests(found: pd.DataFrame, sections: Mapping[int, set[int]], k: int, most: int) -> pd.Series[Any]:
+    """Number the proposed tests. Each begins with the highest risk that is left, and takes the next ones beside it.
+
+    Beside it are the features of its product that share a section with all of the test, since a test has one section.
+    """
+    numbers = pd.Series(pd.NA, index=found.index, dtype="Int64")
+    places = zip(found["product_id"], found["feature_id"], found["planned_test"].isna(), strict=True)
+    left = [
+        (place, int(product), sections.get(int(feature), {_NOWHERE}))
+        for place, (product, feature, is_free) in enumerate(places)
+        if is_free
+    ]
+    for number in range(1, most + 1):
+        if not left:
+            break
+        _, owner, shared = left[0]
+        chosen: list[int] = []
+        for place, product, own in left:
+            if len(chosen) < k and product == owner and shared & own:
+                shared = shared & own
+                chosen.append(place)
+        numbers.iloc[chosen] = number
+        left = [row for row in left if row[0] not in chosen]
+    return numbers
+
+
+def _flags(found: pd.DataFrame) -> pd.Series[str]:
+    names = {
+        "part_bugs": "bugs per test",
+        "part_age": "time since tested",
+        "part_changed": "changes",
+        "part_failures": "failures",
+        "part_severity": "severity",
+        "part_stories": "stories",
+    }
+    missing = {words: found[name].isna().to_numpy(dtype=bool) for name, words in names.items()}
+    own = found["own_impact"].notna().to_numpy(dtype=bool)
+    for words in ("severity", "stories"):
+        missing[words] = missing[words] & ~own
+    rows = [[words for words, flags in missing.items() if flags[place]] for place in range(len(found))]
+    texts = [f"neutral: {listed(row, most=9)}" if row else None for row in rows]
+    return pd.Series(texts, index=found.index, dtype="str")
+
+
+def _why(found: pd.DataFrame) -> pd.Series[str]:
+    return pd.Series([_reason(row) for row in found.to_dict("records")], index=found.index, dtype="str")
+
+
+def _reason(row: Mapping[Any, Any]) -> str:
+    parts = []
+    if row["state"] in ("untested", "planned"):
+        parts.append("never in an executed test")
+    if pd.notna(row["part_bugs"]) and row["bugs"] > 0:
+        parts.append(f"{counted(int(row['bugs']), 'bug')} in {counted(int(row['tests']), 'test')}")
+    if row["result"] in ("issues", "failed", "blocked"):
+        worst = f" ({row['worst_severity']})" if row["result"] == "issues" and pd.notna(row["worst_severity"]) else ""
+        parts.append(f"last result: {row['result']}{worst}")
+    if pd.notna(row["changed_since_tested"]) and row["changed_since_tested"]:
+        parts.append("changed since tested")
+    if pd.notna(row["days_since_tested"]) and row["part_age"] >= NEUTRAL:
+        parts.append(f"last tested {int(row['days_since_tested'])} days ago")
+    return "; ".join(parts) or "no single reason"

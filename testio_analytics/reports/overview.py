@@ -1,0 +1,174 @@
+"""What a manager reads first: the verdict, five figures with their change, and ten features that need a test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from testio_analytics.frames.instants import AsOf
+from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.answers import doubts_of
+from testio_analytics.reports.completeness import report_instant
+from testio_analytics.reports.coverage import coverage_total, share
+from testio_analytics.reports.coverage_over_time import coverage_over_time
+from testio_analytics.reports.executed import dated_tests
+from testio_analytics.reports.features import untested_features
+from testio_analytics.reports.impact import ImpactSource
+from testio_analytics.reports.next_tests import next_tests
+from testio_analytics.reports.stories import story_coverage_by_product
+from testio_analytics.reports.summary import coverage_summary
+from testio_analytics.reports.trends import trends
+from testio_analytics.reports.triage import triage, triage_total
+from testio_analytics.text import EN_DASH, MONTHS, counted, interval_words, percent, signed
+
+MOST_NAMED = 10
+UNKNOWN = "unknown"
+
+
+class Figure(NamedTuple):
+    """A figure as text, like "233 of 446", and what belongs to it, a line each: share with interval, month, change."""
+
+    value: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """What a manager reads first.
+
+    Attributes:
+        sentence: the verdict.
+        figures: five figures by name. A change is told against the end of the last whole month, and for what belongs to
+            that month against the one before, where enough is known of both.
+        urgent: the ten features that need a test most: those never in an executed test first by risk, then the others.
+            Columns: those of `next_tests`, state, reason.
+        doubts: what could not be read, a sentence each.
+    """
+
+    sentence: str
+    figures: dict[str, Figure]
+    urgent: pd.DataFrame
+    doubts: tuple[str, ...]
+
+
+def overview(mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, impact: ImpactSource = None) -> Overview:
+    """Return the verdict, five figures, the ten features that need a test, and what is in doubt.
+
+    Raises:
+        UnknownValueError: `as_of` is no instant, or `stale_after` is not above 0.
+        ReportError: the impact weights cannot be read.
+    """
+    instant = report_instant(mirror, as_of)
+    ranking = next_tests(mirror, as_of=instant, impact=impact)
+    waiting = untested_features(mirror, as_of=instant, stale_after=stale_after)[["feature_id", "state", "reason"]]
+    # What is planned will be tested without anybody doing anything, and what is unknown needs a sync.
+    waiting = waiting[waiting["state"].isin(["untested", "stale"])]
+    urgent = ranking.merge(waiting, on="feature_id", how="inner", validate="one_to_one")
+    urgent = urgent.sort_values(["state", "rank", "feature_id"], ignore_index=True).head(MOST_NAMED)
+    then = _month_end(mirror, instant)
+    figures = {
+        "Recently tested": _recent(mirror, instant, stale_after),
+        "Never in an executed test": _never(mirror, instant, then, stale_after),
+        "Stories with a result": _stories(mirror, instant, then),
+        "Valid bugs last month": _bugs(mirror, instant),
+        "Bugs decided by people": _decided(mirror, instant),
+    }
+    sentence = coverage_summary(mirror, as_of=instant, stale_after=stale_after).sentence
+    return Overview(sentence, figures, urgent, doubts_of(mirror, "features", "tests", "bugs", "results"))
+
+
+def _month_end(mirror: Mirror, instant: pd.Timestamp) -> pd.Timestamp | None:
+    """Return the instant at which the last whole month ended; None where no test had been executed by then."""
+    end = pd.Timestamp(year=instant.year, month=instant.month, day=1, tz="UTC").as_unit("us")
+    tests = dated_tests(mirror, as_of=end)
+    return end if ((tests["group"] == "executed") & tests["at"].notna()).any() else None
+
+
+def _since(change: int, end: pd.Timestamp) -> str:
+    return f"{signed(change)} since the end of {MONTHS[(end - pd.Timedelta(microseconds=1)).month - 1]}"
+
+
+def _of(part: Any, whole: Any, highest: Any, *notes: str) -> Figure:
+    """Return "k of n" with its share and interval; a range where a gap could raise k."""
+    rate, low, high = share(part, whole)
+    if rate is None or low is None or high is None:
+        return Figure(UNKNOWN)
+    number = f"{int(part):,}" if int(highest) == int(part) else f"{int(part):,}{EN_DASH}{int(highest):,}"
+    words = f"{percent(rate)}, 95 % interval {interval_words(low, high)}"
+    return Figure(f"{number} of {int(whole):,}", (words, *(note for note in notes if note)))
+
+
+def _recent(mirror: Mirror, instant: pd.Timestamp, stale_after: float) -> Figure:
+    total = coverage_total(mirror, as_of=instant, stale_after=stale_after).iloc[0]
+    past = coverage_over_time(mirror, as_of=instant, stale_after=stale_after)
+    past = past[~past["is_partial"].astype(bool)]
+    change = ""
+    if len(past) and pd.notna(total["recent_covered"]):
+        change = _since(int(total["recent_covered"]) - int(past.iloc[-1]["covered"]), past.iloc[-1]["until"])
+    return _of(total["recent_covered"], total["active_features"], total["recent_covered_highest"], change)
+
+
+def _never(mirror: Mirror, instant: pd.Timestamp, then: pd.Timestamp | None, stale_after: float) -> Figure:
+    now = coverage_total(mirror, as_of=instant, stale_after=stale_after).iloc[0]
+    change = ""
+    if then is not None and pd.notna(now["never_executed"]):
+        before = coverage_total(mirror, as_of=then, stale_after=stale_after).iloc[0]["never_executed"]
+        change = "" if pd.isna(before) else _since(int(now["never_executed"]) - int(before), then)
+    return _of(now["never_executed"], now["active_features"], now["never_executed_highest"], change)
+
+
+def _stories(mirror: Mirror, instant: pd.Timestamp, then: pd.Timestamp | None) -> Figure:
+    rows = story_coverage_by_product(mirror, as_of=instant)
+    if rows["covered"].isna().all():
+        return Figure(UNKNOWN)
+    change = ""
+    if then is not None:
+        before = story_coverage_by_product(mirror, as_of=then)
+        both = rows["covered"].notna() & before["covered"].notna()
+        if both.any():
+            change = _since(int(rows["covered"][both].sum() - before["covered"][both].sum()), then)
+    return _of(rows["covered"].sum(), rows["stories"].sum(), rows["covered_highest"].sum(), change)
+
+
+def _bugs(mirror: Mirror, instant: pd.Timestamp) -> Figure:
+    whole = trends(mirror, as_of=instant)
+    whole = whole[~whole["is_partial"].astype(bool)]
+    if whole.empty or pd.isna(whole.iloc[-1]["bugs"]):
+        return Figure(UNKNOWN)
+    last = whole.iloc[-1]
+    notes = [f"in {counted(int(last['tests']), 'test')} of {_month_words(str(last['label']))}"]
+    if len(whole) > 1 and pd.notna(whole.iloc[-2]["bugs"]):
+        notes.append(
+            f"{signed(int(last['bugs']) - int(whole.iloc[-2]['bugs']))} against {_month_words(str(whole.iloc[-2]['label']))}"
+        )
+    notes += ["provisional"] if last["is_provisional"] else []
+    return Figure(f"{'' if last['is_complete'] else 'at least '}{int(last['bugs']):,}", tuple(notes))
+
+
+def _decided(mirror: Mirror, instant: pd.Timestamp) -> Figure:
+    total = triage_total(mirror, as_of=instant).iloc[0]
+    if pd.isna(total["total"]):
+        return Figure(UNKNOWN)
+    whole = trends(mirror, as_of=instant)
+    months = [str(label) for label in whole["label"][~whole["is_partial"].astype(bool)]][-2:]
+    rows = triage(mirror, as_of=instant, by="month")
+    known = {str(row["month"]): row for row in rows.to_dict("records")}
+    if not months or (months[-1] not in known and not total["is_complete"]):
+        return Figure(UNKNOWN)
+    if months[-1] not in known:
+        return Figure("no bugs", (f"of {_month_words(months[-1])}",))
+    last, before = known[months[-1]], known.get(months[0])
+    change = ""
+    if len(months) > 1 and before is not None:
+        change = f"{signed(100 * (last['review'] - before['review']))} points against {_month_words(months[0])}"
+    decided = last["active_accepted"] + last["rejected"]
+    read = "" if total["is_complete"] else ", as far as read"
+    month = f"of {_month_words(months[-1])}{read}" + (", provisional" if last["is_provisional"] else "")
+    return _of(decided, last["total"], decided, month, change)
+
+
+def _month_words(label: str) -> str:
+    year, _, month = label.partition("-")
+    return f"{MONTHS[int(month) - 1]} {year}"

@@ -1,0 +1,231 @@
+"""Did the stories pass? The newest result of each user story, and coverage counted in stories.
+
+The reports take a `Mirror` and return a frame. They read and write nothing, and leave their input as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from testio_analytics.frames.instants import AsOf
+from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.completeness import active, product_names, report_instant, stream_doubts, unread_tests
+from testio_analytics.reports.coverage import NO_SECTION, reading_gaps, share, with_gaps
+from testio_analytics.reports.executed import dated_tests, feature_scope
+from testio_analytics.reports.features import memberships
+from testio_analytics.reports.results import STORY_STATUSES, story_results
+from testio_analytics.text import label
+
+STATES = ("failed", "blocked", "passed", "in scope, not run", "never in scope", "unknown")
+"""The states of a story, the most alarming first."""
+
+COUNT_COLUMNS = ("failed", "blocked", "passed", "in_scope_not_run", "never_in_scope", "unknown")
+NO_FEATURE = "(no feature)"
+NOT_SAID = "(not said)"
+STORY_COLUMNS = (
+    *("product_id", "product", "feature_id", "feature", "story_id", "story", "state", "test_id", "test", "at"),
+    *("tested_by", "is_by_bug", "is_old_version", "is_complete", "gap"),
+)
+
+
+def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return the active user stories with their newest result, one row each, by product, state, feature and story.
+
+    Columns:
+        product_id, product, feature_id, feature ("(no feature)" where it is not known), story_id, story (the sentence).
+        state: see the definitions.
+        test_id, test, at: the test of the newest result; empty without.
+        tested_by: distinct testers there.
+        is_by_bug: whether a bug alone may have made it failed, see `story_results`; empty without result.
+        is_old_version: whether the text of the story was another one in that test; empty without result or text.
+        is_complete, gap: whether all tests and results of the product were read.
+
+    A test of whose results nothing was read leaves the story unknown where it is newer than the newest known result.
+
+    Definitions:
+        story passed: The newest executed test with a result of the story says passed. Inside one test failed comes before
+            blocked, and blocked before passed.
+        story failed: It says failed: a tester's run failed. Where single runs were not read, a bug that names the story
+            may be all that failed; such stories are counted apart as well.
+        story blocked: It says blocked. Blocked is not coverage.
+        in scope, not run: Its feature was in scope of an executed test, and nobody ran the story.
+        never in scope: Its feature was in scope of no executed test.
+        unknown story: A test that may have run it was not read, a test of unknown status has its feature in scope, or its
+            result is not said or a word that is not known.
+
+    Raises:
+        UnknownValueError: `as_of` is no instant.
+    """
+    instant = report_instant(mirror, as_of)
+    stories = _stories(mirror)
+    newest = _newest_results(mirror, instant)
+    found = stories.merge(newest, on="story_id", how="left", validate="one_to_one")
+    scope = feature_scope(mirror, as_of=instant)
+    odd = scope[scope["group"] == "unknown"]
+    scope = scope[scope["group"] == "executed"]
+    unread = scope[scope["test_id"].isin(unread_tests(mirror, "results"))]
+    # An unread test at an unknown instant may be the newest.
+    unread_at = unread["at"].fillna(instant).groupby(unread["feature_id"]).max()
+    hidden = pd.Series(unread_at.reindex(found["feature_id"]).array, index=found.index)
+    may_be_newer = hidden.notna() & ~(found["at"] > hidden).fillna(False)
+    no_results = found["status"].isna()
+    doubt = found["product_id"].isin([*stream_doubts(mirror, "tests")]) | found["feature_id"].isin(odd["feature_id"])
+    # Nothing tells which tests had a story in scope whose feature is not known.
+    doubt |= found["feature_id"].isna() & found["product_id"].isin(_products_with_unread_results(mirror, instant))
+    doubt &= no_results
+    unknown_status = ~no_results & ~found["status"].isin(STORY_STATUSES[:3])
+    rules = [
+        (may_be_newer | unknown_status | doubt, "unknown"),
+        (found["status"] == "failed", "failed"),
+        (found["status"] == "blocked", "blocked"),
+        (found["status"] == "passed", "passed"),
+        (found["feature_id"].isin(scope["feature_id"]) | found["was_listed"].fillna(False), "in scope, not run"),
+    ]
+    states = np.select([rule.to_numpy(dtype=bool) for rule, _ in rules], [name for _, name in rules], "never in scope")
+    found["state"] = pd.Categorical(states, categories=list(STATES), ordered=True)
+    texts = (found["path"].fillna(found["title"]), found["text_then"])
+    differs = (texts[0] != texts[1]).astype("boolean")
+    found["is_by_bug"] = found["is_by_bug"].mask(no_results)
+    found["is_old_version"] = differs.mask(texts[0].isna() | texts[1].isna() | no_results)
+    found = with_gaps(found, reading_gaps(mirror, "features", "results"))
+    order = ["product", "product_id", "state", "feature", "story_id"]
+    return found.sort_values(order, ignore_index=True)[list(STORY_COLUMNS)]
+
+
+def story_coverage_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return how the stories of each active product stand, one row per product, by name and id.
+
+    Columns:
+        product_id, product.
+        stories: active stories, and one count per state: failed, blocked, passed, in_scope_not_run, never_in_scope, unknown.
+            They add up. Empty for a product of whose features and stories nothing was ever read.
+        failed_by_bug: those of failed that may have failed by a bug alone.
+        covered, covered_highest: passed and failed together, and with the unknown ones.
+        share, low, high: covered / stories with its 95 % Wilson interval.
+        passed_share, passed_low, passed_high: passed / covered, likewise.
+        old_version: covered ones whose text has changed since.
+        is_complete, gap.
+
+    Definitions:
+        story coverage: Stories with a passed or failed result, out of all active stories.
+    """
+    found = _counted(story_coverage(mirror, as_of=as_of), ["product_id"])
+    products, names = active(mirror.products), product_names(mirror)
+    base = pd.DataFrame({"product_id": products["id"]})
+    base["product"] = pd.Series([names[int(key)] for key in products["id"]], index=base.index, dtype="str")
+    rows = base.merge(found, on="product_id", how="left", validate="one_to_one")
+    read = ~rows["product_id"].isin([*stream_doubts(mirror, "features")])
+    numbers = ["stories", *COUNT_COLUMNS, "old_version", "failed_by_bug"]
+    for name in numbers:
+        rows[name] = rows[name].where(rows[name].notna() | ~read, 0)
+    rows = _measured(rows.sort_values(["product", "product_id"], ignore_index=True))
+    return with_gaps(rows, reading_gaps(mirror, "features", "results"))
+
+
+def story_coverage_by_feature(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return how the stories of each feature stand, one row per feature with stories, by product and feature.
+
+    Columns: product_id, product, feature_id, feature ("(no feature)" for stories whose feature is not known), then those of
+    `story_coverage_by_product`.
+    """
+    stories = story_coverage(mirror, as_of=as_of)
+    keys = ["product_id", "product", "feature_id", "feature"]
+    found = _measured(_counted(stories, keys))
+    found = found.sort_values(["product", "product_id", "feature", "feature_id"], ignore_index=True)
+    return with_gaps(found, reading_gaps(mirror, "features", "results"))
+
+
+def story_coverage_by_section(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return how the stories of each section stand, one row per section with stories, by product and section.
+
+    The stories of a feature in two sections count in both, so that the rows of a product may add up to more than its
+    stories. Those of features without section stand under "(no section)".
+
+    Columns: product_id, product, section_id, section, then those of `story_coverage_by_product`.
+    """
+    stories = story_coverage(mirror, as_of=as_of)
+    spread = stories.merge(memberships(mirror), on="feature_id", how="left", validate="many_to_many")
+    spread["section"] = spread["section"].fillna(NO_SECTION)
+    found = _measured(_counted(spread, ["product_id", "product", "section_id", "section"]))
+    found = found.sort_values(["product", "product_id", "section", "section_id"], ignore_index=True)
+    return with_gaps(found, reading_gaps(mirror, "features", "results"))
+
+
+def _products_with_unread_results(mirror: Mirror, instant: pd.Timestamp) -> set[int]:
+    tests = dated_tests(mirror, as_of=instant)
+    tests = tests[(tests["group"] == "executed") & tests["test_id"].isin(unread_tests(mirror, "results"))]
+    return {int(key) for key in tests["product_id"]}
+
+
+def _stories(mirror: Mirror) -> pd.DataFrame:
+    stories = active(mirror.user_stories).rename(columns={"id": "story_id"})
+    stories = stories[stories["product_id"].isin(active(mirror.products)["id"])]
+    features = active(mirror.features)[["id", "title"]].rename(columns={"id": "feature_id", "title": "feature"})
+    found = stories.merge(features, on="feature_id", how="left", validate="many_to_one")
+    names = product_names(mirror)
+    sentences = found["path"].fillna(found["title"])
+    found["product"] = pd.Series([names[int(key)] for key in found["product_id"]], index=found.index, dtype="str")
+    found["story"] = _labels(sentences, "Story", found["story_id"])
+    found["feature"] = _labels(found["feature"], "Feature", found["feature_id"]).where(
+        found["feature_id"].notna(), NO_FEATURE
+    )
+    columns = ["product_id", "product", "feature_id", "feature", "story_id", "story", "path", "title"]
+    return found[columns]
+
+
+def _labels(texts: pd.Series[str], kind: str, keys: pd.Series[int]) -> pd.Series[str]:
+    named = [label(text, kind, key) for text, key in zip(texts, keys, strict=True)]
+    return pd.Series(named, index=texts.index, dtype="str")
+
+
+def _newest_results(mirror: Mirror, instant: pd.Timestamp) -> pd.DataFrame:
+    """Return the newest result of each story in an executed test, and whether any executed test listed it at all.
+
+    Columns: story_id, status (None where no test ran it), is_by_bug, test_id, test, at, tested_by, text_then, was_listed.
+    """
+    tests = dated_tests(mirror, as_of=instant)
+    tests = tests[tests["group"] == "executed"][["test_id", "test", "at"]]
+    rows = story_results(mirror).rename(columns={"user_story_id": "story_id", "title": "text_then"})
+    rows = rows[["story_id", "test_id", "status", "is_by_bug", "text_then", "tested_by"]]
+    rows = rows.merge(tests, on="test_id", how="inner")
+    order = {status: place for place, status in enumerate(STORY_STATUSES)}
+    # An unknown word may mean anything, and so may none: both come first. Not tested is no result.
+    rows["status"] = rows["status"].fillna(NOT_SAID)
+    rows["order"] = rows["status"].map(order).fillna(-1)
+    listed = {*rows["story_id"]}
+    run = rows[rows["status"] != "not_tested"]
+    run = run.sort_values(
+        ["at", "test_id", "order", "is_by_bug"], ascending=[False, False, True, True], na_position="last"
+    )
+    run = run.drop_duplicates("story_id")
+    every = pd.DataFrame({"story_id": pd.Series(sorted(listed), dtype="Int64")})
+    found = every.merge(run.drop(columns="order"), on="story_id", how="left", validate="one_to_one")
+    return found.assign(was_listed=pd.Series(True, index=found.index, dtype="boolean"))
+
+
+def _counted(stories: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    flags = {name: stories["state"] == state for name, state in zip(COUNT_COLUMNS, STATES, strict=True)}
+    covered = flags["failed"] | flags["passed"]
+    marked = stories[list(by)].assign(
+        stories=True,
+        **flags,
+        old_version=covered & stories["is_old_version"].fillna(False).astype(bool),
+        failed_by_bug=flags["failed"] & stories["is_by_bug"].fillna(False).astype(bool),
+    )
+    names = ["stories", *COUNT_COLUMNS, "old_version", "failed_by_bug"]
+    return marked.groupby(list(by), dropna=False)[names].sum().astype("Int64").reset_index()
+
+
+def _measured(found: pd.DataFrame) -> pd.DataFrame:
+    # Where not one story could be judged, "0 covered" would be a number made of nothing.
+    is_known = ~((found["stories"] > 0) & (found["unknown"] == found["stories"])).fillna(False)
+    covered = found["passed"] + found["failed"]
+    found = found.assign(covered=covered.where(is_known), covered_highest=covered + found["unknown"])
+    for prefix, part, whole in (("", "covered", "stories"), ("passed_", "passed", "covered")):
+        rows = [share(k, n) for k, n in zip(found[part].where(is_known), found[whole], strict=True)]
+        names = [f"{prefix}{name}" for name in ("share", "low", "high")]
+        found = found.join(pd.DataFrame(rows, columns=names, index=found.index, dtype="Float64"))
+    return found

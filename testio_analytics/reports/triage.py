@@ -1,0 +1,216 @@
+"""How the customer keeps up with its bugs: what becomes of them, by product and by month."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, Literal
+
+import pandas as pd
+
+from testio_analytics.errors import UnknownValueError
+from testio_analytics.frames.instants import AsOf, checked_days
+from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.bugs import BUCKETS, located_bugs
+from testio_analytics.reports.completeness import active, never_synced_products, product_names, report_instant
+from testio_analytics.reports.coverage import ALL_PRODUCTS, reading_gaps, share, with_gaps
+from testio_analytics.text import label, listed
+
+By = Literal["product", "month", "product_month"]
+Band = Literal["ok", "warning", "critical", "unknown"]
+
+BANDS: Mapping[str, tuple[float, float]] = {
+    "rejection": (0.20, 0.35),
+    "auto_acceptance": (0.20, 0.40),
+    "active_acceptance": (0.35, 0.20),
+    "review": (0.80, 0.60),
+}
+"""Warning and critical bounds of each rate; where the second is the lower one, low is bad."""
+
+RATES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "active_acceptance": (("active_accepted",), BUCKETS),
+    "auto_acceptance": (("auto_accepted",), ("active_accepted", "auto_accepted")),
+    "overall_acceptance": (("active_accepted", "auto_accepted"), BUCKETS),
+    "rejection": (("rejected",), BUCKETS),
+    "review": (("active_accepted", "rejected"), BUCKETS),
+}
+"""The buckets that are counted, and out of which, for each rate."""
+
+BAND_NAMES = ("ok", "warning", "critical", "unknown")
+
+
+def triage(
+    mirror: Mirror,
+    *,
+    as_of: AsOf = None,
+    by: By = "product",
+    matures_after: float = 10,
+    bands: Mapping[str, tuple[float, float]] = BANDS,
+) -> pd.DataFrame:
+    """Return what became of the bugs, one row per product, per month, or per product and month.
+
+    All active bugs count, of whatever severity; a bug belongs to the month (UTC) in which its test ended, and to no
+    month where that is not known. Order: product by name, then month; months oldest first, the row without month last.
+
+    Columns:
+        product_id, product (by product) and month (like "2026-06", by month).
+        total, active_accepted, auto_accepted, rejected, open, other: bugs by bucket; the five add up to total.
+        active_acceptance, auto_acceptance, overall_acceptance, rejection, review: the rates, each with its 95 % Wilson
+            interval (_low, _high) and its band (_band: "ok", "warning", "critical"; "unknown" without denominator; none for
+            overall_acceptance). Empty where the denominator is 0.
+        verdict: the rates outside their bands in words, the critical ones first; "ok" when there is none, and "unknown" when
+            no rate has a denominator.
+        immature: bugs of tests that are immature; is_provisional: whether there are any.
+        is_complete, gap: whether all bugs were read. Counts under a gap are the least they can be, and where nothing was
+            ever read they are empty.
+
+    Definitions:
+        active acceptance: Active accepted bugs out of all bugs.
+        auto acceptance: Auto accepted bugs out of all accepted bugs.
+        overall acceptance: All accepted bugs out of all bugs.
+        rejection: Rejected bugs out of all bugs.
+        review: Active accepted and rejected bugs, the decisions of people, out of all bugs.
+        immature test: A test that ended less than {matures_after} days before the instant of the report, or is still
+            running. Its bugs can still change by timer, and figures with them are provisional.
+
+    Raises:
+        UnknownValueError: `as_of`, `by` or `matures_after` is none, or a band is of no rate.
+    """
+    if by not in ("product", "month", "product_month"):
+        raise UnknownValueError("by", by, ["product", "month", "product_month"])
+    for name in bands:
+        if name not in RATES:
+            raise UnknownValueError("bands", name, RATES)
+    bugs = _dated(mirror, as_of, matures_after)
+    keys = {"product": ["product_id"], "month": ["month"], "product_month": ["product_id", "month"]}[by]
+    counts = _counts(bugs, keys)
+    found = _measured(_with_all_products(mirror, counts) if by == "product" else counts, bands)
+    if by == "month":
+        gaps = "; ".join(_named_gaps(mirror)) or None
+        found["is_complete"] = pd.Series(gaps is None, index=found.index, dtype="boolean")
+        found["gap"] = pd.Series(gaps, index=found.index, dtype="str")
+        return found.sort_values("month", na_position="last", ignore_index=True)
+    names = product_names(mirror)
+    found.insert(1, "product", pd.Series([names[int(key)] for key in found["product_id"]], found.index, dtype="str"))
+    found = with_gaps(found, reading_gaps(mirror, "bugs"))
+    order = ["product", "product_id", *keys[1:]]
+    return found.sort_values(order, na_position="last", ignore_index=True)
+
+
+def triage_by_month(
+    mirror: Mirror,
+    *,
+    as_of: AsOf = None,
+    matures_after: float = 10,
+    bands: Mapping[str, tuple[float, float]] = BANDS,
+) -> pd.DataFrame:
+    """Return what became of the bugs of each month's tests, all products together, oldest first.
+
+    Columns: month, then those of `triage`.
+    """
+    return triage(mirror, as_of=as_of, by="month", matures_after=matures_after, bands=bands)
+
+
+def triage_by_product_and_month(
+    mirror: Mirror,
+    *,
+    as_of: AsOf = None,
+    matures_after: float = 10,
+    bands: Mapping[str, tuple[float, float]] = BANDS,
+) -> pd.DataFrame:
+    """Return what became of the bugs of each product and month, by product, then oldest first.
+
+    Columns: product_id, product, month, then those of `triage`.
+    """
+    return triage(mirror, as_of=as_of, by="product_month", matures_after=matures_after, bands=bands)
+
+
+def triage_total(
+    mirror: Mirror,
+    *,
+    as_of: AsOf = None,
+    matures_after: float = 10,
+    bands: Mapping[str, tuple[float, float]] = BANDS,
+) -> pd.DataFrame:
+    """Return what became of all bugs, in one row. Columns: product ("All products"), then those of `triage`."""
+    bugs = _dated(mirror, as_of, matures_after).assign(product=ALL_PRODUCTS)
+    found = _counts(bugs, ["product"])
+    if found.empty:
+        # No bugs at all: 0 where they were read, empty where they never were.
+        nothing = pd.NA if never_synced_products(mirror, "bugs") else 0
+        found = pd.DataFrame({name: pd.Series([nothing], dtype="Int64") for name in ("total", *BUCKETS, "immature")})
+        found.insert(0, "product", ALL_PRODUCTS)
+    found = _measured(found.astype({"product": "str"}), bands)
+    gaps = "; ".join(_named_gaps(mirror)) or None
+    found["is_complete"] = pd.Series([gaps is None], dtype="boolean")
+    found["gap"] = pd.Series([gaps], dtype="str")
+    return found
+
+
+def band(rate: float | None, bounds: tuple[float, float]) -> Band:
+    """Return in which band a rate lies: at a bound it has passed it. Without rate it is unknown, never ok."""
+    if rate is None or pd.isna(rate):
+        return "unknown"
+    warning, critical = bounds
+    passed = (rate >= warning, rate >= critical) if critical >= warning else (rate <= warning, rate <= critical)
+    return "critical" if passed[1] else "warning" if passed[0] else "ok"
+
+
+def _dated(mirror: Mirror, as_of: AsOf, matures_after: float) -> pd.DataFrame:
+    instant = report_instant(mirror, as_of)
+    bugs = located_bugs(mirror, as_of=instant)
+    # A mirror of some products holds what touches their features, from other products as well.
+    bugs = bugs[bugs["product_id"].isin(active(mirror.products)["id"])]
+    mature_before = instant - checked_days("matures_after", matures_after)
+    return bugs.assign(
+        month=bugs["at"].dt.strftime("%Y-%m").astype("str"),
+        # A test that is still running belongs to the instant of the report, and so is immature as well.
+        immature=((bugs["at"] > mature_before) & bugs["at"].notna()).astype("Int64"),
+    )
+
+
+def _counts(bugs: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    flags = {bucket: (bugs["bucket"] == bucket).astype("Int64") for bucket in BUCKETS}
+    marked = bugs[[*keys, "immature"]].assign(total=1, **flags).astype({"total": "Int64"})
+    return marked.groupby(keys, dropna=False)[["total", *BUCKETS, "immature"]].sum().reset_index()
+
+
+def _with_all_products(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
+    """Add the active products without bugs: with 0 where their bugs were read, and empty where they never were."""
+    products = mirror.products[mirror.products["removed_at"].isna()][["id"]].rename(columns={"id": "product_id"})
+    numbers = ["total", *BUCKETS, "immature"]
+    rows = products.merge(found, on="product_id", how="left", validate="one_to_one")
+    unread = rows["product_id"].isin(never_synced_products(mirror, "bugs"))
+    rows[numbers] = rows[numbers].where(rows[numbers].notna(), 0).mask(unread)
+    return rows[["product_id", *numbers]].astype(dict.fromkeys(numbers, "Int64"))
+
+
+def _measured(found: pd.DataFrame, bands: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
+    for name, (parts, whole) in RATES.items():
+        k, n = (found[list(buckets)].sum(axis=1, skipna=False) for buckets in (parts, whole))
+        rows = [share(part, total) for part, total in zip(k, n, strict=True)]
+        rates = pd.DataFrame(rows, columns=[name, f"{name}_low", f"{name}_high"], index=found.index, dtype="Float64")
+        found = found.join(rates)
+        if name in bands:
+            names = [band(rate, bands[name]) for rate in rates[name]]
+            found[f"{name}_band"] = pd.Series(pd.Categorical(names, categories=list(BAND_NAMES)), index=found.index)
+    verdicts = [_verdict(row, bands) for row in found.to_dict("records")]
+    found["verdict"] = pd.Series(verdicts, index=found.index, dtype="str")
+    return found.assign(is_provisional=(found["immature"] > 0).astype("boolean"))
+
+
+def _verdict(row: Mapping[Hashable, Any], bands: Mapping[str, tuple[float, float]]) -> str:
+    """Return which rates are in which band, like "critical: auto acceptance; warning: review"."""
+    rates: dict[str, list[str]] = {name: [] for name in BAND_NAMES}
+    for rate in (rate for rate in RATES if rate in bands):
+        rates[row[f"{rate}_band"]].append(rate.replace("_", " "))
+    alarms = [f"{name}: {listed(rates[name], most=9)}" for name in ("critical", "warning") if rates[name]]
+    return "; ".join(alarms) or ("ok" if rates["ok"] else "unknown")
+
+
+def _named_gaps(mirror: Mirror) -> list[str]:
+    names = product_names(mirror)
+    gaps = reading_gaps(mirror, "bugs")
+    return [
+        text.replace("this product", label(names.get(product), "Product", product))
+        for product, text in sorted(gaps.items(), key=lambda item: (names.get(item[0], ""), item[0]))
+    ]

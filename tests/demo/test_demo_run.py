@@ -1,0 +1,122 @@
+"""The main job from end to end: sync, notebooks, pages; fast enough, discreet, and honest about gaps."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from html import unescape
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from syncing import TOKEN, sync_account
+from testio_analytics.demo.account.build import demo_account
+from testio_analytics.demo.account.model import Account
+from testio_analytics.demo.account.planted import PLANTED_SECRETS
+from testio_analytics.demo.server.faults import Faults
+from testio_analytics.pages.build import make_pages
+from testio_analytics.pages.notebooks import notebook_paths
+
+
+@pytest.fixture(scope="module", name="made")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str], float]:
+    """Run `testio-analytics demo` as people do, once."""
+    folder = tmp_path_factory.mktemp("demo-command")
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "testio_analytics", "demo"], cwd=folder, capture_output=True, text=True, timeout=180
+    )
+    return folder / "testio-demo", done, time.perf_counter() - began
+
+
+def test_demo_makes_a_page_of_every_notebook(made: tuple[Path, subprocess.CompletedProcess[str], float]) -> None:
+    """Exit code 0, the answer and every page on standard output, every page on disk."""
+    folder, done, _ = made
+
+    assert done.returncode == 0, done.stderr
+    assert "active features" in done.stdout.splitlines()[0]
+    pages = sorted(path.stem for path in folder.glob("*.html"))
+    assert pages == sorted(notebook_paths())
+    assert all(f"{name}.html" in done.stdout for name in pages)
+
+
+def test_demo_takes_under_thirty_seconds(made: tuple[Path, subprocess.CompletedProcess[str], float]) -> None:
+    """The whole main job, start of Python included."""
+    assert made[2] < 30
+
+
+def test_nothing_secret_is_in_anything_the_demo_made(
+    made: tuple[Path, subprocess.CompletedProcess[str], float],
+) -> None:
+    """Database, pages, standard output and error hold none of the planted secrets; nor do the committed notebooks."""
+    folder, done, _ = made
+    files = [*folder.iterdir(), *notebook_paths().values()]
+    content = b"".join(path.read_bytes() for path in files) + (done.stdout + done.stderr).encode()
+
+    assert len(content) > 1_000_000
+    assert [name for name, secret in PLANTED_SECRETS.items() if secret.encode() in content] == []
+
+
+def test_the_gap_is_named_on_every_page_that_it_touches(
+    made: tuple[Path, subprocess.CompletedProcess[str], float],
+) -> None:
+    """The test that cannot be read is named on each page of coverage and health."""
+    for name in ("01_sync_and_health", "02_feature_catalog", "03_untested_features"):
+        html = (made[0] / f"{name}.html").read_text()
+        assert "Skerry Go" in html
+        assert "row 13 of the test list" in html
+
+
+def test_a_failed_section_is_named_on_the_page(tmp_path: Path) -> None:
+    """A section that could not be read puts the number of features in doubt, by name."""
+    pristine = demo_account()
+    account = Account(pristine.now, [pristine.product(18559)])
+    db = tmp_path / "mirror.db"
+    sync_account(account, db, faults=Faults(failing_sections=frozenset({25618})))
+    page = make_pages(db, tmp_path / "pages", notebooks=["03_untested_features"])[0].read_text()
+
+    assert "section 25618" in page
+    assert "not certain" in page
+    assert TOKEN not in page
+
+
+def test_hostile_titles_stay_texts_on_the_page(tmp_path: Path) -> None:
+    """Markup, formulas, NUL, right-to-left marks and a giant title reach the page as text, and its CSV without formulas."""
+    pristine = demo_account()
+    account = Account(pristine.now, [pristine.product(24959)]).copy()
+    for number, title in enumerate(
+        ("<script>window.hacked=1</script>", "=cmd|'/c calc'!A1", "\u202eevil \x00 \U0001f680", "y" * 100_000)
+    ):
+        account.add_feature(24959, {"id": 90_000 + number, "title": title, "user_stories": []})
+    db = tmp_path / "mirror.db"
+    sync_account(account, db)
+    page = make_pages(db, tmp_path / "pages", notebooks=["03_untested_features"])[0].read_text()
+
+    assert "<script>window" not in page
+    assert "&lt;script&gt;window.hacked" in page
+    assert "\n24959,Photo Pass,90001,'=cmd" in unquote(unescape(page))  # in the CSV behind the download link
+    assert "\x00" not in page
+
+
+def test_pages_of_an_empty_account_say_so(tmp_path: Path) -> None:
+    """An account without products still gives pages, and the answer is a sentence."""
+    pristine = demo_account()
+    db = tmp_path / "mirror.db"
+    sync_account(Account(pristine.now, []), db)
+    pages = make_pages(db, tmp_path / "pages")
+
+    assert "There are no active features" in (tmp_path / "pages" / "03_untested_features.html").read_text()
+    assert len(pages) == len(notebook_paths())
+
+
+def test_pages_without_a_features_stream_do_not_call_anything_tested(tmp_path: Path) -> None:
+    """Where only features were read, every feature is unknown, because no test was looked at."""
+    pristine = demo_account()
+    account = Account(pristine.now, [pristine.product(21362)])
+    db = tmp_path / "mirror.db"
+    sync_account(account, db, streams=["features"])
+    page = make_pages(db, tmp_path / "pages", notebooks=["03_untested_features"])[0].read_text()
+
+    assert "It cannot be told whether any of the 28 active features have an executed test" in page

@@ -1,0 +1,62 @@
+"""Coverage over time: today's catalogue, looked at from the end of each month."""
+
+from __future__ import annotations
+
+import pandas as pd
+from hypothesis import HealthCheck, given, settings
+
+from strategies import Account, accounts, ago, opened
+from testio_analytics.frames.mirror import Mirror, load_mirror
+from testio_analytics.reports.coverage import coverage_total
+from testio_analytics.reports.coverage_over_time import coverage_over_time
+
+FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def mirror_of(account: Account) -> Mirror:
+    """Read an account as the reports do."""
+    with opened(account) as connection:
+        return load_mirror(connection)
+
+
+def test_each_month_end_counts_the_tests_of_the_days_before() -> None:
+    """A feature is covered from its test on, for the span, and not before."""
+    account = Account().product(1).feature(1).feature(2).synced(1)
+    account.test(1, "archived", "2025-12-15T00:00:00+00:00").covers(1, 1)
+    account.test(2, "archived", "2026-04-10T00:00:00+00:00").covers(2, 2)
+    found = coverage_over_time(mirror_of(account), stale_after=60)
+
+    months = [str(until.date()) for until in found["until"]]
+    assert months == ["2026-03-01", "2026-04-01", "2026-05-01", "2026-06-01", "2026-06-30"]
+    assert found["covered"].tolist() == [0, 0, 1, 1, 0]
+    assert found["active_features"].tolist() == [2] * 5
+    assert found["is_partial"].tolist() == [False] * 4 + [True]
+
+
+def test_months_before_the_first_known_span_are_left_out() -> None:
+    """Coverage that only seems low because nothing is known of the tests before is not shown."""
+    account = Account().product(1).feature(1).synced(1).test(1, "archived", ago(20)).covers(1, 1)
+
+    assert len(coverage_over_time(mirror_of(account))) == 1
+
+
+@FEW
+@given(accounts())
+def test_the_last_point_is_the_coverage_of_the_report(account: Account) -> None:
+    """Trend and report say the same of today, range included, for any account."""
+    mirror = mirror_of(account)
+    last, total = coverage_over_time(mirror).iloc[-1], coverage_total(mirror).iloc[0]
+
+    assert last["active_features"] == total["active_features"]
+    assert last["covered"] == total["tested"]
+    assert last["covered_highest"] == total["recent_covered_highest"]
+
+
+def test_an_empty_account_has_one_row_without_share() -> None:
+    """No features, no share."""
+    found = coverage_over_time(mirror_of(Account()))
+
+    assert found["active_features"].tolist() == [0]
+    assert found["share"].isna().all()
+    assert found["until"].dtype == "datetime64[us, UTC]"
+    assert isinstance(found, pd.DataFrame)

@@ -1,0 +1,98 @@
+"""The manager's page: five figures with their change, and the ten features that need a test."""
+
+from __future__ import annotations
+
+import pytest
+
+import testio_analytics as ta
+from strategies import Account, ago, opened
+from testio_analytics.frames.mirror import load_mirror
+from testio_analytics.reports.overview import Overview
+
+
+def _overview(account: Account, **options: str) -> Overview:
+    with opened(account) as connection:
+        return ta.overview(load_mirror(connection), **options)  # type: ignore[arg-type]
+
+
+def _account() -> Account:
+    """Return four features: one tested in April and May, one since June began, two never; with stories and bugs."""
+    account = Account().product(1)
+    for feature in range(1, 5):
+        account.feature(feature)
+        story = {"id": feature * 10, "product_id": 1, "feature_id": feature, "feature_link": "id"}
+        account.add("user_stories", **story)
+    account.test(1, "archived", ago(70)).covers(1, 1)  # 21 April
+    account.test(2, "archived", ago(40)).covers(2, 1)  # 21 May
+    account.test(3, "archived", ago(20)).covers(3, 2)  # 10 June
+    statuses = {1: ["accepted"], 2: ["accepted", "rejected", "forwarded", "forwarded"], 3: ["forwarded"]}
+    for test, found in statuses.items():
+        for number, status in enumerate(found):
+            bug = {"id": test * 10 + number, "product_id": 1, "test_id": test, "status": status, "severity": "low"}
+            account.add("bugs", **bug, feature_id=(test + 1) // 2, feature_link="bug")
+        result = {"test_feature_id": test, "user_story_id": 10 * ((test + 1) // 2), "execution_status": "passed"}
+        account.add("test_user_stories", **result, test_id=test, product_id=1, bugs_found=0, tested_by_count=1)
+        for stream in ("bugs", "results"):
+            account.add("test_reads", test_id=test, stream=stream, product_id=1, is_complete=1, run_id=1)
+    return account.synced(1)
+
+
+def test_figures_and_their_changes_by_hand() -> None:
+    """Counts with share and interval; changes since the end of May, and of May against April."""
+    figures = _overview(_account()).figures
+
+    assert {name: figure.value for name, figure in figures.items()} == {
+        "Recently tested": "2 of 4",
+        "Never in an executed test": "2 of 4",
+        "Stories with a result": "2 of 4",
+        "Valid bugs last month": "3",
+        "Bugs decided by people": "2 of 4",
+    }
+    changes = {name: figure.notes[-1] for name, figure in figures.items()}
+    assert changes == {
+        # Too little is known of the half year before May's end to say how much was recently tested then.
+        "Recently tested": "50 %, 95 % interval 15–85 %",
+        "Never in an executed test": "−1 since the end of May",  # noqa: RUF001  # the typographic minus
+        "Stories with a result": "+1 since the end of May",
+        "Valid bugs last month": "+2 against April 2026",
+        "Bugs decided by people": "−50 points against April 2026",  # noqa: RUF001
+    }
+
+
+def test_a_young_month_is_provisional() -> None:
+    """At the start of June the timer may still decide what May's tests found."""
+    figures = _overview(_account(), as_of="2026-05-31T12:00:00+00:00").figures
+    assert figures["Valid bugs last month"].notes == ("in 1 test of April 2026",)
+    account = _account()
+    account.rows["tests"][1]["end_at"] = "2026-05-29T06:00:00+00:00"
+    figures = _overview(account, as_of="2026-06-01").figures
+    assert "provisional" in " ".join(figures["Valid bugs last month"].notes)
+    assert "provisional" in " ".join(figures["Bugs decided by people"].notes)
+
+
+@pytest.mark.parametrize("streams", [("features",), ("features", "tests")])
+def test_what_was_never_read_is_unknown(streams: tuple[str, ...]) -> None:
+    """No bugs read are not no bugs, and no tests read are not none executed."""
+    account = Account().product(1).feature(1)
+    if "tests" in streams:
+        account.test(1, "archived", ago(40)).covers(1, 1)
+    found = _overview(account.synced(1, streams=streams))
+
+    assert found.figures["Valid bugs last month"].value == "unknown"
+    assert found.figures["Bugs decided by people"].value == "unknown"
+    assert (found.figures["Recently tested"].value == "unknown") == ("tests" not in streams)
+    assert any("never read" in doubt for doubt in found.doubts)
+
+
+def test_the_ten_are_those_that_nobody_tested_by_risk() -> None:
+    """Untested ones first, then stale ones; what is planned or cannot be told is not among them."""
+    account = _account()
+    for feature in range(5, 30):
+        account.feature(feature)
+    account.test(4, "waiting", ago(-3)).covers(4, 5)
+    account.test(5, "archived", ago(300)).covers(5, 6)
+    urgent = _overview(account).urgent
+
+    assert len(urgent) == 10 and urgent["feature_id"].is_unique
+    assert not {1, 2, 5, 6} & {*urgent["feature_id"]}
+    assert urgent["risk"].is_monotonic_decreasing and {*urgent["state"].astype(str)} == {"untested"}
