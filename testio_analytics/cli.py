@@ -17,7 +17,6 @@ import click
 
 from testio_analytics import errors
 from testio_analytics.config import DB_PATH_VARIABLE, resolve_db_path
-from testio_analytics.display.terminal import formatted
 
 if TYPE_CHECKING:
     from testio_analytics.mirror.sync import SyncResult
@@ -286,6 +285,7 @@ def show(
 
     `testio-analytics show list` names the reports.
     """
+    from testio_analytics.display.terminal import formatted
     from testio_analytics.reports import registry
 
     if report == "list":

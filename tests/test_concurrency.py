@@ -47,7 +47,7 @@ def test_call_inside_a_running_loop_gives_the_result() -> None:
     done = _script(
         """
         import asyncio
-        from testio_analytics.running import run
+        from testio_analytics.concurrency import run
 
         async def answer(value):
             await asyncio.sleep(0.01)
@@ -77,7 +77,7 @@ def test_script_does_not_load_the_patch() -> None:
     done = _script(
         """
         import asyncio, sys
-        from testio_analytics.running import run
+        from testio_analytics.concurrency import run
         plain = asyncio.run
 
         async def answer():
