@@ -412,8 +412,8 @@ def test_numbers_are_taken_as_they_are(number: int) -> None:
 # --- the server in a process of its own ---------------------------------------------------------------------------
 
 SERVE = """
-from testio_analytics.demo.faults import parse_faults
-from testio_analytics.demo.server import serve
+from testio_analytics.demo.server.faults import parse_faults
+from testio_analytics.demo.server.server import serve
 serve(port=0, token="secret", faults=parse_faults(["429-first=1"]), on_ready=lambda address: print(address, flush=True))
 """
 
