@@ -9,7 +9,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from testio_analytics.config import DB_PATH_VARIABLE, resolve_db_path
 
 if TYPE_CHECKING:
     from testio_analytics.mirror.sync import SyncResult
+    from testio_analytics.reports.doubts import Doubt
 
 INCOMPLETE = 3
 
@@ -264,6 +265,16 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size((120, 40)).columns if sys.stdout.isatty() else None
 
 
+def _name_doubts(found: Collection[Doubt]) -> None:
+    """Say what puts the figures in doubt, and end with the exit code of "incomplete" where anything does."""
+    from testio_analytics.reports.doubts import words
+
+    for doubt in found:
+        say(f"{words(doubt)}.")
+    if found:
+        sys.exit(INCOMPLETE)
+
+
 @cli.command(epilog=EXIT_CODES)
 @click.argument("report")
 @db_option
@@ -291,12 +302,9 @@ def show(
     if report == "list":
         click.echo("\n".join(f"{name:28}{text}" for name, text in registry.descriptions().items()))
         return
-    frame, doubts = registry.make(report, resolve_db_path(db), product_id=products or None, as_of=as_of, impact=impact)
+    frame, found = registry.make(report, resolve_db_path(db), product_id=products or None, as_of=as_of, impact=impact)
     click.echo(formatted(frame, form, name=report, width=terminal_width()), nl=form != "csv")
-    for doubt in doubts:
-        say(doubt)
-    if doubts:
-        sys.exit(INCOMPLETE)
+    _name_doubts(found)
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -318,16 +326,13 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
     """
     from testio_analytics.frames.mirror import load_mirror
     from testio_analytics.pages.build import make_pages
-    from testio_analytics.reports import registry
+    from testio_analytics.reports.doubts import doubts
 
     path = resolve_db_path(db)
-    doubts = registry.doubts(load_mirror(path, product_id=products or None))
+    found = doubts(load_mirror(path, product_id=products or None))
     for page in make_pages(path, output, product_ids=products or None, as_of=as_of, impact=impact):
         click.echo(str(page))
-    for doubt in doubts:
-        say(doubt)
-    if doubts:
-        sys.exit(INCOMPLETE)
+    _name_doubts(found)
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -362,16 +367,12 @@ def export(
     """
     from testio_analytics.display.files import export as write
     from testio_analytics.frames.mirror import load_mirror
-    from testio_analytics.reports import registry
+    from testio_analytics.reports.doubts import doubts
 
     path = resolve_db_path(db)
     for written in write(path, output, form=form, product_id=products or None, as_of=as_of, impact=impact):
         click.echo(str(written))
-    found = registry.doubts(load_mirror(path, product_id=products or None))
-    for doubt in found:
-        say(doubt)
-    if found:
-        sys.exit(INCOMPLETE)
+    _name_doubts(doubts(load_mirror(path, product_id=products or None)))
 
 
 @cli.command()

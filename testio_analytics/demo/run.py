@@ -19,7 +19,7 @@ from testio_analytics.demo.server.faults import Faults
 from testio_analytics.frames.mirror import load_mirror
 from testio_analytics.mirror.sync import SyncResult, sync_async
 from testio_analytics.pages.build import make_pages
-from testio_analytics.reports.summary import coverage_summary
+from testio_analytics.reports.answers import coverage_summary
 
 TOKEN = "demo"
 DATABASE = "demo.db"

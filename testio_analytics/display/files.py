@@ -17,9 +17,9 @@ from testio_analytics.errors import ReportError, UnknownValueError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror, load_mirror
 from testio_analytics.mirror.schema import ALL_TABLES
-from testio_analytics.reports.completeness import report_instant
+from testio_analytics.reports.doubts import doubts, words
 from testio_analytics.reports.impact import ImpactSource
-from testio_analytics.reports.registry import REPORTS, doubts, options_of
+from testio_analytics.reports.registry import REPORTS, options_of
 
 FORMATS = ("csv", "parquet", "xlsx")
 WORKBOOK = "testio.xlsx"
@@ -77,12 +77,12 @@ def _frames(mirror: Mirror, as_of: AsOf, impact: ImpactSource) -> Iterator[tuple
 
 def _about(mirror: Mirror, as_of: AsOf) -> dict[str, Any]:
     return {
-        "as_of": report_instant(mirror, as_of).isoformat(),
+        "as_of": mirror.instant(as_of).isoformat(),
         "sync_run": mirror.run_id,
         "package_version": mirror.package_version,
         "schema_version": mirror.schema_version,
         "times": "UTC",
-        "in_doubt": doubts(mirror),
+        "in_doubt": [f"{words(doubt)}." for doubt in doubts(mirror)],
     }
 
 

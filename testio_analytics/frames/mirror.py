@@ -18,6 +18,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -26,8 +27,10 @@ from sqlite_utils import Database
 
 from testio_analytics.config import resolve_db_path
 from testio_analytics.errors import DatabaseMissingError, StoreError, UnknownValueError
+from testio_analytics.frames.instants import AsOf, as_instant
 from testio_analytics.mirror import migrations
 from testio_analytics.mirror.schema import ACCOUNT, ALL_TABLES, TABLES, Column, Kind, Table
+from testio_analytics.text import label
 
 Source: TypeAlias = str | os.PathLike[str] | sqlite3.Connection | Database | None
 """Where to read: a path, an open connection (it stays open), or None for the configured database."""
@@ -97,6 +100,36 @@ class Mirror:
     run_id: int | None
     package_version: str | None
     schema_version: int
+
+    def active(self, table: str) -> pd.DataFrame:
+        """Return the rows of a mirrored table that the source still had at its last complete read."""
+        rows: pd.DataFrame = getattr(self, table)
+        return rows[rows["removed_at"].isna()]
+
+    @cached_property
+    def product_names(self) -> dict[int, str]:
+        """The names of all stored products by id, removed ones included; "Product 5" where there is no name."""
+        rows = zip(self.products["id"].tolist(), self.products["name"].tolist(), strict=True)
+        return {key: label(name, "Product", key) for key, name in rows}
+
+    def named(self, product_ids: pd.Series[int]) -> pd.Series[str]:
+        """Return the name of each product, "Product 5" for one that is not stored."""
+        names = self.product_names
+        found = [names.get(key) or label(None, "Product", key) for key in product_ids.tolist()]
+        return pd.Series(found, index=product_ids.index, dtype="str")
+
+    def instant(self, as_of: AsOf = None) -> pd.Timestamp:
+        """Return the instant that a report is about: `as_of`, else the mirror's own, else (nothing ever read) 1970.
+
+        It is never the clock of the machine, so the same database gives the same report.
+
+        Raises:
+            UnknownValueError: `as_of` is no instant.
+        """
+        if as_of is not None:
+            return as_instant(as_of)
+        # Where nothing was ever read there are no rows to judge, and any instant does.
+        return self.as_of if self.as_of is not None else pd.Timestamp(0, tz="UTC").as_unit("us")
 
     def __repr__(self) -> str:
         counts = (f"{len(getattr(self, name))} {name}" for name in ("products", "features", "tests", "bugs"))

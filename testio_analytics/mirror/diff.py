@@ -18,6 +18,9 @@ from testio_analytics.mirror.rows import Rejection, Row, Rows
 MOST_REMOVED = 0.5
 """The share of a product's rows that one sync may mark as removed; more is held back as a gap until ``--full``."""
 
+REMOVAL = "removal of "
+"""Begins the place of a gap that ``--full`` closes: rows that were held back."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -170,7 +173,7 @@ def _held_back(change: Change, stored: int, product_id: int | None) -> Gap:
         f"{len(change.removed)} of {stored} stored rows no longer came; more than half at once may be a fault of the "
         "source, so none is marked as removed until a sync with --full confirms it"
     )
-    return Gap(change.table.stream or "", f"removal of {change.table.name}", reason, 0, product_id)
+    return Gap(change.table.stream or "", f"{REMOVAL}{change.table.name}", reason, 0, product_id)
 
 
 def _rejection_gaps(stream: str, rejections: Sequence[Rejection], product_id: int | None) -> list[Gap]:

@@ -1,22 +1,176 @@
-"""The answers in sentences: where the bugs sit, whether the stories passed, how triage goes, what to test next."""
+"""The answers in sentences: what was never tested, where the bugs are, whether the stories passed, what to test next."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.bugs import bugs_by_product, bugs_per_feature
-from testio_analytics.reports.coverage import account_gaps
+from testio_analytics.reports.coverage import coverage_total
+from testio_analytics.reports.doubts import doubts_of, sentences, words
+from testio_analytics.reports.facts import NO_STATUS, feature_scope
+from testio_analytics.reports.features import STATES, features_with_state
 from testio_analytics.reports.impact import ImpactSource
 from testio_analytics.reports.next_tests import next_tests
-from testio_analytics.reports.shares import wilson
+from testio_analytics.reports.shares import share, wilson
 from testio_analytics.reports.stories import story_coverage_by_product
-from testio_analytics.reports.summary import unknown_status_tests
 from testio_analytics.reports.triage import RATES, triage, triage_total
-from testio_analytics.text import counted, interval_words, listed, percent
+from testio_analytics.text import counted, instant_words, interval_words, listed, lowered, percent, short
+
+
+@dataclass(frozen=True)
+class CoverageSummary:
+    """The figures of the untested-features report, and its sentence.
+
+    Attributes:
+        as_of, stale_after, window: what the figures were computed with.
+        products: active products.
+        active_features: M, the population.
+        untested, planned, stale, unknown, tested: features per state; they add up to M.
+        never_executed: N, untested and planned together: the least that have no executed test.
+        never_executed_highest: N and the unknown ones: the most that may have none.
+        never_share, never_low, never_high: N of M with its 95 % Wilson interval; None when M is 0 or all are unknown.
+        ever_covered, recent_covered: tested and stale, and tested: the least that are known to be covered.
+        sentence: the answer, with what cannot be told and why.
+        doubts: a sentence without full stop for everything that puts these figures in doubt; empty when nothing does.
+        population_doubts: those of them that make M itself uncertain.
+        oldest_read: the oldest last complete read of any product's features or tests; None where one never was.
+        run_id, package_version, schema_version: where the data comes from.
+    """
+
+    as_of: pd.Timestamp
+    stale_after: float
+    window: float
+    products: int
+    active_features: int
+    untested: int
+    planned: int
+    stale: int
+    unknown: int
+    tested: int
+    never_executed: int
+    never_executed_highest: int
+    never_share: float | None
+    never_low: float | None
+    never_high: float | None
+    ever_covered: int
+    recent_covered: int
+    sentence: str
+    doubts: tuple[str, ...]
+    population_doubts: tuple[str, ...]
+    oldest_read: pd.Timestamp | None
+    run_id: int | None
+    package_version: str | None
+    schema_version: int
+
+
+def coverage_summary(
+    mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, window: float = 180
+) -> CoverageSummary:
+    """Return the figures of the account (or of the products that the mirror holds), and the answer in a sentence.
+
+    Raises:
+        UnknownValueError: `as_of` is no instant, or a number of days is not above 0.
+    """
+    instant = mirror.instant(as_of)
+    total = coverage_total(mirror, as_of=instant, stale_after=stale_after, window=window).iloc[0]
+    counts = _counts({name: int(total[name]) for name in ("active_features", *STATES)})
+    never, population = counts["never_executed"], counts["active_features"]
+    rates = share(never, population) if population > counts["unknown"] else (None, None, None)
+    found = doubts_of(mirror, "coverage_total")
+    of_population = sentences([one for one in found if one.stream in ("products", "features")])
+    return CoverageSummary(
+        as_of=instant,
+        stale_after=stale_after,
+        window=window,
+        products=len(mirror.active("products")),
+        **counts,
+        never_share=rates[0],
+        never_low=rates[1],
+        never_high=rates[2],
+        sentence=_sentence(mirror, instant, counts, of_population, stale_after, window),
+        doubts=sentences(found),
+        population_doubts=of_population,
+        oldest_read=_oldest_read(mirror),
+        run_id=mirror.run_id,
+        package_version=mirror.package_version,
+        schema_version=mirror.schema_version,
+    )
+
+
+def _counts(by_state: dict[str, int]) -> dict[str, int]:
+    never = by_state["untested"] + by_state["planned"]
+    covered = by_state["tested"] + by_state["stale"]
+    return by_state | {
+        "never_executed": never,
+        "never_executed_highest": never + by_state["unknown"],
+        "ever_covered": covered,
+        "recent_covered": by_state["tested"],
+    }
+
+
+def _sentence(
+    mirror: Mirror,
+    instant: pd.Timestamp,
+    counts: dict[str, int],
+    of_population: tuple[str, ...],
+    stale_after: float,
+    window: float,
+) -> str:
+    if mirror.products.empty and mirror.stream_states.empty:
+        return "Nothing has been read yet: no sync has stored anything in this database."
+    sentence = _never_words(counts, instant)
+    if counts["unknown"]:
+        states = features_with_state(mirror, as_of=instant, stale_after=stale_after, window=window)
+        sentence += f", because {_causes(mirror, instant, states[states['state'] == 'unknown'])}"
+    sentence += "."
+    if of_population:
+        sentence += f" The number of active features itself is not certain: {lowered(listed(of_population))}."
+    return sentence
+
+
+def _never_words(counts: dict[str, int], instant: pd.Timestamp) -> str:
+    never, population = counts["never_executed"], counts["active_features"]
+    when = f"as of {instant_words(instant)}"
+    if not population:
+        return f"There are no active features {when}"
+    if never == 0 and not counts["unknown"]:
+        every = "The only active feature has" if population == 1 else f"All {population:,} active features have"
+        return f"{every} an executed test {when}"
+    if counts["unknown"] == population:
+        every = "the only active feature has" if population == 1 else f"any of the {population:,} active features have"
+        return f"It cannot be told whether {every} an executed test {when}"
+    share = f"{percent(never / population)}, 95 % interval {interval_words(*wilson(never, population))}"
+    verb = "has" if never == 1 else "have"
+    known = f"{never:,} of {counted(population, 'active feature')} ({share}) {verb} no executed test {when}"
+    more = " more" if never else ""
+    return known + (f"; {counts['unknown']:,}{more} cannot be told" if counts["unknown"] else "")
+
+
+def _causes(mirror: Mirror, instant: pd.Timestamp, unknown: pd.DataFrame) -> str:
+    """Return why features cannot be judged: the gaps of their products' tests, and the statuses that no one knows."""
+    missing = {one.product_id: one for one in doubts_of(mirror, "coverage_total") if one.stream == "tests"}
+    products = [key for key in unknown["product_id"].drop_duplicates().tolist() if key in missing]
+    # The sentence names whose tests are missing; which of them are is said once, by the list of gaps.
+    causes = [words(replace(missing[key], places=())) for key in products]
+    scope = feature_scope(mirror, as_of=instant)
+    tests = scope[(scope["group"] == "unknown") & scope["feature_id"].isin(unknown["feature_id"])]
+    for status, rows in tests.groupby("status")["test_id"]:
+        named = "has no status" if status == NO_STATUS else f"has the status “{short(str(status))}”, which is not known"
+        many = named.replace("has", "have", 1)
+        causes.append(f"{counted(rows.nunique(), 'test')} {named if rows.nunique() == 1 else many}")
+    return listed([lowered(cause) for cause in causes])
+
+
+def _oldest_read(mirror: Mirror) -> pd.Timestamp | None:
+    """Return when the features and tests of all products were completely read, at least."""
+    states = mirror.stream_states.set_index(["product_id", "stream"])["last_complete_at"]
+    pairs = [(int(key), stream) for key in mirror.active("products")["id"] for stream in ("features", "tests")]
+    instants = [states.get(pair, pd.NaT) for pair in pairs]
+    return None if not instants or any(pd.isna(instant) for instant in instants) else min(instants)
 
 
 @dataclass(frozen=True)
@@ -29,7 +183,7 @@ class Answer:
 
 def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
     """Return which features have more bugs per test than their product's average, and whether that is a signal."""
-    doubts = doubts_of(mirror, "features", "tests", "bugs")
+    doubts = sentences(doubts_of(mirror, "bugs_per_feature"))
     totals = bugs_by_product(mirror, as_of=as_of)
     if totals["bugs"].isna().all():
         return Answer("How many bugs there are is unknown: they were never read.", doubts)
@@ -47,22 +201,20 @@ def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
             f"{counted(len(above), 'feature')} of {len(tested):,} tested {'has' if len(above) == 1 else 'have'} more bugs "
             "per test than chance explains"
         )
-    least = "At least " if account_gaps(mirror, ("features", "tests", "bugs")) else ""
+    least = "At least " if doubts_of(mirror, "bugs_by_product") else ""
     sentence = f"{least}{counted(valid, 'valid bug')} of {bugs:,} reported; {compared}"
     if len(above):
         names = [f"{row['feature']} ({row['shrunk']:.1f})" for row in above.head(3).to_dict("records")]
         sentence += f", most of all {listed(names)}"
     sentence += (
-        f"; {counted(unlinked, 'bug')} lead{'s' if unlinked == 1 else ''} to no active feature."
-        if unlinked
-        else "."
+        f"; {counted(unlinked, 'bug')} lead{'s' if unlinked == 1 else ''} to no active feature." if unlinked else "."
     )
     return Answer(sentence, doubts)
 
 
 def stories_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
     """Return how many stories have a result, and how many of those passed."""
-    doubts = doubts_of(mirror, "features", "tests", "results")
+    doubts = sentences(doubts_of(mirror, "story_coverage"))
     rows = story_coverage_by_product(mirror, as_of=as_of)
     total = int(rows["stories"].fillna(0).sum())
     if not total:
@@ -88,8 +240,7 @@ def stories_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
 
 def triage_answer(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 10) -> Answer:
     """Return whether the customer keeps up with its bugs: the review rate, and the products outside the bands."""
-    # Every bug counts here, whatever the status of its test.
-    doubts = tuple(account_gaps(mirror, ("tests", "bugs")))
+    doubts = sentences(doubts_of(mirror, "triage_total"))
     total = triage_total(mirror, as_of=as_of, matures_after=matures_after).iloc[0]
     if pd.isna(total["total"]):
         return Answer("How triage goes is unknown: no bugs were ever read.", doubts)
@@ -118,7 +269,7 @@ def triage_answer(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 
 
 def plan_answer(mirror: Mirror, *, as_of: AsOf = None, impact: ImpactSource = None, k: int = 4) -> Answer:
     """Return what the next test should contain."""
-    doubts = doubts_of(mirror, "features", "tests", "bugs", "results")
+    doubts = sentences(doubts_of(mirror, "next_tests"))
     ranking = next_tests(mirror, as_of=as_of, impact=impact, k=k)
     first = ranking[ranking["proposed_test"] == 1]
     if first.empty:
@@ -133,12 +284,3 @@ def plan_answer(mirror: Mirror, *, as_of: AsOf = None, impact: ImpactSource = No
         names = listed([str(name) for name in planned["feature"]])
         sentence += f" Before it {'ranks' if len(planned) == 1 else 'rank'} {names}, planned already."
     return Answer(sentence, doubts)
-
-
-def doubts_of(mirror: Mirror, *streams: str) -> tuple[str, ...]:
-    """Return a sentence without full stop for everything that puts figures from these streams in doubt.
-
-    Tests of a status that no definition knows count as neither executed nor planned, so they are among it as well.
-    """
-    unknown_status = unknown_status_tests(mirror) if "tests" in streams else []
-    return (*account_gaps(mirror, streams), *unknown_status)

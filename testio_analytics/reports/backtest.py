@@ -17,9 +17,7 @@ import pandas as pd
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.bugs import located_bugs
-from testio_analytics.reports.completeness import unread_tests
-from testio_analytics.reports.executed import feature_scope
+from testio_analytics.reports.facts import feature_scope, located_bugs, unread_tests
 from testio_analytics.reports.next_tests import WEIGHTS, against, aged, weighted
 from testio_analytics.reports.shrinkage import FEWEST, points
 from testio_analytics.text import signed
@@ -43,13 +41,13 @@ def exposures(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     scope = feature_scope(mirror, as_of=as_of)
     scope = scope[(scope["group"] == "executed") & scope["at"].notna()]
     scope = scope[~scope["test_id"].isin(unread_tests(mirror, "bugs"))]
-    owners = dict(zip(mirror.tests["id"], mirror.tests["product_id"], strict=True))
+    owners = dict(zip(mirror.tests["id"].tolist(), mirror.tests["product_id"].tolist(), strict=True))
     bugs = located_bugs(mirror, as_of=as_of)
     counts = bugs[bugs["is_valid"].astype(bool)].groupby(["test_id", "feature_id"])["bug_id"].nunique().rename("bugs")
     found = scope.merge(counts.reset_index(), on=["test_id", "feature_id"], how="left", validate="one_to_one")
     found = found.assign(
         account=0,
-        product_id=[int(owners[key]) for key in found["test_id"]],
+        product_id=[owners[key] for key in found["test_id"].tolist()],
         start=found["start_at"].fillna(found["at"]).clip(upper=found["at"]),
         bugs=found["bugs"].fillna(0).astype("Int64"),
     )

@@ -1,4 +1,4 @@
-"""Where the bugs sit: every bug in its place, and bugs per test of each feature, product and device.
+"""Bugs by feature, product and device, per test and adjusted for small numbers.
 
 The reports take a `Mirror` and return a frame. They read and write nothing, and leave their input as it is.
 """
@@ -6,7 +6,7 @@ The reports take a `Mirror` and return a frame. They read and write nothing, and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,26 +14,23 @@ import pandas as pd
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.completeness import (
-    active,
-    never_synced_products,
-    product_names,
-    report_instant,
+from testio_analytics.reports.doubts import never_synced_products, with_row_doubts
+from testio_analytics.reports.facts import (
+    BUCKETS,
+    PLACES,
+    described_features,
+    distinct,
+    feature_scope,
+    located_bugs,
+    looked_up,
+    once,
+    product_rows,
     unread_tests,
 )
-from testio_analytics.reports.coverage import reading_gaps, with_gaps
-from testio_analytics.reports.executed import dated_tests, feature_scope
-from testio_analytics.reports.features import described_features
 from testio_analytics.reports.shrinkage import FEWEST, poisson_interval, shrunk_rates
-from testio_analytics.text import label
 
-Bucket = Literal["active_accepted", "auto_accepted", "rejected", "open", "other"]
-
-BUCKETS: tuple[Bucket, ...] = ("active_accepted", "auto_accepted", "rejected", "open", "other")
-KNOWN_BUG_STATUSES = ("accepted", "rejected", "forwarded", "question", "submitted", "manager_approved")
 GRAVITIES = ("critical", "high", "low")
 KINDS = ("visual", "content", "suggestion", "custom")
-OLDER_KINDS = ("spelling", "test_case")
 SEVERITIES = (*GRAVITIES, *KINDS)
 """The severities with a column of their own, the gravest first."""
 
@@ -47,16 +44,10 @@ SEVERITY_WEIGHTS: Mapping[str, float] = {
     "suggestion": 1,
     "custom": 0,
 }
-NO_VALUE = "(not said)"
-PLACES = ("feature", "removed feature", "not in the catalogue", "not attributable")
 DEVICE_PARTS = ("category", "vendor", "operating_system", "os_version", "device", "browsers")
 NO_DEVICE = "(no device named)"
 SIGNALS = ("above", "as expected", "below")
 
-LOCATED_COLUMNS = (
-    *("bug_id", "product_id", "test_id", "test_feature_id", "feature_id", "where", "title", "severity", "status"),
-    *("bucket", "is_valid", "is_known", "group", "at", "reported_at"),
-)
 PLACE_COLUMNS = ("to_feature", "to_removed_feature", "not_in_catalogue", "not_attributable")
 COUNTS = ("bugs", "known", "rejected", "active_accepted", "auto_accepted", "open", "other", *SEVERITIES, OTHER_SEVERITY)
 FEATURE_COLUMNS = (
@@ -66,68 +57,10 @@ FEATURE_COLUMNS = (
 )
 
 
-def bug_bucket(status: str | None, auto_accepted: bool | None) -> Bucket:
-    """Return the bucket of a bug; each bug is in exactly one.
-
-    Definitions:
-        active accepted: A bug of status accepted that was not accepted by the timer.
-        auto accepted: A bug of status accepted that the timer accepted, because nobody decided in time.
-        rejected bug: A bug of status rejected.
-        open bug: A bug of status forwarded: handed to the customer, and not decided.
-        other bug: A bug of any other status, or of none. It counts in every total and in no rate's numerator.
-        valid bug: A bug that was not rejected. Those that the customer knew before are valid, and counted apart, too.
-    """
-    if status == "accepted":
-        return "auto_accepted" if auto_accepted is True else "active_accepted"
-    if status == "rejected":
-        return "rejected"
-    return "open" if status == "forwarded" else "other"
-
-
-def located_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
-    """Return the active bugs, one row each, with the test and the feature that each belongs to, by id.
-
-    Bugs of removed tests are left out, and those of tests that had not ended by the instant of the report; those that
-    name no test are in, without group and instant.
-
-    Columns: bug_id, product_id, test_id, test_feature_id, feature_id, where ("feature" when it leads to an active one,
-    "removed feature", "not in the catalogue", "not attributable" when nothing names one), title, severity, status
-    ("(not said)" where the API is silent), bucket, is_valid, is_known, group (what its test counts as: "executed",
-    "planned", "neither", "unknown"; empty without test), at (the instant of its test), reported_at.
-    """
-    bugs = active(mirror.bugs)
-    tests = dated_tests(mirror, as_of=as_of)[["test_id", "group", "at"]]
-    found = bugs.rename(columns={"id": "bug_id"}).merge(tests, on="test_id", how="left", validate="many_to_one")
-    found = found[found["test_id"].isna() | (found["group"].notna() & (found["group"] != "later"))]
-    found = found.reset_index(drop=True)
-    found["where"] = _places(mirror, found["feature_id"])
-    found["severity"] = found["severity"].fillna(NO_VALUE)
-    found["bucket"] = _buckets(found)
-    found["is_valid"] = found["bucket"] != "rejected"
-    found["is_known"] = found["known"].fillna(False)
-    found["status"] = found["status"].fillna(NO_VALUE)
-    return found[list(LOCATED_COLUMNS)].astype({"is_valid": "boolean", "is_known": "boolean", "group": "str"})
-
-
-def _places(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[Any]:
-    here, known = {*active(mirror.features)["id"]}, {*mirror.features["id"]}
-    places = np.select(
-        [feature_ids.isna(), feature_ids.isin(here), feature_ids.isin(known)],
-        ["not attributable", "feature", "removed feature"],
-        default="not in the catalogue",
-    )
-    return pd.Series(pd.Categorical(places, categories=list(PLACES)), index=feature_ids.index)
-
-
-def _buckets(bugs: pd.DataFrame) -> pd.Series[Any]:
-    pairs = zip(bugs["status"], bugs["auto_accepted"].fillna(False).astype(bool), strict=True)
-    found = [bug_bucket(status if isinstance(status, str) else None, timer) for status, timer in pairs]
-    return pd.Series(pd.Categorical(found, categories=list(BUCKETS)), index=bugs.index)
-
-
 # -- bugs of features -----------------------------------------------------------------------------------------------
 
 
+@once
 def bugs_per_feature(mirror: Mirror, *, as_of: AsOf = None, window: float | None = None) -> pd.DataFrame:
     """Return how many bugs each active feature has for the tests that covered it, one row per feature, the most first.
 
@@ -153,38 +86,27 @@ def bugs_per_feature(mirror: Mirror, *, as_of: AsOf = None, window: float | None
 
     A bug whose feature its test does not name (the list was edited) counts for the feature; that test does not.
 
-    Definitions:
-        bug of a feature: By the test feature that the bug names, and its feature in that test's list; else as the bug
-            itself says; else as the results of the test say. What leads to no feature is not attributable, and counted
-            apart.
-        bugs per test: Distinct valid bugs of a feature divided by the distinct executed tests that cover it. It is no
-            density: the API has no size to divide by.
-        shrunk: Bugs per test drawn towards the product's average, the more so the fewer tests there are (gamma-Poisson,
-            prior by moments; the average itself where fewer than five features were tested or they differ by no more
-            than chance). Rankings use it.
-
     Raises:
         UnknownValueError: `as_of` is no instant, or `window` is not above 0.
     """
-    instant = report_instant(mirror, as_of)
+    instant = mirror.instant(as_of)
     since = None if window is None else instant - checked_days("window", window)
-    features = described_features(mirror)[["product_id", "product", "feature_id", "feature", "sections"]]
-    scope = feature_scope(mirror, as_of=instant)
-    bugs = located_bugs(mirror, as_of=instant)
-    scope, bugs = (_executed(rows, since) for rows in (scope, bugs))
+    scope, bugs = (_executed(rows(mirror, as_of=instant), since) for rows in (feature_scope, located_bugs))
     bugs = bugs[bugs["where"] == "feature"]
-    unread_ids = unread_tests(mirror, "bugs")
-    read, read_bugs = (rows[~rows["test_id"].isin(unread_ids)] for rows in (scope, bugs))
-    found = features.merge(_counts(bugs, ["feature_id"]), on="feature_id", how="left", validate="one_to_one")
-    for name, rows in (("tests", scope), ("tests_read", read)):
-        found[name] = found["feature_id"].map(rows.groupby("feature_id")["test_id"].nunique())
+    read, read_bugs = (rows[~rows["test_id"].isin(unread_tests(mirror, "bugs"))] for rows in (scope, bugs))
+    counts = _counts(bugs, ["feature_id"])
+    found = described_features(mirror).merge(counts, on="feature_id", how="left", validate="one_to_one")
     valid = read_bugs[read_bugs["is_valid"].astype(bool)]
-    found["bugs_read"] = found["feature_id"].map(valid.groupby("feature_id")["bug_id"].nunique())
+    for name, rows, what in (
+        ("tests", scope, "test_id"),
+        ("tests_read", read, "test_id"),
+        ("bugs_read", valid, "bug_id"),
+    ):
+        found[name] = looked_up(found["feature_id"], distinct(rows, what, "feature_id"))
     found = _filled(found, [*COUNTS, "tests", "tests_read", "bugs_read"])
     unread = found["product_id"].isin(never_synced_products(mirror, "bugs"))
     found[list(COUNTS)] = found[list(COUNTS)].mask(unread)
-    found = found.join(_rates(found))
-    found = with_gaps(found, reading_gaps(mirror, "features", "bugs"))
+    found = with_row_doubts(found.join(_rates(found)), mirror, "bugs_per_feature")
     found["rank"] = found["shrunk"].where(found["tests_read"] > 0).rank(ascending=False, method="min").astype("Int64")
     order = ["rank", "bugs", "product", "feature", "feature_id"]
     found = found.sort_values(order, ascending=[True, False, True, True, True], na_position="last", ignore_index=True)
@@ -260,7 +182,7 @@ def bugs_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     bugs = located_bugs(mirror, as_of=as_of)
     places = pd.crosstab(bugs["product_id"], bugs["where"].astype(str)).reindex(columns=list(PLACES), fill_value=0)
     places = places.rename(columns=dict(zip(PLACES, PLACE_COLUMNS, strict=True)))
-    found = _product_rows(mirror).merge(_counts(bugs, ["product_id"]), on="product_id", how="left")
+    found = product_rows(mirror).merge(_counts(bugs, ["product_id"]), on="product_id", how="left")
     found = found.merge(places.reset_index(), on="product_id", how="left")
     found = _filled(found, [*COUNTS, *PLACE_COLUMNS])
     found["total"] = found[list(BUCKETS)].sum(axis=1).astype("Int64")
@@ -268,36 +190,7 @@ def bugs_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     numbers = ["total", *COUNTS, *PLACE_COLUMNS]
     found[numbers] = found[numbers].mask(unread)
     columns = ["product_id", "product", "total", *BUCKETS, "bugs", *SEVERITIES, OTHER_SEVERITY, "known", *PLACE_COLUMNS]
-    return with_gaps(found[columns], reading_gaps(mirror, "features", "bugs"))
-
-
-def _product_rows(mirror: Mirror) -> pd.DataFrame:
-    products, names = active(mirror.products), product_names(mirror)
-    rows = pd.DataFrame({"product_id": products["id"]})
-    rows["product"] = pd.Series([names[int(key)] for key in products["id"]], index=rows.index, dtype="str")
-    return rows.sort_values(["product", "product_id"], ignore_index=True)
-
-
-def unattributed_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
-    """Return the bugs that lead to no active feature, one row each, the newest test first, then by id.
-
-    Columns: bug_id, product_id, product, test_id, at, bug (title), severity, bucket, feature_id, where ("removed feature",
-    "not in the catalogue", "not attributable").
-    """
-    bugs = located_bugs(mirror, as_of=as_of)
-    bugs = bugs[bugs["where"] != "feature"]
-    names = product_names(mirror)
-    found = bugs.assign(
-        product=pd.Series([names.get(int(key), "") for key in bugs["product_id"]], index=bugs.index, dtype="str"),
-        bug=pd.Series(
-            [label(title, "Bug", key) for title, key in zip(bugs["title"], bugs["bug_id"], strict=True)],
-            index=bugs.index,
-            dtype="str",
-        ),
-    )
-    found = found.sort_values(["at", "bug_id"], ascending=[False, True], ignore_index=True)
-    columns = ["bug_id", "product_id", "product", "test_id", "at", "bug", "severity", "bucket", "feature_id", "where"]
-    return found[columns].astype({"where": "str"})
+    return with_row_doubts(found[columns], mirror, "bugs_by_product")
 
 
 def bugs_by_device(mirror: Mirror, *, as_of: AsOf = None, by: str = "operating_system") -> pd.DataFrame:
@@ -322,7 +215,7 @@ def bugs_by_device(mirror: Mirror, *, as_of: AsOf = None, by: str = "operating_s
         raise UnknownValueError("by", by, DEVICE_PARTS)
     bugs = located_bugs(mirror, as_of=as_of)
     bugs = bugs[bugs["is_valid"].astype(bool)][["bug_id", "product_id", "severity"]]
-    devices = active(mirror.bug_devices)
+    devices = mirror.active("bug_devices")
     value = devices[by]
     if by == "os_version":
         value = (devices["operating_system"].fillna("") + " " + value).str.strip()
@@ -334,34 +227,12 @@ def bugs_by_device(mirror: Mirror, *, as_of: AsOf = None, by: str = "operating_s
     grouped = found.groupby(["product_id", "value"])
     sums = grouped.agg(bugs=("bug_id", "nunique"), critical=("critical", "sum"), split_bugs=("split_bugs", "sum"))
     sums = sums.reset_index().astype({"bugs": "Int64", "critical": "Int64", "split_bugs": "Float64", "value": "str"})
-    rows = _product_rows(mirror).merge(sums, on="product_id", how="inner", validate="one_to_many")
+    rows = product_rows(mirror).merge(sums, on="product_id", how="inner", validate="one_to_many")
     totals = bugs.groupby("product_id")["bug_id"].nunique()
     rows["product_bugs"] = rows["product_id"].map(totals).astype("Int64")
     order = ["product", "product_id", "bugs", "value"]
     rows = rows.sort_values(order, ascending=[True, True, False, True], ignore_index=True)
-    return with_gaps(rows, reading_gaps(mirror, "bugs"))
-
-
-def unknown_bug_values(mirror: Mirror) -> pd.DataFrame:
-    """Return the severities and statuses of bugs that no definition knows, one row per product and value.
-
-    They are stored as they came, count in every total, and have no bucket (but "other") or column of their own. Order:
-    what ("severity", "status"), value, product. Columns: what, value, product_id, product, bugs, examples (up to three).
-    """
-    bugs = located_bugs(mirror)
-    parts = []
-    for what, known in (("severity", (*SEVERITIES, *OLDER_KINDS)), ("status", KNOWN_BUG_STATUSES)):
-        unknown = bugs[~bugs[what].isin(known)]
-        parts.append(unknown.assign(what=what, value=unknown[what]))
-    found = pd.concat(parts).sort_values("bug_id")
-    grouped = found.groupby(["what", "value", "product_id"], sort=True)
-    rows = grouped.agg(bugs=("bug_id", "nunique"), examples=("title", lambda titles: "; ".join(titles.dropna()[:3])))
-    rows = rows.reset_index().astype(
-        {"what": "str", "value": "str", "bugs": "Int64", "examples": "str", "product_id": "Int64"}
-    )
-    names = product_names(mirror)
-    rows.insert(3, "product", pd.Series([names.get(int(key), "") for key in rows["product_id"]], dtype="str"))
-    return rows
+    return with_row_doubts(rows, mirror, "bugs_by_device")
 
 
 def severity_score(severities: pd.Series[str], weights: Mapping[str, float] = SEVERITY_WEIGHTS) -> float:

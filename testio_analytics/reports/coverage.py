@@ -1,35 +1,24 @@
-"""Feature coverage in counts: how much of the catalogue an executed test had in scope, ever and lately.
+"""Feature coverage in counts: how much of the catalogue an executed test had in scope, ever, lately, and month by month.
 
 The reports take a `Mirror` and return a frame. They read and write nothing, and leave their input as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
-from testio_analytics.frames.instants import AsOf
+from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.mirror.schema import BY_TEST
-from testio_analytics.reports.completeness import (
-    MISSING_TESTS,
-    account_doubt,
-    active,
-    never_synced_products,
-    product_names,
-    stream_doubts,
-    unread_tests,
-)
-from testio_analytics.reports.executed import dated_tests
-from testio_analytics.reports.features import STATES, features_with_state, memberships
-from testio_analytics.reports.reasons import doubt_words
-from testio_analytics.reports.shares import wilson
-from testio_analytics.text import counted, label
+from testio_analytics.reports.doubts import never_synced_products, products_in_doubt, with_doubts, with_row_doubts
+from testio_analytics.reports.facts import described_features, feature_scope, labels, memberships, product_rows
+from testio_analytics.reports.features import STATES, features_with_state
+from testio_analytics.reports.shares import share, with_share
 
 NO_SECTION = "(no section)"
 ALL_PRODUCTS = "All products"
+MONTHS = 24
 _COUNTED = (*STATES, "may_be_recent")
 
 
@@ -52,21 +41,11 @@ def coverage_by_product(
 
     Counts without "highest" are the least they can be. Where every feature of a row is unknown, its counts (but those
     per state) and shares are empty: nothing is known, which is not 0.
-
-    Definitions:
-        ever covered: Features tested or stale, out of all active features.
-        recently covered: Features tested in the last {stale_after} days, out of all active features.
-        interval: 95 % Wilson score interval of a share: how far a share of so few features can be trusted. Where a gap
-            could change a count, the highest possible count stands beside it.
     """
-    judged = features_with_state(mirror, as_of, stale_after, window)
-    products = active(mirror.products)
-    names = product_names(mirror)
-    base = pd.DataFrame({"product_id": products["id"]})
-    base["product"] = pd.Series([names[int(key)] for key in products["id"]], index=products.index, dtype="str")
-    found = base.merge(_counts(judged, ["product_id"]), on="product_id", how="left", validate="one_to_one")
-    found = with_gaps(_measured(_zero_where_read(mirror, found)), product_gaps(mirror))
-    return found.sort_values(["product", "product_id"], ignore_index=True)
+    states = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window)
+    counts = _counts(states, ["product_id"])
+    found = product_rows(mirror).merge(counts, on="product_id", how="left", validate="one_to_one")
+    return with_row_doubts(_measured(_zero_where_read(mirror, found)), mirror, "coverage_by_product")
 
 
 def coverage_by_section(
@@ -81,16 +60,15 @@ def coverage_by_section(
     Columns: product_id, product, section_id, section, then those of `coverage_by_product`. A gap is known by product
     only: it puts every section of its product in doubt.
     """
-    judged = features_with_state(mirror, as_of, stale_after, window)
-    spread = judged.merge(memberships(mirror), on="feature_id", how="left", validate="one_to_many")
+    states = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window)
+    spread = states.merge(memberships(mirror), on="feature_id", how="left", validate="one_to_many")
     counts = _counts(spread, ["product_id", "section_id"])
     found = _section_rows(mirror).merge(counts, on=["product_id", "section_id"], how="outer", validate="one_to_one")
-    names = product_names(mirror)
     found["section"] = found["section"].fillna(NO_SECTION)
-    found.insert(1, "product", pd.Series([names[int(key)] for key in found["product_id"]], dtype="str"))
+    found.insert(1, "product", mirror.named(found["product_id"]))
     is_listed = (found["is_default"] == False).fillna(False) | found["untested"].notna()  # noqa: E712
     found = found[is_listed].drop(columns="is_default")
-    found = with_gaps(_measured(_zero_where_read(mirror, found)), product_gaps(mirror))
+    found = with_row_doubts(_measured(_zero_where_read(mirror, found)), mirror, "coverage_by_section")
     return found.sort_values(["product", "product_id", "section", "section_id"], ignore_index=True)
 
 
@@ -102,50 +80,85 @@ def coverage_total(
     Columns: product ("All products"), then those of `coverage_by_product` without product_id. Here is_complete and gap
     are about all products, and about the account's list of products, too.
     """
-    judged = features_with_state(mirror, as_of, stale_after, window)
-    sums = _flags(judged)[list(_COUNTED)].sum().astype("Int64")
+    states = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window)
+    sums = _flags(states)[list(_COUNTED)].sum().astype("Int64")
     found = pd.DataFrame({"product": pd.Series([ALL_PRODUCTS], dtype="str")})
     found = _measured(found.assign(**{name: sums[[name]].array for name in _COUNTED}))
-    gaps = account_gaps(mirror)
-    found["is_complete"] = pd.Series([not gaps], dtype="boolean")
-    found["gap"] = pd.Series(["; ".join(gaps) or None], dtype="str")
-    return found
+    return with_doubts(found, mirror, "coverage_total")
 
 
-def account_gaps(mirror: Mirror, streams: Sequence[str] = ("features", "tests")) -> list[str]:
-    """Return a sentence without full stop for everything that puts figures from these streams in doubt, by product."""
-    doubt = account_doubt(mirror)
-    found = [doubt_words(doubt, "products", "the account")] if doubt and mirror.product_ids is None else []
-    names = product_names(mirror)
-    rows = [
-        (names.get(product, label(None, "Product", product)), product, stream, text)
-        for stream in streams
-        for product, text in stream_doubts(mirror, stream).items()
-        if not (stream in BY_TEST and text.startswith(MISSING_TESTS) and "tests" in streams)  # said once is enough
-    ]
-    told = [(name, product, stream, doubt_words(text, stream, name)) for name, product, stream, text in rows]
-    for stream in (stream for stream in streams if stream in BY_TEST):
-        for product, count in _unread_counts(mirror, stream).items():
-            if product not in stream_doubts(mirror, stream):
-                name = names.get(product, label(None, "Product", product))
-                words = f"The {stream} of {counted(count, 'executed test')} of {name} were not read"
-                told.append((name, product, stream, words))
-    return found + [sentence for *_, sentence in sorted(told)]
+def coverage_over_time(
+    mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, months: int = MONTHS
+) -> pd.DataFrame:
+    """Return how many of today's active features an executed test had covered lately, month by month, oldest first.
+
+    One row for each of the last `months` month ends, from the first on that the oldest executed test leaves
+    `stale_after` days behind it, and one for `as_of` itself. Earlier months would look worse than they were only
+    because nothing is known of the tests before. Features that were removed since, and tests that the API no longer
+    lists, are not in it: it is the history of today's catalogue, not of the catalogue then.
+
+    Columns: until (the instant looked from), is_partial (true for the last row, which is no month end), active_features
+    (today's, in every row), covered (in scope of an executed test of the `stale_after` days before), covered_highest
+    (and those that a gap may hide), share, low, high (covered / active_features with its 95 % Wilson interval).
+
+    Raises:
+        UnknownValueError: `as_of` is no instant, or a number of days is not above 0.
+    """
+    instant, span = mirror.instant(as_of), checked_days("stale_after", stale_after)
+    features = described_features(mirror)
+    scope = feature_scope(mirror, as_of=instant)
+    scope = scope[scope["feature_id"].isin(features["feature_id"])]
+    executed, unknown = scope[scope["group"] == "executed"], scope[scope["group"] == "unknown"]
+    # Whatever such a status means: a test with an end in the future may be going on now.
+    unknown = unknown.assign(at=unknown["at"].mask(unknown["at"] > instant, instant))
+    has_gap = features["product_id"].isin([*products_in_doubt(mirror, "tests")])
+    in_doubt = _ids(features[has_gap]) | _ids(unknown[unknown["at"].isna()])
+    first = executed["at"].min()
+    rows: list[tuple[object, ...]] = []
+    for until in _instants(instant, months):
+        if until < instant and not first + span <= until:
+            continue
+        covered = _in_scope(executed, until, span)
+        highest = covered | in_doubt | _in_scope(unknown, until, span)
+        counts = (len(features), len(covered), len(highest))
+        rows.append((until, until == instant, *counts, *share(len(covered), len(features))))
+    return _frame(rows)
 
 
-def _counts(judged: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+def _instants(instant: pd.Timestamp, months: int) -> list[pd.Timestamp]:
+    this_month = pd.Timestamp(year=instant.year, month=instant.month, day=1, tz="UTC")
+    ends = [this_month - pd.DateOffset(months=back) for back in range(months - 1, -1, -1)]
+    return [*(end for end in ends if end < instant), instant]
+
+
+def _in_scope(scope: pd.DataFrame, until: pd.Timestamp, span: pd.Timedelta) -> set[int]:
+    at = scope["at"]
+    return _ids(scope[(at <= until) & (at >= until - span)])
+
+
+def _ids(features: pd.DataFrame) -> set[int]:
+    return {*features["feature_id"].tolist()}
+
+
+def _frame(rows: list[tuple[object, ...]]) -> pd.DataFrame:
+    names = ["until", "is_partial", "active_features", "covered", "covered_highest", "share", "low", "high"]
+    dtypes = ["datetime64[us, UTC]", "boolean", "Int64", "Int64", "Int64", "Float64", "Float64", "Float64"]
+    return pd.DataFrame(rows, columns=names).astype(dict(zip(names, dtypes, strict=True)))
+
+
+def _counts(states: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Return how many features of each group are in each state; rows without section are a group of their own."""
-    sums = _flags(judged).groupby(list(by), dropna=False, observed=True)[list(_COUNTED)].sum()
+    sums = _flags(states).groupby(list(by), dropna=False, observed=True)[list(_COUNTED)].sum()
     return sums.astype("Int64").reset_index()
 
 
-def _flags(judged: pd.DataFrame) -> pd.DataFrame:
-    return judged.assign(**{state: judged["state"] == state for state in STATES})
+def _flags(states: pd.DataFrame) -> pd.DataFrame:
+    return states.assign(**{state: states["state"] == state for state in STATES})
 
 
 def _zero_where_read(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
     """Fill the counts of products without features with 0, but leave them empty where nothing was ever read."""
-    unread = found["product_id"].isin(never_synced_products(mirror, "features"))
+    unread = found["product_id"].isin([*never_synced_products(mirror, "features")])
     filled = found.copy()
     for name in _COUNTED:
         filled[name] = found[name].where(found[name].notna() | unread, 0)
@@ -158,75 +171,27 @@ def _measured(found: pd.DataFrame) -> pd.DataFrame:
     names = [name for name in found.columns if name not in _COUNTED]
     measured = found[names].assign(active_features=found[list(STATES)].sum(axis=1, skipna=False))
     measured = measured.join(found[list(STATES)])
-    # Where not one feature could be judged, "0 covered" would be a number made of nothing.
+    # Where not one feature could be states, "0 covered" would be a number made of nothing.
     is_known = ~((measured["active_features"] > 0) & (found["unknown"] == measured["active_features"]))
     covered, never = found["tested"] + found["stale"], found["untested"] + found["planned"]
     measured["never_executed"] = never.where(is_known)
     measured["never_executed_highest"] = never + found["unknown"]
     measured["ever_covered"] = covered.where(is_known)
     measured["ever_covered_highest"] = covered + found["unknown"]
-    measured = _with_share(measured, "ever")
+    measured = with_share(measured, "ever_covered", "active_features", ("ever_share", "ever_low", "ever_high"))
     measured["recent_covered"] = found["tested"].where(is_known)
     measured["recent_covered_highest"] = found["tested"] + maybe_recent
-    return _with_share(measured, "recent")
-
-
-def _with_share(found: pd.DataFrame, kind: str) -> pd.DataFrame:
-    parts, wholes = found[f"{kind}_covered"], found["active_features"]
-    rows = [share(k, n) for k, n in zip(parts, wholes, strict=True)]
-    shares = pd.DataFrame(rows, columns=["share", "low", "high"], index=found.index, dtype="Float64")
-    return found.join(shares.add_prefix(f"{kind}_"))
-
-
-def share(part: Any, whole: Any) -> tuple[float | None, float | None, float | None]:
-    """Return part / whole with its 95 % Wilson interval; nothing where there is nothing to divide."""
-    if pd.isna(part) or pd.isna(whole) or whole == 0:
-        return None, None, None
-    return int(part) / int(whole), *wilson(int(part), int(whole))
-
-
-def product_gaps(mirror: Mirror, streams: Sequence[str] = ("features", "tests")) -> dict[int, str]:
-    """Return the products of which something in these streams was not read, each with what, in words."""
-    texts: dict[int, list[str]] = {}
-    for stream in streams:
-        for product, doubt in stream_doubts(mirror, stream).items():
-            texts.setdefault(product, []).append(doubt_words(doubt, stream, "this product"))
-    return {product: "; ".join(parts) for product, parts in texts.items()}
-
-
-def reading_gaps(mirror: Mirror, *streams: str) -> dict[int, str]:
-    """Return the same for streams that are read test by test, also where tests came after the last read of them."""
-    gaps = product_gaps(mirror, streams)
-    for stream in (stream for stream in streams if stream in BY_TEST):
-        for product, count in _unread_counts(mirror, stream).items():
-            words = f"The {stream} of {counted(count, 'executed test')} of this product were not read"
-            gaps.setdefault(product, words)
-    return gaps
-
-
-def _unread_counts(mirror: Mirror, stream: str) -> dict[int, int]:
-    """Return how many executed tests of each product of this mirror were not read in this stream, where there are any."""
-    tests = dated_tests(mirror)
-    tests = tests[(tests["group"] == "executed") & tests["test_id"].isin(unread_tests(mirror, stream))]
-    tests = tests[tests["product_id"].isin(active(mirror.products)["id"])]
-    return {int(str(key)): int(count) for key, count in tests.groupby("product_id")["test_id"].nunique().items()}
-
-
-def with_gaps(found: pd.DataFrame, gaps: Mapping[int, str]) -> pd.DataFrame:
-    """Add the columns is_complete and gap to rows that have a product_id."""
-    texts = found["product_id"].map(dict(gaps)).astype("str")
-    return found.assign(is_complete=texts.isna().astype("boolean"), gap=texts)
+    return with_share(measured, "recent_covered", "active_features", ("recent_share", "recent_low", "recent_high"))
 
 
 def _section_rows(mirror: Mirror) -> pd.DataFrame:
-    sections = active(mirror.sections)
-    sections = sections[sections["product_id"].isin(active(mirror.products)["id"])]
-    titles = [label(name, "Section", key) for name, key in zip(sections["name"], sections["id"], strict=True)]
+    sections = mirror.active("sections")
+    sections = sections[sections["product_id"].isin(mirror.active("products")["id"])]
     return pd.DataFrame(
         {
             "product_id": sections["product_id"],
             "section_id": sections["id"],
-            "section": pd.Series(titles, index=sections.index, dtype="str"),
+            "section": labels(sections["name"], "Section", sections["id"]),
             "is_default": sections["is_default"],
         }
     )

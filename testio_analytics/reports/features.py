@@ -1,4 +1,4 @@
-"""The feature catalogue, judged: which features an executed test had in scope, which not lately, and which never.
+"""The feature catalogue with states: which features an executed test had in scope, which not lately, and which never.
 
 The reports take a `Mirror` and return a frame. They read and write nothing, and leave their input as it is.
 """
@@ -6,7 +6,7 @@ The reports take a `Mirror` and return a frame. They read and write nothing, and
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,52 +14,29 @@ import pandas as pd
 
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.completeness import active, product_names, report_instant, stream_doubts
-from testio_analytics.reports.executed import feature_scope
-from testio_analytics.reports.reasons import reason_of
-from testio_analytics.text import label
+from testio_analytics.reports.doubts import doubts, products_in_doubt, words
+from testio_analytics.reports.facts import described_features, distinct, feature_scope, looked_up, once
+from testio_analytics.text import age_words, counted, day_words, instant_words, short
 
 STATES = ("untested", "planned", "stale", "unknown", "tested")
-"""The states in order of alarm."""
+"""The states, the one that needs attention most first."""
 
 CATALOG_COLUMNS = (
-    "product_id",
-    "product",
-    "feature_id",
-    "feature",
-    "sections",
-    "stories",
-    "has_description",
-    "has_howtofind",
-    "state",
-    "reason",
-    "executed_tests",
-    "executed_tests_in_window",
-    "planned_tests",
-    "last_tested_at",
-    "last_test_id",
-    "last_test",
-    "days_since_tested",
-    "first_seen",
-    "changed_since_tested",
-    "last_confirmed",
+    *("product_id", "product", "feature_id", "feature", "sections", "stories", "has_description", "has_howtofind"),
+    *("state", "reason", "executed_tests", "executed_tests_in_window", "planned_tests", "last_tested_at"),
+    *("last_test_id", "last_test", "days_since_tested", "first_seen", "changed_since_tested", "last_confirmed"),
 )
-
-
-_TOLD_OF_FEATURES = ("state", "last_tested_at", "last_test", "days_since_tested", "is_running")
-_TOLD_OF_TESTS = ("group", "test_id", "test", "status", "start_at")
+TEXTS = ("title", "description", "howtofind")
+_COUNTS = ("executed_tests", "executed_tests_in_window", "planned_tests")
+_IN_REASONS = ("state", "last_tested_at", "last_test", "days_since_tested", "is_running")
+_TESTS_IN_REASONS = ("group", "test_id", "test", "status", "start_at")
 _NEWEST = {
     "test_id": "last_test_id",
     "test": "last_test",
     "at": "last_tested_at",
     "is_running": "is_running",
-    "title": "tested_title",
-    "description": "tested_description",
-    "howtofind": "tested_howtofind",
+    "test_feature_id": "test_feature_id",
 }
-
-
-# -- one row per feature --------------------------------------------------------------------------------------------
 
 
 def feature_catalog(
@@ -87,13 +64,11 @@ def feature_catalog(
         stale_after: after how many days a test is too old to count as recent; exactly that many still counts.
         window: the number of days before `as_of` for `executed_tests_in_window`.
 
-    Definitions:
-        active feature: A feature that was in the catalogue of its product at the last complete read.
-
     Raises:
         UnknownValueError: `as_of` is no instant, or a number of days is not above 0.
     """
-    return features_with_state(mirror, as_of, stale_after, window)[list(CATALOG_COLUMNS)]
+    found = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window)
+    return found[list(CATALOG_COLUMNS)]
 
 
 def untested_features(
@@ -114,14 +89,6 @@ def feature_states(facts: pd.DataFrame, *, as_of: pd.Timestamp, stale_after: flo
 
     `facts` has one row per feature: executed_tests, planned_tests, last_tested_at, and may_be_covered (whether its
     product's tests are not completely read, or a test of unknown status has it in scope).
-
-    Definitions:
-        tested: An executed test of the last {stale_after} days covers the feature.
-        stale: Executed tests cover it, all of them older than {stale_after} days, or of unknown date.
-        unknown: No executed test is known to cover it, but one may: the product's tests are not completely read, or a
-            test of unknown status has it in scope.
-        planned: Only planned tests cover it.
-        untested: No executed and no planned test covers it, and the product's tests are completely read.
     """
     oldest = as_of - checked_days("stale_after", stale_after)
     rules = {
@@ -135,117 +102,81 @@ def feature_states(facts: pd.DataFrame, *, as_of: pd.Timestamp, stale_after: flo
     return pd.Series(pd.Categorical(states, categories=list(STATES), ordered=True), index=facts.index)
 
 
-def features_with_state(mirror: Mirror, as_of: AsOf, stale_after: float, window: float) -> pd.DataFrame:
+@once
+def features_with_state(mirror: Mirror, *, as_of: AsOf = None, stale_after: float, window: float) -> pd.DataFrame:
     """Return the catalogue with one more column that the counts need.
 
     It is may_be_recent: whether the feature is not `tested` only because of a gap, or of a status that is not known.
     """
-    instant = report_instant(mirror, as_of)
-    oldest = instant - checked_days("stale_after", stale_after)
+    instant = mirror.instant(as_of)
     scope = feature_scope(mirror, as_of=instant)
-    facts = described_features(mirror).join(_tested(scope, instant, window), on="feature_id", validate="one_to_one")
-    for name in ("executed_tests", "executed_tests_in_window", "planned_tests"):
-        facts[name] = facts[name].fillna(0).astype("Int64")
+    facts = _with_texts(mirror, described_features(mirror))
+    facts = facts.join(_tested(scope, instant, window), on="feature_id", validate="one_to_one")
+    facts[list(_COUNTS)] = facts[list(_COUNTS)].fillna(0).astype("Int64")
     facts["days_since_tested"] = (instant - facts["last_tested_at"]).dt.days.astype("Int64")
-    facts["changed_since_tested"] = _changed(facts)
-    gap = facts["product_id"].map(stream_doubts(mirror, "tests")).astype("str")
-    unknown_status = scope[scope["group"] == "unknown"]
-    facts["may_be_covered"] = gap.notna() | facts["feature_id"].isin(unknown_status["feature_id"])
+    facts["changed_since_tested"] = _changed(mirror, facts)
+    has_gap = facts["product_id"].isin([*products_in_doubt(mirror, "tests")])
+    unknown = scope[scope["group"] == "unknown"]
+    facts["may_be_covered"] = has_gap | facts["feature_id"].isin(unknown["feature_id"])
     facts["state"] = feature_states(facts, as_of=instant, stale_after=stale_after)
-    maybe_recent = unknown_status[~(unknown_status["at"] < oldest)]["feature_id"]
-    may_be = gap.notna() | facts["feature_id"].isin(maybe_recent)
+    oldest = instant - checked_days("stale_after", stale_after)
+    may_be = has_gap | facts["feature_id"].isin(unknown[~(unknown["at"] < oldest)]["feature_id"])
     facts["may_be_recent"] = may_be & (facts["state"] != "tested")
-    facts["reason"] = _reasons(facts, scope, gap, instant, stale_after)
-    return facts
+    facts["reason"] = _reasons(mirror, facts, scope, instant, stale_after)
+    return facts[[*CATALOG_COLUMNS, "may_be_recent"]]
 
 
-def described_features(mirror: Mirror) -> pd.DataFrame:
-    """Return the active features in the order of the catalogue.
-
-    Columns: those of the table, with feature_id for id, and product, feature (a title for each), has_description,
-    has_howtofind, sections (names), stories (active ones).
-    """
-    names = product_names(mirror)
-    products = {int(key) for key in active(mirror.products)["id"]}
-    features = active(mirror.features)
-    features = features[features["product_id"].isin(products)].rename(columns={"id": "feature_id"})
-    titles = zip(features["title"], features["feature_id"], strict=True)
-    described = features.assign(
-        product=pd.Series([names[int(key)] for key in features["product_id"]], index=features.index, dtype="str"),
-        feature=pd.Series([label(*_kind(row)) for row in titles], index=features.index, dtype="str"),
-        has_description=_is_filled(features["description"]),
-        has_howtofind=_is_filled(features["howtofind"]),
-        sections=features["feature_id"].map(_section_names(mirror)).astype("str"),
-        stories=_story_counts(mirror, features),
-    )
-    return described.sort_values(["product", "product_id", "feature", "feature_id"], ignore_index=True)
-
-
-def _kind(row: tuple[object, object]) -> tuple[object, str, object]:
-    return row[0], "Feature", row[1]
-
-
-def _is_filled(texts: pd.Series[str]) -> pd.Series[Any]:
-    return (texts.fillna("").str.strip() != "").astype("boolean")
-
-
-def memberships(mirror: Mirror) -> pd.DataFrame:
-    """Return which active feature belongs to which active section, one row per pair, by section name and id.
-
-    Columns: feature_id, section_id, section (name).
-    """
-    sections = active(mirror.sections)
-    titles = [label(name, "Section", key) for name, key in zip(sections["name"], sections["id"], strict=True)]
-    named = pd.DataFrame({"section_id": sections["id"], "section": pd.Series(titles, sections.index, dtype="str")})
-    pairs = active(mirror.feature_sections)[["feature_id", "section_id"]]
-    found = pairs.merge(named, on="section_id", how="inner", validate="many_to_one")
-    return found.sort_values(["section", "section_id", "feature_id"], ignore_index=True)
-
-
-def _section_names(mirror: Mirror) -> pd.Series[str]:
-    return memberships(mirror).groupby("feature_id")["section"].agg(", ".join)
-
-
-def _story_counts(mirror: Mirror, features: pd.DataFrame) -> pd.Series[Any]:
-    stories = active(mirror.user_stories).dropna(subset=["feature_id"])
-    counts = stories.groupby("feature_id")["id"].nunique()
-    found = features["feature_id"].map(counts).astype("Int64")
+def _with_texts(mirror: Mirror, described: pd.DataFrame) -> pd.DataFrame:
+    """Add the texts of the features, whether there are any, how many stories, and when they were seen."""
+    features = mirror.features[["id", *TEXTS, "first_seen", "last_confirmed"]].rename(columns={"id": "feature_id"})
+    found = described.merge(features, on="feature_id", how="left", validate="one_to_one")
+    for name in ("description", "howtofind"):
+        found[f"has_{name}"] = (found[name].fillna("").str.strip() != "").astype("boolean")
+    stories = mirror.active("user_stories").dropna(subset=["feature_id"])
+    counts = looked_up(found["feature_id"], distinct(stories, "id", "feature_id"))
     # None found in a catalogue that is not completely read is not the same as none.
-    is_doubtful = features["product_id"].isin([*stream_doubts(mirror, "features")])
-    return found.where(found.notna() | is_doubtful, 0)
+    in_doubt = found["product_id"].isin([*products_in_doubt(mirror, "features")])
+    return found.assign(stories=counts.where(counts.notna() | in_doubt, 0).astype("Int64"))
 
 
 def _tested(scope: pd.DataFrame, instant: pd.Timestamp, window: float) -> pd.DataFrame:
-    """Return what tests say of each feature in scope of any: counts, the newest executed test and its snapshot."""
+    """Return what tests say of each feature in scope of any: counts, and the newest executed test."""
     executed = scope[scope["group"] == "executed"]
     recent = executed[executed["at"] >= instant - checked_days("window", window)]
     # The scope is ordered by instant and test, so the last row is the newest test.
     newest = executed.drop_duplicates("feature_id", keep="last").set_index("feature_id")
-    newest = newest[[*_NEWEST]].rename(columns=_NEWEST)
     counts = {
-        "executed_tests": executed.groupby("feature_id")["test_id"].nunique(),
-        "executed_tests_in_window": recent.groupby("feature_id")["test_id"].nunique(),
-        "planned_tests": scope[scope["group"] == "planned"].groupby("feature_id")["test_id"].nunique(),
+        "executed_tests": distinct(executed, "test_id", "feature_id"),
+        "executed_tests_in_window": distinct(recent, "test_id", "feature_id"),
+        "planned_tests": distinct(scope[scope["group"] == "planned"], "test_id", "feature_id"),
     }
-    return pd.DataFrame(counts).join(newest, how="outer")
+    return pd.DataFrame(counts).join(newest[[*_NEWEST]].rename(columns=_NEWEST), how="outer")
 
 
-def _changed(facts: pd.DataFrame) -> pd.Series[Any]:
-    differs = pd.Series(False, index=facts.index, dtype="boolean")
-    for name in ("title", "description", "howtofind"):
-        differs |= facts[name].fillna("") != facts[f"tested_{name}"].fillna("")
-    return differs.mask(facts["last_test_id"].isna())
+def _changed(mirror: Mirror, facts: pd.DataFrame) -> pd.Series[Any]:
+    """Return whether a text differs from the one that the newest executed test was given; nothing when never tested."""
+    then = mirror.test_features.set_index("id")[list(TEXTS)].fillna("")
+    then = then.reindex(pd.Index(facts["test_feature_id"])).set_axis(facts.index)
+    differs = (facts[list(TEXTS)].fillna("") != then).any(axis=1)
+    return differs.astype("boolean").mask(facts["last_test_id"].isna())
+
+
+# -- why a feature has its state ------------------------------------------------------------------------------------
 
 
 def _reasons(
-    facts: pd.DataFrame, scope: pd.DataFrame, gap: pd.Series[str], instant: pd.Timestamp, stale_after: float
+    mirror: Mirror, facts: pd.DataFrame, scope: pd.DataFrame, instant: pd.Timestamp, stale_after: float
 ) -> pd.Series[str]:
     others: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
-    for test in _records(scope[scope["group"] != "executed"], ["feature_id", *_TOLD_OF_TESTS]):
+    for test in _records(scope[scope["group"] != "executed"], ["feature_id", *_TESTS_IN_REASONS]):
         others[test["feature_id"]].append(test)
+    missing = {
+        one.product_id: words(one, "this product") for one in doubts(mirror, ("tests",)) if one.stream == "tests"
+    }
+    rows = zip(facts["product_id"].tolist(), _records(facts, ["feature_id", *_IN_REASONS]), strict=True)
     reasons = [
-        reason_of(fact, others[fact["feature_id"]], gap=doubt, as_of=instant, stale_after=stale_after)
-        for fact, doubt in zip(_records(facts, ["feature_id", *_TOLD_OF_FEATURES]), gap.fillna(""), strict=True)
+        _reason(fact, others[fact["feature_id"]], missing.get(product, ""), instant, stale_after)
+        for product, fact in rows
     ]
     return pd.Series(reasons, index=facts.index, dtype="str")
 
@@ -255,45 +186,71 @@ def _records(frame: pd.DataFrame, columns: list[str]) -> Iterator[dict[str, Any]
         yield dict(zip(columns, values, strict=True))
 
 
-# -- what the current numbers leave out ----------------------------------------------------------------------
+def _reason(
+    fact: Mapping[str, Any],
+    others: Sequence[Mapping[str, Any]],
+    gap: str,
+    instant: pd.Timestamp,
+    stale_after: float,
+) -> str:
+    """Return why a feature has its state, as a sentence without full stop.
 
-
-def removed_features(mirror: Mirror) -> pd.DataFrame:
-    """Return the features that left the catalogue, the last removed first, then by id.
-
-    Columns: product_id, product, feature_id, feature, removed_at, first_seen, executed_tests (ever, by `as_of` of the
-    mirror), last_tested_at.
+    `others` are the tests that have it in scope and are not executed, in the order of `feature_scope`; `gap` says what of
+    its product's tests could not be read, and is empty when nothing is missing.
     """
-    gone = mirror.features[mirror.features["removed_at"].notna()].rename(columns={"id": "feature_id"})
-    titles = zip(gone["title"], gone["feature_id"], strict=True)
-    names = product_names(mirror)
-    found = gone.assign(
-        product=pd.Series([names[int(key)] for key in gone["product_id"]], index=gone.index, dtype="str"),
-        feature=pd.Series([label(*_kind(row)) for row in titles], index=gone.index, dtype="str"),
-    )
-    scope = feature_scope(mirror)
-    executed = scope[scope["group"] == "executed"].groupby("feature_id")
-    found["executed_tests"] = found["feature_id"].map(executed["test_id"].nunique()).fillna(0).astype("Int64")
-    found["last_tested_at"] = executed["at"].max().reindex(found["feature_id"]).array
-    columns = ["product_id", "product", "feature_id", "feature", "removed_at", "first_seen"]
-    found = found.sort_values(["removed_at", "feature_id"], ascending=[False, True], ignore_index=True)
-    return found[[*columns, "executed_tests", "last_tested_at"]]
+    match fact["state"]:
+        case "tested":
+            return _why_tested(fact)
+        case "stale":
+            return _why_stale(fact, gap, stale_after)
+        case "unknown":
+            return _why_unknown(_of(others, "unknown"), gap)
+        case "planned":
+            return _why_planned(_of(others, "planned"), instant)
+        case _:
+            return _why_untested(_of(others, "later"), instant)
 
 
-def unlinked_stories(mirror: Mirror) -> pd.DataFrame:
-    """Return the active user stories whose feature could not be told, by product and id.
+def _of(tests: Sequence[Mapping[str, Any]], group: str) -> list[Mapping[str, Any]]:
+    return [test for test in tests if test["group"] == group]
 
-    Columns: product_id, product, story_id, story (the whole sentence, else the title), feature_link (why).
-    """
-    stories = active(mirror.user_stories)
-    stories = stories[stories["feature_id"].isna()].sort_values(["product_id", "id"], ignore_index=True)
-    names = product_names(mirror)
-    return pd.DataFrame(
-        {
-            "product_id": stories["product_id"],
-            "product": pd.Series([names[int(key)] for key in stories["product_id"]], dtype="str"),
-            "story_id": stories["id"],
-            "story": stories["path"].fillna(stories["title"]),
-            "feature_link": stories["feature_link"],
-        }
-    )
+
+def _why_tested(fact: Mapping[str, Any]) -> str:
+    if fact["is_running"]:
+        return f"Being tested now in {_quoted(fact['last_test'])}"
+    return f"Last tested {age_words(fact['days_since_tested'])}"
+
+
+def _why_stale(fact: Mapping[str, Any], gap: str, stale_after: float) -> str:
+    if pd.isna(fact["last_tested_at"]):
+        text = f"Tested in {_quoted(fact['last_test'])}, at an unknown date"
+    elif fact["days_since_tested"] <= stale_after:  # by hours only
+        text = f"Last tested more than {counted(fact['days_since_tested'], 'day')} ago"
+    else:
+        text = f"Last tested {age_words(fact['days_since_tested'])}"
+    return f"{text}; newer tests may be missing" if gap else text
+
+
+def _why_unknown(tests: Sequence[Mapping[str, Any]], gap: str) -> str:
+    if tests:
+        test = tests[-1]
+        return f"In scope of {_quoted(test['test'])}, whose status “{short(test['status'])}” is not known"
+    return gap
+
+
+def _why_planned(planned: Sequence[Mapping[str, Any]], as_of: pd.Timestamp) -> str:
+    upcoming = [test for test in planned if test["start_at"] > as_of]  # never true of a missing start
+    test = min(upcoming, key=lambda test: (test["start_at"], test["test_id"])) if upcoming else planned[-1]
+    when = f"starts {day_words(test['start_at'])}" if upcoming else f"not started (status {test['status']})"
+    more = f", and of {counted(len(planned) - 1, 'more planned test')}" if len(planned) > 1 else ""
+    return f"In scope of {_quoted(test['test'])}, {when}{more}"
+
+
+def _why_untested(later: Sequence[Mapping[str, Any]], as_of: pd.Timestamp) -> str:
+    if later:
+        return f"In scope of {_quoted(later[-1]['test'])}, which had not ended by {instant_words(as_of)}"
+    return "No executed or planned test has it in scope"
+
+
+def _quoted(title: str) -> str:
+    return f"“{short(title)}”"

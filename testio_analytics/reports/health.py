@@ -1,4 +1,4 @@
-"""How old and how complete the mirror is, and what to do next."""
+"""How old and how complete the mirror is, per product and stream, and what to do next."""
 
 from __future__ import annotations
 
@@ -12,11 +12,97 @@ import pandas as pd
 from testio_analytics.config import resolve_db_path
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror, load_mirror
-from testio_analytics.reports.completeness import active, completeness, report_instant
-from testio_analytics.text import age_words, counted, instant_words, listed
+from testio_analytics.mirror.diff import REMOVAL
+from testio_analytics.mirror.schema import ACCOUNT, ON_REQUEST, STREAMS
+from testio_analytics.reports.doubts import LONGEST_PLACE, doubts, words
+from testio_analytics.text import age_words, counted, instant_words, listed, short
 
 OLD_AFTER_DAYS = 7
 """Age of the last complete read after which a sync is advised."""
+
+STATES = ("complete", "incomplete", "never read")
+WHOLE_ACCOUNT = "(whole account)"
+
+
+def completeness(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return the ledger, one row per product and stream, also for streams that were never read.
+
+    The first row is the account's list of products (`product_id` 0). Order: account first, then products by name and
+    id, inside a product the streams in reading order.
+
+    Columns: product_id, product, stream, state ("complete", "incomplete", "never read"), expected (rows that the API
+    holds, empty where it cannot be told), stored, missing (expected less stored, never below 0, empty where unknown;
+    what was rejected is missing, too), rejected, gaps (open ones), gap (where and why, in words), last_read,
+    last_complete, is_complete, age_days (whole days from the last complete read to `as_of`, empty when there was none).
+    """
+    instant = mirror.instant(as_of)
+    rows = _expected_rows(mirror)
+    states = mirror.stream_states.drop(columns=["last_run_id", "last_complete_run_id"])
+    found = rows.merge(states, on=["product_id", "stream"], how="left", validate="one_to_one")
+    found = found.merge(_gap_texts(mirror), on=["product_id", "stream"], how="left", validate="one_to_one")
+    keys = {(ACCOUNT if one.product_id is None else one.product_id, one.stream) for one in doubts(mirror)}
+    pairs = zip(found["product_id"].tolist(), found["stream"].tolist(), strict=True)
+    is_complete = pd.Series([pair not in keys for pair in pairs], index=found.index)
+    missing = (found["rows_expected"] - found["rows_stored"]).clip(lower=0)
+    never = found["last_read_at"].isna()
+    state = is_complete.map({True: "complete", False: "incomplete"}).mask(never, "never read")
+    age = (instant - found["last_complete_at"]).dt.days.astype("Int64").clip(lower=0)
+    return pd.DataFrame(
+        {
+            "product_id": found["product_id"],
+            "product": found["product"],
+            "stream": found["stream"],
+            "state": pd.Categorical(state, categories=list(STATES)),
+            "expected": found["rows_expected"],
+            "stored": found["rows_stored"],
+            "missing": missing,
+            "rejected": found["rows_rejected"],
+            "gaps": found["gaps"].fillna(0).astype("Int64"),
+            "gap": found["gap"],
+            "last_read": found["last_read_at"],
+            "last_complete": found["last_complete_at"],
+            "is_complete": is_complete.astype("boolean"),
+            "age_days": age,
+        }
+    )
+
+
+def _expected_rows(mirror: Mirror) -> pd.DataFrame:
+    """Return every pair of product and stream that there should be, and those that only the ledger knows."""
+    current = {*mirror.active("products")["id"].tolist()}
+    gone = {*mirror.product_names} - current
+    pairs = {(ACCOUNT, "products"), *((key, stream) for key in current for stream in STREAMS)}
+    for ledger in (mirror.stream_states, _open(mirror.sync_gaps)):
+        keys = ledger["product_id"].fillna(ACCOUNT).tolist()
+        pairs |= {pair for pair in zip(keys, ledger["stream"].tolist(), strict=True) if pair[0] not in gone}
+    frame = pd.DataFrame([*pairs], columns=["product_id", "stream"]).astype({"product_id": "Int64", "stream": "str"})
+    is_account = frame["product_id"] == ACCOUNT
+    frame.insert(1, "product", mirror.named(frame["product_id"]).mask(is_account, WHOLE_ACCOUNT))
+    place = frame["stream"].map({stream: place for place, stream in enumerate(STREAMS + ON_REQUEST)})
+    frame = frame.assign(first=~is_account, place=place).sort_values(["first", "product", "product_id", "place"])
+    return frame[["product_id", "product", "stream"]].reset_index(drop=True)
+
+
+def _gap_texts(mirror: Mirror) -> pd.DataFrame:
+    """Return the open gaps as one row per product and stream: how many, and where and why.
+
+    Tests whose bugs or results were not read are no gap of the last read, and said as well.
+    """
+    gaps = _open(mirror.sync_gaps)
+    rows: dict[tuple[int, str], list[str]] = {}
+    keys = gaps["product_id"].fillna(ACCOUNT).tolist()
+    for key, stream, where, reason in zip(keys, gaps["stream"], gaps["where"], gaps["reason"], strict=True):
+        rows.setdefault((key, stream), []).append(f"{short(where, LONGEST_PLACE)}: {short(reason, 200)}")
+    found: list[tuple[Any, ...]] = [(*pair, len(texts), "; ".join(texts)) for pair, texts in rows.items()]
+    for one in doubts(mirror):
+        if one.kind == "unread tests":
+            found.append((one.product_id, one.stream, 0, words(one, "this product")))
+    frame = pd.DataFrame(found, columns=["product_id", "stream", "gaps", "gap"])
+    return frame.astype({"product_id": "Int64", "stream": "str", "gaps": "Int64", "gap": "str"})
+
+
+def _open(ledger: pd.DataFrame) -> pd.DataFrame:
+    return ledger[ledger["closed_at"].isna()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,16 +156,17 @@ def health_summary(mirror: Mirror, *, as_of: AsOf = None) -> HealthSummary:
     Raises:
         UnknownValueError: `as_of` is no instant.
     """
-    instant = report_instant(mirror, as_of)
+    instant = mirror.instant(as_of)
     table = completeness(mirror, as_of=instant)
-    products = active(mirror.products)
+    products = mirror.active("products")
     facts = {
         "As of": instant if len(mirror.stream_states) else None,
         "Last sync": None if mirror.run_id is None else f"run {mirror.run_id}",
         "All complete as of": "not yet" if not table["is_complete"].all() else table["last_complete"].min(),
         "Rejected rows": int(table["rejected"].sum()),
     }
-    return HealthSummary(_health_sentence(table, len(products), instant), facts, tuple(_gap_messages(table)))
+    gaps = (*_gap_messages(table), *_status_messages(mirror))
+    return HealthSummary(_health_sentence(table, len(products), instant), facts, gaps)
 
 
 def _health_sentence(table: pd.DataFrame, products: int, instant: pd.Timestamp) -> str:
@@ -110,7 +197,6 @@ def status(db: str | Path | None = None, *, now: datetime | None = None) -> Stat
     mirror = load_mirror(path)
     now = now or datetime.now(UTC)
     table = completeness(mirror, as_of=now)
-    is_complete = bool(table["is_complete"].all())
     run = None if mirror.sync_runs.empty else mirror.sync_runs.iloc[-1]
     last_run = (
         None if run is None else {name: _plain(run[name]) for name in ("id", "started_at", "finished_at", "outcome")}
@@ -119,10 +205,11 @@ def status(db: str | Path | None = None, *, now: datetime | None = None) -> Stat
     messages = (
         *_run_messages(run),
         *_gap_messages(table),
-        *_age_messages(table, active(mirror.products)),
-        *_advice(table, run),
+        *_status_messages(mirror),
+        *_age_messages(table, mirror.active("products")),
+        *_advice(mirror, table, run),
     )
-    return Status(path, table, rejected, is_complete, last_run, messages)
+    return Status(path, table, rejected, not doubts(mirror), last_run, messages)
 
 
 def _plain(value: Any) -> Any:
@@ -140,13 +227,17 @@ def _run_messages(run: Any) -> list[str]:
 
 
 def _gap_messages(table: pd.DataFrame) -> list[str]:
-    open_gaps = table[table["gaps"] > 0]
+    open_gaps = table[table["gap"].notna()]
     never = table[table["state"] == "never read"]
     messages = [f"{row['product']}, {row['stream']}: {row['gap']}" for _, row in open_gaps.iterrows()]
     if len(never):
         names = ", ".join(f"{row['product']} ({row['stream']})" for _, row in never.iterrows())
         messages.append(f"Never read: {names}.")
     return messages
+
+
+def _status_messages(mirror: Mirror) -> list[str]:
+    return [f"{words(one)}." for one in doubts(mirror) if one.kind == "unknown status"]
 
 
 def _age_messages(table: pd.DataFrame, products: pd.DataFrame) -> list[str]:
@@ -157,12 +248,12 @@ def _age_messages(table: pd.DataFrame, products: pd.DataFrame) -> list[str]:
     return [f"{counted(len(products), 'product')}; the oldest complete read was {age_words(oldest)}."]
 
 
-def _advice(table: pd.DataFrame, run: Any) -> list[str]:
+def _advice(mirror: Mirror, table: pd.DataFrame, run: Any) -> list[str]:
     if run is None:
         return ["Next: put the token into TESTIO_CUSTOMER_API_TOKEN and run `testio-analytics sync`."]
     if run["outcome"] == "running":
         return ["A sync is running, or was killed; the next sync finds out and goes on from there."]
-    if table["gap"].str.contains("--full", regex=False).any():
+    if any(place.startswith(REMOVAL) for one in doubts(mirror) for place in one.places):
         return ["Next: if those rows are really gone at the source, run `testio-analytics sync --full`."]
     if not table["is_complete"].all():
         return [

@@ -15,7 +15,6 @@ import pandas as pd
 from testio_analytics.api.sections import as_id
 from testio_analytics.errors import ReportError
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.completeness import active
 from testio_analytics.text import counted, day_words, listed
 
 COLUMNS = ("feature_id", "impact", "owner", "note")
@@ -83,7 +82,7 @@ def unknown_impact_ids(mirror: Mirror, impact: ImpactSource) -> list[int]:
     found = read_impact(impact)
     if found is None:
         return []
-    known = {*active(mirror.features)["id"]}
+    known = {*mirror.active("features")["id"].tolist()}
     return sorted(int(key) for key in found.weights["feature_id"] if key not in known)
 
 

@@ -5,6 +5,7 @@ The reports take a `Mirror` and return a frame. They read and write nothing, and
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,11 +18,10 @@ from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.bugs import SEVERITIES, SEVERITY_WEIGHTS, bugs_per_feature
-from testio_analytics.reports.completeness import report_instant
-from testio_analytics.reports.coverage import reading_gaps, with_gaps
-from testio_analytics.reports.executed import feature_scope
-from testio_analytics.reports.features import feature_catalog, memberships
-from testio_analytics.reports.impact import ImpactSource, read_impact
+from testio_analytics.reports.doubts import with_row_doubts
+from testio_analytics.reports.facts import feature_scope, looked_up, memberships, once
+from testio_analytics.reports.features import feature_catalog
+from testio_analytics.reports.impact import Impact, ImpactSource, read_impact
 from testio_analytics.reports.results import feature_results
 from testio_analytics.text import counted, listed
 
@@ -35,6 +35,10 @@ NEUTRAL = 0.5
 LIKE_BUGS = 5
 QUARTER = 0.25
 MOST_PROPOSED = 3
+_IN_REASONS = (
+    *("state", "part_bugs", "bugs", "tests", "result", "worst_severity", "changed_since_tested", "days_since_tested"),
+    "part_age",
+)
 _NOWHERE = 0  # stands for the section of features that are in none
 FAILURES: Mapping[str, float] = {
     "issues": 1.0,
@@ -45,29 +49,9 @@ FAILURES: Mapping[str, float] = {
     "no findings": 0.0,
 }
 PLAN_COLUMNS = (
-    *(
-        "rank",
-        "rank_best",
-        "rank_worst",
-        "product_id",
-        "product",
-        "feature_id",
-        "feature",
-        "sections",
-        "risk",
-        "likelihood",
-    ),
-    *(
-        "part_bugs",
-        "part_age",
-        "part_changed",
-        "part_failures",
-        "impact",
-        "part_severity",
-        "part_stories",
-        "own_impact",
-    ),
-    *("why", "flags", "planned_test", "proposed_test", "is_complete", "gap"),
+    *("rank", "rank_best", "rank_worst", "product_id", "product", "feature_id", "feature", "sections", "risk"),
+    *("likelihood", "part_bugs", "part_age", "part_changed", "part_failures", "impact", "part_severity"),
+    *("part_stories", "own_impact", "why", "flags", "planned_test", "proposed_test", "is_complete", "gap"),
 )
 
 
@@ -104,16 +88,6 @@ def next_tests(
         half_age: after how many days without a test half of the full weight of age is reached.
         weights: how much each part of the likelihood counts.
 
-    Definitions:
-        risk: Likelihood times impact. It orders features; it is no probability.
-        likelihood: The weighted mean of four parts: shrunk bugs per test against the product's average, time since the
-            last executed test (half at {half_age} days, full when never tested), texts changed since that test, and failures
-            or bugs in it.
-        impact: The weight that the user gave, else the mean of two parts: how grave its bugs are (the mean weight of those
-            with a known severity, drawn towards the product's), and its number of stories against the product's average of
-            features that have some.
-        missing part: It counts as 0.5, and is flagged.
-
     Raises:
         UnknownValueError: an option makes no sense.
         ReportError: the impact weights cannot be read.
@@ -123,23 +97,24 @@ def next_tests(
     checked_days("half_age", half_age)
     if {*weights} != {*WEIGHTS} or min(weights.values()) < 0 or not sum(weights.values()):
         raise UnknownValueError("weights", dict(weights), [f"a weight of 0 or more for each of {', '.join(WEIGHTS)}"])
-    instant = report_instant(mirror, as_of)
-    found = _facts(mirror, instant, half_age, read_impact(impact))  # by feature id, and so are equal ranks
-    parts = {name: found[f"part_{name}"].to_numpy(dtype=float, na_value=np.nan) for name in WEIGHTS}
-    severe = {name: found[f"part_{name}"].to_numpy(dtype=float, na_value=np.nan) for name in IMPACT_WEIGHTS}
-    own = found["own_impact"].to_numpy(dtype=float, na_value=np.nan)
+    found = _with_own_impact(_parts(mirror, as_of=as_of, half_age=half_age), read_impact(impact))
+    parts = {name: _numbers(found[f"part_{name}"]) for name in WEIGHTS}
+    severe = {name: _numbers(found[f"part_{name}"]) for name in IMPACT_WEIGHTS}
+    own = _numbers(found["own_impact"])
     likely, heavy = weighted(parts, weights), np.where(np.isnan(own), weighted(severe, IMPACT_WEIGHTS), own)
     found = found.assign(likelihood=likely, impact=heavy, risk=likely * heavy)
     risks = [likely * heavy]
-    risks += [weighted(parts, moved) * heavy for moved in _moved(weights)]
-    risks += [likely * np.where(np.isnan(own), weighted(severe, moved), own) for moved in _moved(IMPACT_WEIGHTS)]
+    risks += [weighted(parts, changed) * heavy for changed in _perturbed(weights)]
+    risks += [
+        likely * np.where(np.isnan(own), weighted(severe, changed), own) for changed in _perturbed(IMPACT_WEIGHTS)
+    ]
     places = {method: np.vstack([_places(risk, method) for risk in risks]) for method in ("min", "max")}
     found["rank"] = places["min"][0]
     found["rank_best"], found["rank_worst"] = places["min"].min(axis=0), places["max"].max(axis=0)
     found["flags"], found["why"] = _flags(found), _why(found)
     found = found.sort_values(["rank", "feature_id"], ignore_index=True)
     found["proposed_test"] = _propose_tests(found, _sections_of(mirror), k, MOST_PROPOSED)
-    found = with_gaps(found, reading_gaps(mirror, "features", "bugs", "results"))
+    found = with_row_doubts(found, mirror, "next_tests")
     integers = dict.fromkeys(("rank", "rank_best", "rank_worst", "proposed_test"), "Int64")
     floats = dict.fromkeys(("risk", "likelihood", "impact"), "Float64")
     return found.astype(integers | floats)[list(PLAN_COLUMNS)]
@@ -185,8 +160,10 @@ def aged(days: Numbers, half_age: float) -> Numbers:
     return np.asarray(1.0 - 0.5 ** (np.maximum(days, 0.0) / half_age), dtype=float)
 
 
-def _facts(mirror: Mirror, instant: pd.Timestamp, half_age: float, impact: Any) -> pd.DataFrame:
-    """Return the features with all parts, in the order of their ids."""
+@once
+def _parts(mirror: Mirror, *, as_of: AsOf = None, half_age: float) -> pd.DataFrame:
+    """Return the features with all parts of their likelihood and impact, in the order of their ids."""
+    instant = mirror.instant(as_of)
     catalog = feature_catalog(mirror, as_of=instant)
     told = ("stories", "state", "executed_tests", "days_since_tested", "last_tested_at", "changed_since_tested")
     catalog = catalog[["product_id", "product", "feature_id", "feature", "sections", *told]]
@@ -195,31 +172,41 @@ def _facts(mirror: Mirror, instant: pd.Timestamp, half_age: float, impact: Any) 
     results = feature_results(mirror, as_of=instant)[["feature_id", "result", "worst_severity"]]
     found = catalog.merge(bugs, on="feature_id", validate="one_to_one")
     found = found.merge(results, on="feature_id", validate="one_to_one").sort_values("feature_id", ignore_index=True)
-    shrunk, mean = (found[name].to_numpy(dtype=float, na_value=np.nan) for name in ("shrunk", "prior_mean"))
-    found["part_bugs"] = against(shrunk, mean)
     days = (instant - found["last_tested_at"]).dt.total_seconds().to_numpy(dtype=float) / 86_400
-    age = aged(days, half_age)
     # Never tested is as old as can be; a product whose tests are not all read may have tested it after all.
-    found["part_age"] = np.where(found["state"].isin(["untested", "planned"]), 1.0, age)
-    found["part_changed"] = found["changed_since_tested"].astype("Float64")
-    found["part_failures"] = found["result"].astype("str").map(dict(FAILURES)).astype("Float64")
-    found["part_severity"] = _severity(found)
+    never = found["state"].isin(["untested", "planned"])
+    parts = {
+        "part_bugs": against(_numbers(found["shrunk"]), _numbers(found["prior_mean"])),
+        "part_age": np.where(never, 1.0, aged(days, half_age)),
+        "part_changed": _numbers(found["changed_since_tested"].astype("Float64")),
+        "part_failures": _numbers(found["result"].astype("str").map(dict(FAILURES))),
+        "part_severity": _numbers(_severity(found)),
+        "part_stories": _stories(found),
+    }
+    columns = pd.DataFrame(parts, index=found.index).astype("Float64")
+    planned = feature_scope(mirror, as_of=instant)
+    planned = planned[planned["group"] == "planned"].drop_duplicates("feature_id", keep="last")
+    titles = looked_up(found["feature_id"], planned.set_index("feature_id")["test"]).astype("str")
+    return found.join(columns.mask(columns.isna())).assign(planned_test=titles)
+
+
+def _numbers(values: pd.Series[Any]) -> Numbers:
+    return values.to_numpy(dtype=float, na_value=np.nan)
+
+
+def _with_own_impact(found: pd.DataFrame, impact: Impact | None) -> pd.DataFrame:
+    """Add the weights that the user gave, empty for the other features."""
+    given = {} if impact is None else dict(zip(impact.weights["feature_id"], impact.weights["impact"], strict=True))
+    weights = [given.get(key) for key in found["feature_id"].tolist()]
+    return found.assign(own_impact=pd.Series(weights, index=found.index, dtype="Float64"))
+
+
+def _stories(found: pd.DataFrame) -> Numbers:
+    """Return the number of stories of each feature against the average of its product, 0 to 1."""
     # Without a single story written, their number says nothing of what the feature is worth.
     stories = found["stories"].astype("Float64").mask((found["stories"] == 0).fillna(False))
     average = stories.groupby(found["product_id"]).transform("mean")
-    found["part_stories"] = against(
-        stories.to_numpy(dtype=float, na_value=np.nan), average.to_numpy(dtype=float, na_value=np.nan)
-    )
-    given = {} if impact is None else dict(zip(impact.weights["feature_id"], impact.weights["impact"], strict=True))
-    found["own_impact"] = pd.Series([given.get(int(key)) for key in found["feature_id"]], dtype="Float64")
-    parts = [f"part_{name}" for name in (*WEIGHTS, *IMPACT_WEIGHTS)]
-    found[parts] = found[parts].astype("Float64")
-    found[parts] = found[parts].mask(found[parts].isna())
-    planned = feature_scope(mirror, as_of=instant)
-    planned = planned[planned["group"] == "planned"].drop_duplicates("feature_id", keep="last")
-    titles = planned.set_index("feature_id")["test"]
-    found["planned_test"] = pd.Series(titles.reindex(found["feature_id"]).array, index=found.index).astype("str")
-    return found
+    return against(_numbers(stories), _numbers(average))
 
 
 def _severity(found: pd.DataFrame) -> pd.Series[Any]:
@@ -239,7 +226,7 @@ def _severity(found: pd.DataFrame) -> pd.Series[Any]:
     return part.mask((bugs == 0).fillna(True))
 
 
-def _moved(weights: Mapping[str, float]) -> list[dict[str, float]]:
+def _perturbed(weights: Mapping[str, float]) -> list[dict[str, float]]:
     return [{**weights, name: weights[name] * (1 + move)} for name in weights for move in (QUARTER, -QUARTER)]
 
 
@@ -250,10 +237,10 @@ def _places(risk: Numbers, method: str) -> npt.NDArray[np.int64]:
 
 
 def _sections_of(mirror: Mirror) -> dict[int, set[int]]:
-    pairs = memberships(mirror)
-    return {
-        int(str(key)): {int(section) for section in rows} for key, rows in pairs.groupby("feature_id")["section_id"]
-    }
+    pairs, found = memberships(mirror), defaultdict[int, set[int]](set)
+    for feature, section in zip(pairs["feature_id"].tolist(), pairs["section_id"].tolist(), strict=True):
+        found[feature].add(section)
+    return found
 
 
 def _propose_tests(found: pd.DataFrame, sections: Mapping[int, set[int]], k: int, most: int) -> pd.Series[Any]:
@@ -291,17 +278,18 @@ def _flags(found: pd.DataFrame) -> pd.Series[str]:
         "part_severity": "severity",
         "part_stories": "stories",
     }
-    missing = {words: found[name].isna().to_numpy(dtype=bool) for name, words in names.items()}
-    own = found["own_impact"].notna().to_numpy(dtype=bool)
-    for words in ("severity", "stories"):
-        missing[words] = missing[words] & ~own
-    rows = [[words for words, flags in missing.items() if flags[place]] for place in range(len(found))]
-    texts = [f"neutral: {listed(row, most=9)}" if row else None for row in rows]
+    missing = found[[*names]].isna()
+    missing.loc[found["own_impact"].notna(), ["part_severity", "part_stories"]] = False
+    texts = []
+    for flags in missing.itertuples(index=False):
+        absent = [words for words, flag in zip(names.values(), flags, strict=True) if flag]
+        texts.append(f"neutral: {listed(absent, most=9)}" if absent else None)
     return pd.Series(texts, index=found.index, dtype="str")
 
 
 def _why(found: pd.DataFrame) -> pd.Series[str]:
-    return pd.Series([_reason(row) for row in found.to_dict("records")], index=found.index, dtype="str")
+    rows = found[[*_IN_REASONS]].to_dict("records")
+    return pd.Series([_reason(row) for row in rows], index=found.index, dtype="str")
 
 
 def _reason(row: Mapping[Any, Any]) -> str:

@@ -9,16 +9,15 @@ import pandas as pd
 
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.answers import doubts_of
-from testio_analytics.reports.completeness import report_instant
-from testio_analytics.reports.coverage import coverage_total, share
-from testio_analytics.reports.coverage_over_time import coverage_over_time
-from testio_analytics.reports.executed import dated_tests
+from testio_analytics.reports.answers import coverage_summary
+from testio_analytics.reports.coverage import coverage_over_time, coverage_total
+from testio_analytics.reports.doubts import doubts, sentences
+from testio_analytics.reports.facts import dated_tests
 from testio_analytics.reports.features import untested_features
 from testio_analytics.reports.impact import ImpactSource
 from testio_analytics.reports.next_tests import next_tests
+from testio_analytics.reports.shares import share
 from testio_analytics.reports.stories import story_coverage_by_product
-from testio_analytics.reports.summary import coverage_summary
 from testio_analytics.reports.trends import trends
 from testio_analytics.reports.triage import triage, triage_total
 from testio_analytics.text import EN_DASH, MONTHS, counted, interval_words, percent, signed
@@ -60,7 +59,7 @@ def overview(mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, im
         UnknownValueError: `as_of` is no instant, or `stale_after` is not above 0.
         ReportError: the impact weights cannot be read.
     """
-    instant = report_instant(mirror, as_of)
+    instant = mirror.instant(as_of)
     ranking = next_tests(mirror, as_of=instant, impact=impact)
     waiting = untested_features(mirror, as_of=instant, stale_after=stale_after)[["feature_id", "state", "reason"]]
     # What is planned will be tested without anybody doing anything, and what is unknown needs a sync.
@@ -76,7 +75,7 @@ def overview(mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, im
         "Bugs decided by people": _decided(mirror, instant),
     }
     sentence = coverage_summary(mirror, as_of=instant, stale_after=stale_after).sentence
-    return Overview(sentence, figures, urgent, doubts_of(mirror, "features", "tests", "bugs", "results"))
+    return Overview(sentence, figures, urgent, sentences(doubts(mirror)))
 
 
 def _month_end(mirror: Mirror, instant: pd.Timestamp) -> pd.Timestamp | None:

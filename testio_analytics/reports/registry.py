@@ -10,22 +10,29 @@ from typing import Any
 import pandas as pd
 
 from testio_analytics.errors import UnknownValueError
-from testio_analytics.frames.mirror import Mirror, load_mirror
-from testio_analytics.reports.bugs import (
-    bugs_by_device,
-    bugs_by_product,
-    bugs_per_feature,
+from testio_analytics.frames.mirror import load_mirror
+from testio_analytics.reports.bugs import bugs_by_device, bugs_by_product, bugs_per_feature
+from testio_analytics.reports.coverage import (
+    coverage_by_product,
+    coverage_by_section,
+    coverage_over_time,
+    coverage_total,
+)
+from testio_analytics.reports.doubts import Doubt, doubts_of
+from testio_analytics.reports.features import feature_catalog, untested_features
+from testio_analytics.reports.health import completeness
+from testio_analytics.reports.impact import ImpactSource
+from testio_analytics.reports.leftovers import (
+    removed_features,
     unattributed_bugs,
     unknown_bug_values,
+    unknown_statuses,
+    unknown_story_statuses,
+    unlinked_stories,
+    unlinked_test_features,
 )
-from testio_analytics.reports.completeness import completeness
-from testio_analytics.reports.coverage import account_gaps, coverage_by_product, coverage_by_section, coverage_total
-from testio_analytics.reports.coverage_over_time import coverage_over_time
-from testio_analytics.reports.executed import unknown_statuses, unlinked_test_features
-from testio_analytics.reports.features import feature_catalog, removed_features, unlinked_stories, untested_features
-from testio_analytics.reports.impact import ImpactSource
 from testio_analytics.reports.next_tests import next_tests, packed_tests
-from testio_analytics.reports.results import evidence_by_product, feature_results, unknown_story_statuses
+from testio_analytics.reports.results import evidence_by_product, feature_results
 from testio_analytics.reports.stories import (
     story_coverage,
     story_coverage_by_feature,
@@ -84,8 +91,8 @@ def make(
     product_id: int | Sequence[int] | None = None,
     as_of: str | None = None,
     impact: ImpactSource = None,
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return one report of a database, and a sentence for everything that puts its figures in doubt.
+) -> tuple[pd.DataFrame, tuple[Doubt, ...]]:
+    """Return one report of a database, and everything that puts its figures in doubt.
 
     A name may be written with hyphens.
 
@@ -93,33 +100,14 @@ def make(
         UnknownValueError: there is no such report, product or date.
         StoreError: the database cannot be used.
     """
-    function = REPORTS.get(name.replace("-", "_"))
+    name = name.replace("-", "_")
+    function = REPORTS.get(name)
     if function is None:
         raise UnknownValueError("The report", name, REPORTS)
     mirror = load_mirror(db, product_id=product_id)
-    return function(mirror, **options_of(function, as_of=as_of, impact=impact)), doubts(mirror, streams_of(function))
+    return function(mirror, **options_of(function, as_of=as_of, impact=impact)), doubts_of(mirror, name)
 
 
 def options_of(report: Callable[..., pd.DataFrame], **options: Any) -> dict[str, Any]:
     """Return those of the options that the report knows."""
     return {name: value for name, value in options.items() if name in signature(report).parameters}
-
-
-def streams_of(report: Callable[..., pd.DataFrame]) -> tuple[str, ...]:
-    """Return the streams that a report rests on."""
-    if report is completeness:
-        return READ_STREAMS
-    room = report.__module__.rpartition(".")[2]
-    return {
-        **dict.fromkeys(("bugs", "triage", "trends"), ("features", "tests", "bugs")),
-        **dict.fromkeys(("stories",), ("features", "tests", "results")),
-        **dict.fromkeys(("results", "planning"), READ_STREAMS),
-    }.get(room, ("features", "tests"))
-
-
-READ_STREAMS = ("features", "tests", "bugs", "results")
-
-
-def doubts(mirror: Mirror, streams: Sequence[str] = READ_STREAMS) -> list[str]:
-    """Return a sentence for everything that puts figures from these streams in doubt; empty when all was read."""
-    return [f"{gap}." for gap in account_gaps(mirror, streams)]

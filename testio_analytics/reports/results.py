@@ -5,36 +5,36 @@ The reports take a `Mirror` and return a frame. They read and write nothing, and
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.bugs import SEVERITIES, located_bugs
-from testio_analytics.reports.completeness import (
-    active,
+from testio_analytics.reports.bugs import SEVERITIES
+from testio_analytics.reports.doubts import (
+    STATUSES,
+    Doubt,
+    doubts,
     never_synced_products,
-    product_names,
-    report_instant,
-    stream_doubts,
+    products_in_doubt,
+    with_gap,
+    with_row_doubts,
+    words,
+)
+from testio_analytics.reports.facts import (
+    STORY_STATUSES,
+    described_features,
+    distinct,
+    feature_scope,
+    located_bugs,
+    once,
+    product_rows,
+    story_results,
     unread_tests,
 )
-from testio_analytics.reports.coverage import product_gaps, reading_gaps, share, with_gaps
-from testio_analytics.reports.executed import feature_scope
-from testio_analytics.reports.features import described_features
-from testio_analytics.text import counted
+from testio_analytics.reports.shares import with_share
 
 RESULTS = ("issues", "failed", "blocked", "known bugs", "passed", "no findings", "none", "unknown")
-STORY_STATUSES = ("failed", "blocked", "passed", "not_tested")
-"""The words for the result of a story in a test, the weightiest first."""
-
-RUN_COLUMNS = (
-    *("test_feature_id", "user_story_id", "test_id", "feature_id", "title", "api_status", "status", "is_by_bug"),
-    *("tested_by", "bugs_found"),
-)
-
 _API_WORD = {
     "issues": "failed",
     "failed": "failed",
@@ -46,77 +46,18 @@ _API_WORD = {
 STORY_COUNTS = ("stories_failed", "stories_blocked", "stories_passed", "stories_not_run")
 RESULT_COLUMNS = (
     *("product_id", "product", "feature_id", "feature", "sections", "result", "worst_severity", "bugs", "open_bugs"),
-    *(
-        "critical_bugs",
-        "stories_failed",
-        "stories_blocked",
-        "stories_passed",
-        "stories_not_run",
-        "failed_by_bug",
-        "test_id",
-        "test",
-        "at",
-    ),
+    *("critical_bugs", *STORY_COUNTS, "failed_by_bug", "test_id", "test", "at"),
     *("api_status", "differs", "is_complete", "gap"),
 )
+EVIDENCE_COLUMNS = (
+    *("product_id", "product", "active_features", "in_scope", "exercised", "exercised_highest"),
+    *("share", "low", "high"),
+)
+_BUG_NAMES = ("bugs", "open_bugs", "critical_bugs", "issues")
+_STORY_NAMES = (*STORY_COUNTS, "failed_by_bug", "stories_unclear")
 
 
-def story_results(mirror: Mirror) -> pd.DataFrame:
-    """Return what came of each user story in each test, one row per test feature and story, by their ids.
-
-    The API calls a story failed when a run of it failed, and also when a bug names it, whoever ran it. Ours is the word
-    of the runs: from the single runs where those of the test were read (stream ``executions``; failed comes before
-    blocked, and blocked before passed), else from the API's word and its counts.
-
-    Columns: test_feature_id, user_story_id, test_id, feature_id (by the test feature; empty where it leads to none), title
-    (the sentence as it stood in the test), api_status (as it came), status ("failed", "blocked", "passed", "not_tested",
-    else as it came), is_by_bug (whether "failed" may rest on a bug alone: one names the story, somebody ran it, and the
-    single runs were not read), tested_by (distinct testers), bugs_found (as the API counts them).
-
-    Definitions:
-        result of a story: Failed when a run failed, else blocked when one is blocked, else passed when one passed. Where
-            the single runs were not read it is the API's word, but for a story that nobody ran and a bug names: the API
-            calls it failed, and it has no result. Where somebody ran it and a bug names it, the bug may be all that
-            failed: such stories are marked.
-    """
-    copies = active(mirror.test_features)[["id", "feature_id"]].rename(columns={"id": "test_feature_id"})
-    rows = active(mirror.test_user_stories).drop(columns="feature_id")
-    rows = rows.merge(copies, on="test_feature_id", how="left", validate="many_to_one")
-    rows = rows.rename(columns={"execution_status": "api_status", "tested_by_count": "tested_by"})
-    keys = ["test_id", "user_story_version_id"]
-    rows = rows.merge(_words_of_runs(mirror), on=keys, how="left", validate="many_to_one")
-    was_read = rows["test_id"].isin(_tests_with_runs(mirror)) & rows["user_story_version_id"].notna()
-    named = (rows["api_status"] == "failed") & (rows["bugs_found"] != 0).fillna(True)
-    unrun = (named & (rows["tested_by"] == 0)).fillna(False)
-    rows["status"] = (
-        rows["api_status"].mask(unrun, "not_tested").mask(was_read, rows["run_status"].fillna("not_tested"))
-    )
-    rows["is_by_bug"] = (named & ~unrun & ~was_read).astype("boolean")
-    order = ["test_feature_id", "user_story_id"]
-    return rows.sort_values(order, ignore_index=True)[list(RUN_COLUMNS)]
-
-
-def _tests_with_runs(mirror: Mirror) -> set[int]:
-    """Return the tests whose single runs were read completely, and not before the results that say what can be run."""
-    reads = mirror.test_reads[mirror.test_reads["is_complete"]]
-    runs, results = (
-        reads[reads["stream"] == stream].set_index("test_id")["run_id"] for stream in ("executions", "results")
-    )
-    both = pd.DataFrame({"runs": runs, "results": results}).dropna()
-    return {int(key) for key in both.index[both["runs"] >= both["results"]]}
-
-
-def _words_of_runs(mirror: Mirror) -> pd.DataFrame:
-    """Return the weightiest word of the single runs of each version of a story in a test; the others do not exist."""
-    order = {status: place for place, status in enumerate(STORY_STATUSES[:3])}
-    runs = active(mirror.executions)[["test_id", "user_story_version_id", "status"]].rename(
-        columns={"status": "run_status"}
-    )
-    runs = runs[runs["run_status"].isin(order) & runs["test_id"].notna()]
-    runs = runs.assign(order=runs["run_status"].map(order)).sort_values("order")
-    return runs.drop_duplicates(["test_id", "user_story_version_id"]).drop(columns="order")
-
-
+@once
 def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None = None) -> pd.DataFrame:
     """Return what came of each active feature in its newest executed test, one row each, by product, title and id.
 
@@ -138,20 +79,11 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
         differs: whether that is another word than ours means; empty where the API says nothing or ours is unknown.
         is_complete, gap: whether what this row rests on was read.
 
-    Definitions:
-        issues: At least one bug on the feature that was not rejected and not known before.
-        failed: Else, a story failed.
-        blocked: Else, a story is blocked.
-        known bugs: Else, there are valid bugs, all of which the customer knew before.
-        passed: Else, at least one story passed, and there is no valid bug.
-        no findings: In scope of an executed test, no story executed, no bug: not a pass.
-        none: Not covered by an executed test.
-
     Raises:
         UnknownValueError: `as_of` is no instant, or `window` is not above 0.
     """
-    instant = report_instant(mirror, as_of)
-    features = described_features(mirror)[["product_id", "product", "feature_id", "feature", "sections"]]
+    instant = mirror.instant(as_of)
+    features = described_features(mirror)
     everything = feature_scope(mirror, as_of=instant)
     scope = everything[everything["group"] == "executed"]
     newest = scope.drop_duplicates("feature_id", keep="last")[["feature_id", "test_id", "test", "at"]]
@@ -176,63 +108,47 @@ def evidence_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
 
     Columns: product_id, product, active_features, in_scope (ever in an executed test), exercised, exercised_highest (where
     a gap could hide more), share, low, high (exercised / active_features with its 95 % Wilson interval), is_complete, gap.
-
-    Definitions:
-        exercised: Features with at least one executed story or one bug, out of all active features. The stronger claim:
-            in scope only says that somebody was asked to look.
     """
-    instant = report_instant(mirror, as_of)
-    features = described_features(mirror)[["product_id", "product", "feature_id"]]
-    scope = feature_scope(mirror, as_of=instant)
-    pairs = scope[scope["group"] == "executed"][["feature_id", "test_id"]]
-    bugs = located_bugs(mirror, as_of=instant)
-    bugs = bugs[bugs["group"] == "executed"]
-    stories = _story_results(mirror, pairs)
-    run = stories[stories["status"].isin(["failed", "blocked", "passed"])]
-    unread = unread_tests(mirror, "bugs") | unread_tests(mirror, "results")
-    doubt = product_gaps(mirror, ("bugs", "results"))
-    features = features.assign(
-        in_scope=features["feature_id"].isin(pairs["feature_id"]),
-        exercised=features["feature_id"].isin(run["feature_id"]) | features["feature_id"].isin(bugs["feature_id"]),
-    )
-    maybe = features["feature_id"].isin(pairs[pairs["test_id"].isin(unread)]["feature_id"])
-    maybe |= features["feature_id"].isin(scope[scope["group"] == "unknown"]["feature_id"])
-    maybe |= features["feature_id"].isin(stories[~stories["status"].isin(STORY_STATUSES)]["feature_id"])
-    features["maybe"] = ~features["exercised"] & (maybe | features["product_id"].isin([*doubt]))
-    grouped = features.groupby("product_id")
+    rows = _exercised(mirror, mirror.instant(as_of))
+    grouped = rows.groupby("product_id")
     sums = grouped.agg(
         active_features=("feature_id", "nunique"),
         in_scope=("in_scope", "sum"),
         exercised=("exercised", "sum"),
         maybe=("maybe", "sum"),
     ).astype("Int64")
-    products, names = active(mirror.products), product_names(mirror)
-    found = pd.DataFrame({"product_id": products["id"]})
-    found["product"] = pd.Series([names[int(key)] for key in products["id"]], index=found.index, dtype="str")
-    found = found.merge(sums.reset_index(), on="product_id", how="left", validate="one_to_one")
-    numbers = ["active_features", "in_scope", "exercised", "maybe"]
-    is_known = ~found["product_id"].isin([*stream_doubts(mirror, "features")])
-    for name in numbers:
+    found = product_rows(mirror).merge(sums.reset_index(), on="product_id", how="left", validate="one_to_one")
+    is_known = ~found["product_id"].isin(products_in_doubt(mirror, "features"))
+    for name in sums:
         found[name] = found[name].where(found[name].notna() | ~is_known, 0).astype("Int64")
     found["in_scope"] = found["in_scope"].mask(found["product_id"].isin(never_synced_products(mirror, "tests")))
     nothing = (found["active_features"] > 0) & (found["maybe"] == found["active_features"])
     found["exercised_highest"] = found["exercised"] + found["maybe"]
     found["exercised"] = found["exercised"].mask(nothing.fillna(False))
-    rows = [share(k, n) for k, n in zip(found["exercised"], found["active_features"], strict=True)]
-    found = found.join(pd.DataFrame(rows, columns=["share", "low", "high"], index=found.index, dtype="Float64"))
-    columns = [
-        "product_id",
-        "product",
-        "active_features",
-        "in_scope",
-        "exercised",
-        "exercised_highest",
-        "share",
-        "low",
-        "high",
+    found = with_share(found, "exercised", "active_features", ("share", "low", "high"))
+    return with_row_doubts(found[list(EVIDENCE_COLUMNS)], mirror, "evidence_by_product")
+
+
+def _exercised(mirror: Mirror, instant: pd.Timestamp) -> pd.DataFrame:
+    """Return which features were in scope, which were shown to be exercised, and which others a gap may hide."""
+    features = described_features(mirror)[["product_id", "feature_id"]]
+    scope = feature_scope(mirror, as_of=instant)
+    pairs = scope[scope["group"] == "executed"][["feature_id", "test_id"]]
+    bugs = located_bugs(mirror, as_of=instant)
+    stories = _story_results(mirror, pairs)
+    of_run = stories[stories["status"].isin(["failed", "blocked", "passed"])]["feature_id"]
+    of_bugs = bugs[bugs["group"] == "executed"]["feature_id"].dropna()
+    exercised = features["feature_id"].isin(of_run) | features["feature_id"].isin(of_bugs)
+    unread = unread_tests(mirror, "bugs") | unread_tests(mirror, "results")
+    hidden = [
+        pairs[pairs["test_id"].isin(unread)],
+        scope[scope["group"] == "unknown"],
+        stories[~stories["status"].isin(STORY_STATUSES)],
     ]
-    found = found[columns].sort_values(["product", "product_id"], ignore_index=True)
-    return with_gaps(found, reading_gaps(mirror, "features", "bugs", "results"))
+    maybe = features["feature_id"].isin(pd.concat([rows["feature_id"] for rows in hidden]))
+    maybe |= features["product_id"].isin(products_in_doubt(mirror, "tests", "bugs", "results"))
+    in_scope = features["feature_id"].isin(pairs["feature_id"])
+    return features.assign(in_scope=in_scope, exercised=exercised, maybe=~exercised & maybe)
 
 
 def _bugs(mirror: Mirror, pairs: pd.DataFrame, instant: pd.Timestamp) -> pd.DataFrame:
@@ -244,14 +160,17 @@ def _bugs(mirror: Mirror, pairs: pd.DataFrame, instant: pd.Timestamp) -> pd.Data
     ranked = issues.assign(order=issues["severity"].map(order).fillna(len(order))).sort_values(
         ["order", "severity", "bug_id"]
     )
-    grouped = bugs.groupby("feature_id")
     parts = {
-        "bugs": grouped["bug_id"].nunique(),
-        "open_bugs": bugs[bugs["bucket"] == "open"].groupby("feature_id")["bug_id"].nunique(),
-        "critical_bugs": bugs[bugs["severity"] == "critical"].groupby("feature_id")["bug_id"].nunique(),
-        "issues": issues.groupby("feature_id")["bug_id"].nunique(),
+        "bugs": bugs,
+        "open_bugs": bugs[bugs["bucket"] == "open"],
+        "critical_bugs": bugs[bugs["severity"] == "critical"],
+        "issues": issues,
     }
-    found = pd.DataFrame(parts).fillna(0).astype("Int64")
+    found = (
+        pd.DataFrame({name: distinct(rows, "bug_id", "feature_id") for name, rows in parts.items()})
+        .fillna(0)
+        .astype("Int64")
+    )
     found["worst_severity"] = ranked.drop_duplicates("feature_id").set_index("feature_id")["severity"]
     return found.rename_axis("feature_id").reset_index().astype({"worst_severity": "str", "feature_id": "Int64"})
 
@@ -266,12 +185,9 @@ def _stories(mirror: Mirror, pairs: pd.DataFrame) -> pd.DataFrame:
     stories = _story_results(mirror, pairs)
     order = {status: place for place, status in enumerate(STORY_STATUSES)}
     stories = stories.assign(order=stories["status"].map(order))
-    unclear = stories[stories["order"].isna()].groupby("feature_id")["user_story_id"].nunique()
-    worst = (
-        stories.dropna(subset=["order"])
-        .sort_values(["order", "is_by_bug"])
-        .drop_duplicates(["feature_id", "user_story_id"])
-    )
+    unclear = distinct(stories[stories["order"].isna()], "user_story_id", "feature_id")
+    worst = stories.dropna(subset=["order"]).sort_values(["order", "is_by_bug"])
+    worst = worst.drop_duplicates(["feature_id", "user_story_id"])
     counts = pd.crosstab(worst["feature_id"], worst["status"].astype(str)).reindex(
         columns=list(STORY_STATUSES), fill_value=0
     )
@@ -283,22 +199,17 @@ def _stories(mirror: Mirror, pairs: pd.DataFrame) -> pd.DataFrame:
 
 def _unread(mirror: Mirror, pairs: pd.DataFrame) -> pd.DataFrame:
     """Return how many tests of each feature have unread bugs, and unread results."""
-    parts = {
-        f"unread_{stream}": pairs[pairs["test_id"].isin(unread_tests(mirror, stream))]
-        .groupby("feature_id")["test_id"]
-        .nunique()
-        for stream in ("bugs", "results")
-    }
+    unread = {stream: pairs[pairs["test_id"].isin(unread_tests(mirror, stream))] for stream in ("bugs", "results")}
+    parts = {f"unread_{stream}": distinct(rows, "test_id", "feature_id") for stream, rows in unread.items()}
     found = pd.DataFrame(parts).fillna(0).astype("Int64")
     return found.rename_axis("feature_id").reset_index().astype({"feature_id": "Int64"})
 
 
 def _words(mirror: Mirror, newest: pd.DataFrame) -> pd.DataFrame:
     """Return the API's own word for each feature in its newest test; of two copies of a feature the weightier one."""
-    copies = active(mirror.test_features)[["id", "feature_id"]].rename(columns={"id": "test_feature_id"})
-    said = (
-        active(mirror.test_feature_results).drop(columns="feature_id").merge(copies, on="test_feature_id", how="inner")
-    )
+    copies = mirror.active("test_features")[["id", "feature_id"]].rename(columns={"id": "test_feature_id"})
+    said = mirror.active("test_feature_results").drop(columns="feature_id")
+    said = said.merge(copies, on="test_feature_id", how="inner")
     said = said.merge(newest[["feature_id", "test_id"]], on=["feature_id", "test_id"], how="inner")
     order = {status: place for place, status in enumerate(STORY_STATUSES)}
     said = said.assign(order=said["execution_status"].map(order).fillna(len(order))).sort_values(
@@ -309,78 +220,56 @@ def _words(mirror: Mirror, newest: pd.DataFrame) -> pd.DataFrame:
 
 
 def _judged(mirror: Mirror, found: pd.DataFrame, scope: pd.DataFrame) -> pd.DataFrame:
+    """Say what the result is, blank the counts that nobody knows, and compare with the API's own word."""
     covered = found["test_id"].notna()
-    bug_names, story_names = (
-        ["bugs", "open_bugs", "critical_bugs", "issues"],
-        [*STORY_COUNTS, "failed_by_bug", "stories_unclear"],
-    )
-    for name in (*bug_names, *story_names, "unread_bugs", "unread_results"):
-        found[name] = found[name].fillna(0).astype("Int64")
+    counts = [*_BUG_NAMES, *_STORY_NAMES, "unread_bugs", "unread_results"]
+    found[counts] = found[counts].fillna(0).astype("Int64")
+    unknown = scope[scope["group"] == "unknown"].groupby("feature_id")["test_id"].size().rename("unknown_tests")
+    found = found.join(unknown, on="feature_id")
+    found["unknown_tests"] = found["unknown_tests"].fillna(0).mask(covered, 0).astype("Int64")
+    found["result"] = _results(found, found["product_id"].isin(products_in_doubt(mirror, "tests")))
+    found["worst_severity"] = found["worst_severity"].where(found["result"] == "issues")
     no_bugs, no_results = found["unread_bugs"] > 0, found["unread_results"] > 0
-    # A missing test may cover what no other does. Where another does, its row says what is missing.
-    odd = scope[scope["group"] == "unknown"]["feature_id"]
-    is_odd = found["feature_id"].isin(odd)
-    doubt = found["product_id"].isin([*stream_doubts(mirror, "tests")]) | is_odd
+    found[[*_BUG_NAMES]] = found[[*_BUG_NAMES]].mask(~covered | (no_bugs & (found["bugs"] == 0)))
+    found[[*_STORY_NAMES]] = found[[*_STORY_NAMES]].mask(~covered | no_results)
+    means = found["result"].astype("str").map(_API_WORD)
+    found["differs"] = (found["api_status"] != means).astype("boolean").mask(found["api_status"].isna() | means.isna())
+    return with_gap(found, _row_gaps(mirror, found))[list(RESULT_COLUMNS)]
+
+
+def _results(found: pd.DataFrame, in_doubt: pd.Series[bool]) -> pd.Series[str]:
+    """Return the first result that holds; a missing test may cover what no other does."""
+    covered, may_be_covered = found["test_id"].notna(), in_doubt | (found["unknown_tests"] > 0)
     rules = [
-        (~covered & doubt, "unknown"),
+        (~covered & may_be_covered, "unknown"),
         (~covered, "none"),
         (found["issues"] > 0, "issues"),
-        (no_bugs, "unknown"),
+        (found["unread_bugs"] > 0, "unknown"),
         (found["stories_failed"] > 0, "failed"),
-        (no_results | (found["stories_unclear"] > 0), "unknown"),
+        ((found["unread_results"] > 0) | (found["stories_unclear"] > 0), "unknown"),
         (found["stories_blocked"] > 0, "blocked"),
         # Known bugs are no issues, but with them a story that passed is no pass.
         (found["bugs"] > 0, "known bugs"),
         (found["stories_passed"] > 0, "passed"),
     ]
     chosen = np.select([rule.to_numpy(dtype=bool) for rule, _ in rules], [name for _, name in rules], "no findings")
-    found["result"] = pd.Categorical(chosen, categories=list(RESULTS), ordered=True)
-    found["worst_severity"] = found["worst_severity"].where(found["result"] == "issues")
-    found[bug_names] = found[bug_names].mask(~covered | (no_bugs & (found["bugs"] == 0)))
-    found[story_names] = found[story_names].mask(~covered | no_results)
-    means = found["result"].astype("str").map(_API_WORD)
-    found["differs"] = (found["api_status"] != means).astype("boolean").mask(found["api_status"].isna() | means.isna())
-    return _with_row_gaps(mirror, found, ~covered & is_odd)[list(RESULT_COLUMNS)]
+    return pd.Series(pd.Categorical(chosen, categories=list(RESULTS), ordered=True), index=found.index)
 
 
-def _with_row_gaps(mirror: Mirror, found: pd.DataFrame, is_odd: pd.Series[bool]) -> pd.DataFrame:
-    of_tests = product_gaps(mirror, ("tests",))
+def _row_gaps(mirror: Mirror, found: pd.DataFrame) -> pd.Series[str]:
+    """Return what puts the result of each feature in doubt, in words: what is missing of its product and of itself."""
+    of_product: dict[int | None, list[str]] = {}
+    for one in doubts(mirror, ("tests",)):
+        of_product.setdefault(one.product_id, []).append(words(one, "this product"))
+    columns = ["product_id", "unread_bugs", "unread_results", "unknown_tests", "stories_unclear"]
     texts = []
-    rows = zip(
-        found["product_id"],
-        found["unread_bugs"],
-        found["unread_results"],
-        found["stories_unclear"],
-        is_odd,
-        strict=True,
-    )
-    for product, bugs, results, unclear, odd in rows:
-        parts = [of_tests[int(product)]] if int(product) in of_tests else []
-        for stream, count in (("bugs", int(bugs)), ("results", int(results))):
-            if count:
-                parts.append(f"The {stream} of {counted(count, 'executed test')} of this feature were not read")
-        if odd:
-            parts.append("A test of unknown status has this feature in scope")
-        if pd.notna(unclear) and unclear:
-            parts.append(
-                f"The result of {counted(int(unclear), 'story', 'stories')} is not said, or a word that is not known"
-            )
+    for product, bugs, results, tests, stories in zip(*(found[name].tolist() for name in columns), strict=True):
+        own = [
+            Doubt("bugs", "unread tests", product, "", bugs),
+            Doubt("results", "unread tests", product, "", results),
+            Doubt(STATUSES, "unknown status", product, "", tests),
+            Doubt("results", "unknown results", product, "", 0 if pd.isna(stories) else stories),
+        ]
+        parts = [*of_product.get(product, ()), *(words(one, "this feature") for one in own if one.count)]
         texts.append("; ".join(parts) or None)
-    gap = pd.Series(texts, index=found.index, dtype="str")
-    return found.assign(is_complete=gap.isna().astype("boolean"), gap=gap)
-
-
-def unknown_story_statuses(mirror: Mirror) -> pd.DataFrame:
-    """Return the results of stories that no definition knows, one row per product and status.
-
-    They are stored as they came and count as no result. Columns: status, product_id, product, stories (distinct), tests.
-    """
-    rows = active(mirror.test_user_stories)
-    rows = rows.assign(status=rows["execution_status"].fillna("(not said)"))
-    rows = rows[~rows["status"].isin(STORY_STATUSES)]
-    grouped = rows.groupby(["status", "product_id"], sort=True)
-    found = grouped.agg(stories=("user_story_id", "nunique"), tests=("test_id", "nunique")).reset_index()
-    found = found.astype({"status": "str", "product_id": "Int64", "stories": "Int64", "tests": "Int64"})
-    names: dict[int, Any] = dict(product_names(mirror))
-    found.insert(2, "product", pd.Series([names.get(int(key), "") for key in found["product_id"]], dtype="str"))
-    return found
+    return pd.Series(texts, index=found.index, dtype="str")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import isfinite, nan, sqrt
 from statistics import NormalDist
+from typing import Any
+
+import pandas as pd
 
 from testio_analytics.errors import UnknownValueError
 
@@ -39,7 +43,7 @@ def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
         raise UnknownValueError("confidence", confidence, ["a probability between 0 and 1"])
     if n == 0:
         return nan, nan
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = _normal_quantile((1 + confidence) / 2)
     share, spread = k / n, z * z / n
     middle = (share + spread / 2) / (1 + spread)
     half = sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
@@ -47,3 +51,23 @@ def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     low = 0.0 if k == 0 else max(0.0, middle - half)
     high = 1.0 if k == n else min(1.0, middle + half)
     return low, high
+
+
+@cache
+def _normal_quantile(probability: float) -> float:
+    return NormalDist().inv_cdf(probability)
+
+
+def share(part: Any, whole: Any) -> tuple[float | None, float | None, float | None]:
+    """Return part / whole with its 95 % Wilson interval; nothing where there is nothing to divide."""
+    if pd.isna(part) or pd.isna(whole) or whole == 0:
+        return None, None, None
+    return int(part) / int(whole), *wilson(int(part), int(whole))
+
+
+def with_share(rows: pd.DataFrame, part: str, whole: str, names: tuple[str, str, str]) -> pd.DataFrame:
+    """Add a share and the bounds of its interval under these names, from two columns of counts."""
+    pairs = zip(rows[part].tolist(), rows[whole].tolist(), strict=True)
+    return rows.join(
+        pd.DataFrame([share(*pair) for pair in pairs], columns=[*names], index=rows.index, dtype="Float64")
+    )

@@ -12,25 +12,35 @@ import pandas as pd
 
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.completeness import active, product_names, report_instant, stream_doubts, unread_tests
-from testio_analytics.reports.coverage import NO_SECTION, reading_gaps, share, with_gaps
-from testio_analytics.reports.executed import dated_tests, feature_scope
-from testio_analytics.reports.features import memberships
-from testio_analytics.reports.results import STORY_STATUSES, story_results
-from testio_analytics.text import label
+from testio_analytics.reports.coverage import NO_SECTION
+from testio_analytics.reports.doubts import products_in_doubt, with_row_doubts
+from testio_analytics.reports.facts import (
+    NO_VALUE,
+    STORY_STATUSES,
+    dated_tests,
+    feature_scope,
+    labels,
+    looked_up,
+    memberships,
+    once,
+    product_rows,
+    story_results,
+    unread_tests,
+)
+from testio_analytics.reports.shares import with_share
 
 STATES = ("failed", "blocked", "passed", "in scope, not run", "never in scope", "unknown")
-"""The states of a story, the most alarming first."""
+"""The states of a story; those that need attention come first."""
 
 COUNT_COLUMNS = ("failed", "blocked", "passed", "in_scope_not_run", "never_in_scope", "unknown")
 NO_FEATURE = "(no feature)"
-NOT_SAID = "(not said)"
 STORY_COLUMNS = (
     *("product_id", "product", "feature_id", "feature", "story_id", "story", "state", "test_id", "test", "at"),
     *("tested_by", "is_by_bug", "is_old_version", "is_complete", "gap"),
 )
 
 
+@once
 def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     """Return the active user stories with their newest result, one row each, by product, state, feature and story.
 
@@ -45,54 +55,53 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
 
     A test of whose results nothing was read leaves the story unknown where it is newer than the newest known result.
 
-    Definitions:
-        story passed: The newest executed test with a result of the story says passed. Inside one test failed comes before
-            blocked, and blocked before passed.
-        story failed: It says failed: a tester's run failed. Where single runs were not read, a bug that names the story
-            may be all that failed; such stories are counted apart as well.
-        story blocked: It says blocked. Blocked is not coverage.
-        in scope, not run: Its feature was in scope of an executed test, and nobody ran the story.
-        never in scope: Its feature was in scope of no executed test.
-        unknown story: A test that may have run it was not read, a test of unknown status has its feature in scope, or its
-            result is not said or a word that is not known.
-
     Raises:
         UnknownValueError: `as_of` is no instant.
     """
-    instant = report_instant(mirror, as_of)
-    stories = _stories(mirror)
+    instant = mirror.instant(as_of)
     newest = _newest_results(mirror, instant)
-    found = stories.merge(newest, on="story_id", how="left", validate="one_to_one")
-    scope = feature_scope(mirror, as_of=instant)
-    odd = scope[scope["group"] == "unknown"]
-    scope = scope[scope["group"] == "executed"]
-    unread = scope[scope["test_id"].isin(unread_tests(mirror, "results"))]
-    # An unread test at an unknown instant may be the newest.
-    unread_at = unread["at"].fillna(instant).groupby(unread["feature_id"]).max()
-    hidden = pd.Series(unread_at.reindex(found["feature_id"]).array, index=found.index)
-    may_be_newer = hidden.notna() & ~(found["at"] > hidden).fillna(False)
+    found = _stories(mirror).merge(newest, on="story_id", how="left", validate="one_to_one")
+    found["state"] = _states(mirror, found, instant)
     no_results = found["status"].isna()
-    doubt = found["product_id"].isin([*stream_doubts(mirror, "tests")]) | found["feature_id"].isin(odd["feature_id"])
-    # Nothing tells which tests had a story in scope whose feature is not known.
-    doubt |= found["feature_id"].isna() & found["product_id"].isin(_products_with_unread_results(mirror, instant))
-    doubt &= no_results
-    unknown_status = ~no_results & ~found["status"].isin(STORY_STATUSES[:3])
-    rules = [
-        (may_be_newer | unknown_status | doubt, "unknown"),
-        (found["status"] == "failed", "failed"),
-        (found["status"] == "blocked", "blocked"),
-        (found["status"] == "passed", "passed"),
-        (found["feature_id"].isin(scope["feature_id"]) | found["was_listed"].fillna(False), "in scope, not run"),
-    ]
-    states = np.select([rule.to_numpy(dtype=bool) for rule, _ in rules], [name for _, name in rules], "never in scope")
-    found["state"] = pd.Categorical(states, categories=list(STATES), ordered=True)
     texts = (found["path"].fillna(found["title"]), found["text_then"])
     differs = (texts[0] != texts[1]).astype("boolean")
     found["is_by_bug"] = found["is_by_bug"].mask(no_results)
     found["is_old_version"] = differs.mask(texts[0].isna() | texts[1].isna() | no_results)
-    found = with_gaps(found, reading_gaps(mirror, "features", "results"))
+    found = with_row_doubts(found, mirror, "story_coverage")
     order = ["product", "product_id", "state", "feature", "story_id"]
     return found.sort_values(order, ignore_index=True)[list(STORY_COLUMNS)]
+
+
+def _states(mirror: Mirror, found: pd.DataFrame, instant: pd.Timestamp) -> pd.Series[str]:
+    """Return the state of each story, the first that holds."""
+    scope = feature_scope(mirror, as_of=instant)
+    executed = scope[scope["group"] == "executed"]
+    no_results = found["status"].isna()
+    doubt = found["product_id"].isin(products_in_doubt(mirror, "tests"))
+    doubt |= found["feature_id"].isin(scope[scope["group"] == "unknown"]["feature_id"])
+    # Nothing tells which tests had a story in scope whose feature is not known.
+    doubt |= found["feature_id"].isna() & found["product_id"].isin(_products_with_unread_results(mirror, instant))
+    is_odd = ~no_results & ~found["status"].isin(STORY_STATUSES[:3])
+    rules = [
+        (_may_be_newer(mirror, found, executed, instant) | is_odd | (doubt & no_results), "unknown"),
+        (found["status"] == "failed", "failed"),
+        (found["status"] == "blocked", "blocked"),
+        (found["status"] == "passed", "passed"),
+        (found["feature_id"].isin(executed["feature_id"]) | found["was_listed"].fillna(False), "in scope, not run"),
+    ]
+    states = np.select([rule.to_numpy(dtype=bool) for rule, _ in rules], [name for _, name in rules], "never in scope")
+    return pd.Series(pd.Categorical(states, categories=list(STATES), ordered=True), index=found.index)
+
+
+def _may_be_newer(
+    mirror: Mirror, found: pd.DataFrame, executed: pd.DataFrame, instant: pd.Timestamp
+) -> pd.Series[bool]:
+    """Return for which stories a test whose results were not read may hold a newer result than the one known."""
+    unread = executed[executed["test_id"].isin(unread_tests(mirror, "results"))]
+    # An unread test at an unknown instant may be the newest.
+    newest = unread["at"].fillna(instant).groupby(unread["feature_id"]).max()
+    hidden = looked_up(found["feature_id"], newest)
+    return hidden.notna() & ~(found["at"] > hidden).fillna(False)
 
 
 def story_coverage_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
@@ -108,21 +117,13 @@ def story_coverage_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
         passed_share, passed_low, passed_high: passed / covered, likewise.
         old_version: covered ones whose text has changed since.
         is_complete, gap.
-
-    Definitions:
-        story coverage: Stories with a passed or failed result, out of all active stories.
     """
     found = _counted(story_coverage(mirror, as_of=as_of), ["product_id"])
-    products, names = active(mirror.products), product_names(mirror)
-    base = pd.DataFrame({"product_id": products["id"]})
-    base["product"] = pd.Series([names[int(key)] for key in products["id"]], index=base.index, dtype="str")
-    rows = base.merge(found, on="product_id", how="left", validate="one_to_one")
-    read = ~rows["product_id"].isin([*stream_doubts(mirror, "features")])
-    numbers = ["stories", *COUNT_COLUMNS, "old_version", "failed_by_bug"]
-    for name in numbers:
+    rows = product_rows(mirror).merge(found, on="product_id", how="left", validate="one_to_one")
+    read = ~rows["product_id"].isin(products_in_doubt(mirror, "features"))
+    for name in ("stories", *COUNT_COLUMNS, "old_version", "failed_by_bug"):
         rows[name] = rows[name].where(rows[name].notna() | ~read, 0)
-    rows = _measured(rows.sort_values(["product", "product_id"], ignore_index=True))
-    return with_gaps(rows, reading_gaps(mirror, "features", "results"))
+    return with_row_doubts(_measured(rows), mirror, "story_coverage_by_product")
 
 
 def story_coverage_by_feature(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
@@ -135,7 +136,7 @@ def story_coverage_by_feature(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     keys = ["product_id", "product", "feature_id", "feature"]
     found = _measured(_counted(stories, keys))
     found = found.sort_values(["product", "product_id", "feature", "feature_id"], ignore_index=True)
-    return with_gaps(found, reading_gaps(mirror, "features", "results"))
+    return with_row_doubts(found, mirror, "story_coverage_by_feature")
 
 
 def story_coverage_by_section(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
@@ -151,34 +152,26 @@ def story_coverage_by_section(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     spread["section"] = spread["section"].fillna(NO_SECTION)
     found = _measured(_counted(spread, ["product_id", "product", "section_id", "section"]))
     found = found.sort_values(["product", "product_id", "section", "section_id"], ignore_index=True)
-    return with_gaps(found, reading_gaps(mirror, "features", "results"))
+    return with_row_doubts(found, mirror, "story_coverage_by_section")
 
 
 def _products_with_unread_results(mirror: Mirror, instant: pd.Timestamp) -> set[int]:
     tests = dated_tests(mirror, as_of=instant)
     tests = tests[(tests["group"] == "executed") & tests["test_id"].isin(unread_tests(mirror, "results"))]
-    return {int(key) for key in tests["product_id"]}
+    return {*tests["product_id"].tolist()}
 
 
 def _stories(mirror: Mirror) -> pd.DataFrame:
-    stories = active(mirror.user_stories).rename(columns={"id": "story_id"})
-    stories = stories[stories["product_id"].isin(active(mirror.products)["id"])]
-    features = active(mirror.features)[["id", "title"]].rename(columns={"id": "feature_id", "title": "feature"})
+    stories = mirror.active("user_stories").rename(columns={"id": "story_id"})
+    stories = stories[stories["product_id"].isin(mirror.active("products")["id"])]
+    features = mirror.active("features")[["id", "title"]].rename(columns={"id": "feature_id", "title": "feature"})
     found = stories.merge(features, on="feature_id", how="left", validate="many_to_one")
-    names = product_names(mirror)
-    sentences = found["path"].fillna(found["title"])
-    found["product"] = pd.Series([names[int(key)] for key in found["product_id"]], index=found.index, dtype="str")
-    found["story"] = _labels(sentences, "Story", found["story_id"])
-    found["feature"] = _labels(found["feature"], "Feature", found["feature_id"]).where(
-        found["feature_id"].notna(), NO_FEATURE
-    )
+    found["product"] = mirror.named(found["product_id"])
+    found["story"] = labels(found["path"].fillna(found["title"]), "Story", found["story_id"])
+    titles = labels(found["feature"], "Feature", found["feature_id"])
+    found["feature"] = titles.where(found["feature_id"].notna(), NO_FEATURE)
     columns = ["product_id", "product", "feature_id", "feature", "story_id", "story", "path", "title"]
     return found[columns]
-
-
-def _labels(texts: pd.Series[str], kind: str, keys: pd.Series[int]) -> pd.Series[str]:
-    named = [label(text, kind, key) for text, key in zip(texts, keys, strict=True)]
-    return pd.Series(named, index=texts.index, dtype="str")
 
 
 def _newest_results(mirror: Mirror, instant: pd.Timestamp) -> pd.DataFrame:
@@ -193,7 +186,7 @@ def _newest_results(mirror: Mirror, instant: pd.Timestamp) -> pd.DataFrame:
     rows = rows.merge(tests, on="test_id", how="inner")
     order = {status: place for place, status in enumerate(STORY_STATUSES)}
     # An unknown word may mean anything, and so may none: both come first. Not tested is no result.
-    rows["status"] = rows["status"].fillna(NOT_SAID)
+    rows["status"] = rows["status"].fillna(NO_VALUE)
     rows["order"] = rows["status"].map(order).fillna(-1)
     listed = {*rows["story_id"]}
     run = rows[rows["status"] != "not_tested"]
@@ -224,8 +217,7 @@ def _measured(found: pd.DataFrame) -> pd.DataFrame:
     is_known = ~((found["stories"] > 0) & (found["unknown"] == found["stories"])).fillna(False)
     covered = found["passed"] + found["failed"]
     found = found.assign(covered=covered.where(is_known), covered_highest=covered + found["unknown"])
-    for prefix, part, whole in (("", "covered", "stories"), ("passed_", "passed", "covered")):
-        rows = [share(k, n) for k, n in zip(found[part].where(is_known), found[whole], strict=True)]
-        names = [f"{prefix}{name}" for name in ("share", "low", "high")]
-        found = found.join(pd.DataFrame(rows, columns=names, index=found.index, dtype="Float64"))
-    return found
+    found = with_share(found, "covered", "stories", ("share", "low", "high"))
+    judged = found.assign(passed=found["passed"].where(is_known))
+    names = ("passed_share", "passed_low", "passed_high")
+    return found.join(with_share(judged, "passed", "covered", names)[[*names]])

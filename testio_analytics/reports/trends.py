@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.bugs import located_bugs
-from testio_analytics.reports.completeness import (
-    active,
-    never_synced_products,
-    product_names,
-    report_instant,
+from testio_analytics.reports.doubts import never_synced_products, with_doubts, with_row_doubts
+from testio_analytics.reports.facts import (
+    dated_tests,
+    described_features,
+    distinct,
+    feature_scope,
+    located_bugs,
+    once,
+    product_rows,
     unread_tests,
 )
-from testio_analytics.reports.coverage import ALL_PRODUCTS, account_gaps, reading_gaps, with_gaps
-from testio_analytics.reports.executed import dated_tests, feature_scope
 
 By = Literal["month", "week"]
 COLUMNS = (
     *("start", "label", "is_partial", "tests", "bugs", "critical", "bugs_per_test", "features_covered"),
     *("first_covered", "ever_covered", "active_features", "is_provisional"),
 )
+KEYS = ["product_id", "start"]
+OF_BUGS = ("bugs", "critical", "bugs_per_test")
+OF_FEATURES = ("features_covered", "first_covered", "ever_covered", "active_features")
+ALL = 0
+"""Stands for the product where all are counted together."""
 
 
 def trends(mirror: Mirror, *, as_of: AsOf = None, by: By = "month", matures_after: float = 10) -> pd.DataFrame:
@@ -46,13 +52,11 @@ def trends(mirror: Mirror, *, as_of: AsOf = None, by: By = "month", matures_afte
     Raises:
         UnknownValueError: `as_of`, `by` or `matures_after` is none.
     """
-    found = _bins(mirror, report_instant(mirror, as_of), by, matures_after)
-    gaps = "; ".join(account_gaps(mirror, ("features", "tests", "bugs"))) or None
-    if {int(key) for key in active(mirror.products)["id"]} <= never_synced_products(mirror, "bugs"):
-        found[["bugs", "critical", "bugs_per_test"]] = pd.NA
-    found["is_complete"] = pd.Series(gaps is None, index=found.index, dtype="boolean")
-    found["gap"] = pd.Series(gaps, index=found.index, dtype="str")
-    return found
+    events = {name: rows.assign(product_id=ALL) for name, rows in _events(mirror, as_of=as_of).items()}
+    found = _bins(events, mirror.instant(as_of), by, matures_after).drop(columns="product_id")
+    if {*mirror.active("products")["id"].tolist()} <= never_synced_products(mirror, "bugs"):
+        found[list(OF_BUGS)] = pd.NA
+    return with_doubts(found, mirror, "trends")
 
 
 def trends_by_week(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 10) -> pd.DataFrame:
@@ -67,83 +71,87 @@ def trends_by_product(
 
     Columns: product_id, product, then those of `trends`. Each product begins with its own first test.
     """
-    instant, names = report_instant(mirror, as_of), product_names(mirror)
-    unread, unlisted = never_synced_products(mirror, "bugs"), never_synced_products(mirror, "features")
-    parts = []
-    for key in sorted((int(key) for key in active(mirror.products)["id"]), key=lambda key: (names[key], key)):
-        rows = _bins(mirror, instant, by, matures_after, product_id=key)
-        if key in unread:
-            rows[["bugs", "critical", "bugs_per_test"]] = pd.NA
-        if key in unlisted:
-            rows[["features_covered", "first_covered", "ever_covered", "active_features"]] = pd.NA
-        rows.insert(0, "product_id", pd.Series(key, index=rows.index, dtype="Int64"))
-        rows.insert(1, "product", pd.Series(names[key], index=rows.index, dtype="str"))
-        parts.append(rows)
-    if not parts:
-        rows = _bins(mirror, instant, by, matures_after)
-        rows.insert(0, "product_id", pd.Series(dtype="Int64"))
-        rows.insert(1, "product", pd.Series([ALL_PRODUCTS] * len(rows), dtype="str"))
-        parts = [rows]
-    return with_gaps(pd.concat(parts, ignore_index=True), reading_gaps(mirror, "features", "bugs"))
+    products = product_rows(mirror)
+    found = _bins(_events(mirror, as_of=as_of), mirror.instant(as_of), by, matures_after)
+    found = products.merge(found, on="product_id", how="inner", validate="one_to_many")
+    for stream, names in (("bugs", OF_BUGS), ("features", OF_FEATURES)):
+        unread = found["product_id"].isin(never_synced_products(mirror, stream))
+        found[list(names)] = found[list(names)].mask(unread)
+    return with_row_doubts(found, mirror, "trends_by_product")
 
 
-def _bins(
-    mirror: Mirror, instant: pd.Timestamp, by: By, matures_after: float, product_id: int | None = None
-) -> pd.DataFrame:
-    tests = dated_tests(mirror, as_of=instant)
-    tests = tests[(tests["group"] == "executed") & tests["at"].notna()]
-    scope = feature_scope(mirror, as_of=instant)
-    scope = scope[(scope["group"] == "executed") & scope["at"].notna()]
-    bugs = located_bugs(mirror, as_of=instant)
-    bugs = bugs[(bugs["group"] == "executed") & bugs["is_valid"].astype(bool) & bugs["at"].notna()]
-    features = active(mirror.features)
-    # A mirror of some products holds what touches their features, from other products as well.
-    own = [product_id] if product_id is not None else [*active(mirror.products)["id"]]
-    tests, bugs, features = (rows[rows["product_id"].isin(own)] for rows in (tests, bugs, features))
-    scope = scope[scope["feature_id"].isin(features["id"])]
-    first = scope.drop_duplicates("feature_id")  # the scope is ordered by instant
-    starts = _starts(pd.concat([tests["at"], scope["at"]]), instant, by)
-    found = pd.DataFrame({"start": starts})
-    binned = {name: _start(rows["at"], by) for name, rows in {"t": tests, "s": scope, "b": bugs, "f": first}.items()}
+@once
+def _events(mirror: Mirror, *, as_of: AsOf = None) -> dict[str, pd.DataFrame]:
+    """Return what happened when, each with product_id and at: executed tests, their valid bugs, features in their scope.
+
+    The features come without instant. A mirror of some products holds what touches their features, from other products
+    as well: that is left out.
+    """
+    features = described_features(mirror)[["product_id", "feature_id"]]
+    tests, scope, bugs = (rows(mirror, as_of=as_of) for rows in (dated_tests, feature_scope, located_bugs))
+    tests, scope, bugs = (rows[(rows["group"] == "executed") & rows["at"].notna()] for rows in (tests, scope, bugs))
+    own = product_rows(mirror)["product_id"]
+    unread = unread_tests(mirror, "bugs")
+    bugs = bugs[bugs["is_valid"].astype(bool) & bugs["product_id"].isin(own)]
+    return {
+        "tests": tests[tests["product_id"].isin(own)][["product_id", "test_id", "at"]].assign(
+            is_read=lambda rows: ~rows["test_id"].isin(unread)
+        ),
+        "scope": scope[["feature_id", "at"]].merge(features, on="feature_id", how="inner"),
+        "bugs": bugs[["product_id", "bug_id", "severity", "at"]].assign(is_read=~bugs["test_id"].isin(unread)),
+        "features": features,
+    }
+
+
+def _bins(events: dict[str, pd.DataFrame], instant: pd.Timestamp, by: By, matures_after: float) -> pd.DataFrame:
+    """Return the bins of each product, from its first test to the instant, oldest first.
+
+    Columns: product_id, and those of `trends` without is_complete and gap.
+    """
+    if by not in ("month", "week"):
+        raise UnknownValueError("by", by, ["month", "week"])
+    mature_before = instant - checked_days("matures_after", matures_after)
+    binned = {name: rows.assign(start=_start(rows["at"], by)) for name, rows in events.items() if "at" in rows}
+    tests, scope, bugs = (binned[name] for name in ("tests", "scope", "bugs"))
+    found = _every_bin(pd.concat([tests[KEYS], scope[KEYS]]), instant, by)
     counts = {
-        "tests": tests.groupby(binned["t"])["test_id"].nunique(),
-        "bugs": bugs.groupby(binned["b"])["bug_id"].nunique(),
-        "critical": bugs[bugs["severity"] == "critical"].groupby(binned["b"])["bug_id"].nunique(),
-        "features_covered": scope.groupby(binned["s"])["feature_id"].nunique(),
-        "first_covered": first.groupby(binned["f"])["feature_id"].nunique(),
+        "tests": distinct(tests, "test_id", KEYS),
+        "bugs": distinct(bugs, "bug_id", KEYS),
+        "critical": distinct(bugs[bugs["severity"] == "critical"], "bug_id", KEYS),
+        "features_covered": distinct(scope, "feature_id", KEYS),
+        "first_covered": distinct(scope.sort_values("at").drop_duplicates("feature_id"), "feature_id", KEYS),
+        # A test whose bugs were not read is not one that found nothing.
+        "tests_read": distinct(tests[tests["is_read"]], "test_id", KEYS),
+        "bugs_read": distinct(bugs[bugs["is_read"]], "bug_id", KEYS),
+        "immature": distinct(tests[tests["at"] > mature_before], "test_id", KEYS),
     }
     for name, values in counts.items():
-        found[name] = found["start"].map(values).fillna(0).astype("Int64")
-    found["ever_covered"] = found["first_covered"].cumsum()
-    found["active_features"] = pd.Series(features["id"].nunique(), index=found.index, dtype="Int64")
-    # A test whose bugs were not read is not one that found nothing.
-    unread = unread_tests(mirror, "bugs")
-    read, of_read = (rows[~rows["test_id"].isin(unread)] for rows in (tests, bugs))
-    asked = found["start"].map(read.groupby(_start(read["at"], by))["test_id"].nunique()).astype("Float64")
-    told = (
-        found["start"].map(of_read.groupby(_start(of_read["at"], by))["bug_id"].nunique()).fillna(0).astype("Float64")
-    )
-    found["bugs_per_test"] = (told / asked).astype("Float64")
+        found = found.join(values.rename(name), on=KEYS)
+    found[list(counts)] = found[list(counts)].fillna(0).astype("Int64")
+    found["ever_covered"] = found.groupby("product_id")["first_covered"].cumsum()
+    features = distinct(events["features"], "feature_id", "product_id").rename("active_features")
+    found = found.join(features, on="product_id")
+    found["active_features"] = found["active_features"].fillna(0).astype("Int64")
+    tests_read = found["tests_read"].mask(found["tests_read"] == 0)
+    found["bugs_per_test"] = (found["bugs_read"] / tests_read).astype("Float64")
     found["label"] = _labels(found["start"], by)
     # A plain date is the last microsecond of its day: the last day of a month ends it.
     found["is_partial"] = (_next(found["start"], by) > instant + pd.Timedelta(microseconds=1)).astype("boolean")
-    mature_before = instant - checked_days("matures_after", matures_after)
-    young = {*_start(tests[tests["at"] > mature_before]["at"], by)}
-    found["is_provisional"] = found["start"].isin(young).astype("boolean")
-    return found[list(COLUMNS)]
+    found["is_provisional"] = (found["immature"] > 0).astype("boolean")
+    return found[["product_id", *COLUMNS]]
 
 
-def _starts(at: pd.Series[pd.Timestamp], instant: pd.Timestamp, by: By) -> pd.Series[pd.Timestamp]:
-    """Return the starts of all bins from the first test to the instant of the report."""
-    if by not in ("month", "week"):
-        raise UnknownValueError("by", by, ["month", "week"])
-    if at.empty:
-        return at.astype("datetime64[us, UTC]")
-    ends = pd.Series([at.min(), instant], dtype="datetime64[us, UTC]")
-    first, last = _start(ends, by)
-    every = pd.date_range(first, max(first, last), freq="MS" if by == "month" else "7D")
-    starts: pd.Series[pd.Timestamp] = pd.Series(every)
-    return starts.astype("datetime64[us, UTC]")
+def _every_bin(rows: pd.DataFrame, instant: pd.Timestamp, by: By) -> pd.DataFrame:
+    """Return the starts of all bins of each product, from its first one to the instant. Columns: product_id, start."""
+    now = _start(pd.Series([instant], dtype="datetime64[us, UTC]"), by)
+    firsts = rows.groupby("product_id")["start"].min()
+    if firsts.empty:
+        return rows.head(0)
+    step = "MS" if by == "month" else "7D"
+    every: pd.Series[Any] = pd.Series(pd.date_range(firsts.min(), max(firsts.min(), now[0]), freq=step))
+    grid = firsts.rename("first").reset_index().merge(every.rename("start"), how="cross")
+    grid["start"] = grid["start"].astype("datetime64[us, UTC]")
+    return grid[grid["start"] >= grid["first"]][KEYS].reset_index(drop=True)
 
 
 def _start(at: pd.Series[pd.Timestamp], by: By) -> pd.Series[pd.Timestamp]:

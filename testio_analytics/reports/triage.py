@@ -10,10 +10,11 @@ import pandas as pd
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.bugs import BUCKETS, located_bugs
-from testio_analytics.reports.completeness import active, never_synced_products, product_names, report_instant
-from testio_analytics.reports.coverage import ALL_PRODUCTS, reading_gaps, share, with_gaps
-from testio_analytics.text import label, listed
+from testio_analytics.reports.coverage import ALL_PRODUCTS
+from testio_analytics.reports.doubts import never_synced_products, with_doubts, with_row_doubts
+from testio_analytics.reports.facts import BUCKETS, located_bugs, product_rows
+from testio_analytics.reports.shares import with_share
+from testio_analytics.text import listed
 
 By = Literal["product", "month", "product_month"]
 Band = Literal["ok", "warning", "critical", "unknown"]
@@ -63,15 +64,6 @@ def triage(
         is_complete, gap: whether all bugs were read. Counts under a gap are the least they can be, and where nothing was
             ever read they are empty.
 
-    Definitions:
-        active acceptance: Active accepted bugs out of all bugs.
-        auto acceptance: Auto accepted bugs out of all accepted bugs.
-        overall acceptance: All accepted bugs out of all bugs.
-        rejection: Rejected bugs out of all bugs.
-        review: Active accepted and rejected bugs, the decisions of people, out of all bugs.
-        immature test: A test that ended less than {matures_after} days before the instant of the report, or is still
-            running. Its bugs can still change by timer, and figures with them are provisional.
-
     Raises:
         UnknownValueError: `as_of`, `by` or `matures_after` is none, or a band is of no rate.
     """
@@ -85,13 +77,10 @@ def triage(
     counts = _counts(bugs, keys)
     found = _measured(_with_all_products(mirror, counts) if by == "product" else counts, bands)
     if by == "month":
-        gaps = "; ".join(_named_gaps(mirror)) or None
-        found["is_complete"] = pd.Series(gaps is None, index=found.index, dtype="boolean")
-        found["gap"] = pd.Series(gaps, index=found.index, dtype="str")
+        found = with_doubts(found, mirror, "triage_by_month")
         return found.sort_values("month", na_position="last", ignore_index=True)
-    names = product_names(mirror)
-    found.insert(1, "product", pd.Series([names[int(key)] for key in found["product_id"]], found.index, dtype="str"))
-    found = with_gaps(found, reading_gaps(mirror, "bugs"))
+    found.insert(1, "product", mirror.named(found["product_id"]))
+    found = with_row_doubts(found, mirror, "triage")
     order = ["product", "product_id", *keys[1:]]
     return found.sort_values(order, na_position="last", ignore_index=True)
 
@@ -139,11 +128,7 @@ def triage_total(
         nothing = pd.NA if never_synced_products(mirror, "bugs") else 0
         found = pd.DataFrame({name: pd.Series([nothing], dtype="Int64") for name in ("total", *BUCKETS, "immature")})
         found.insert(0, "product", ALL_PRODUCTS)
-    found = _measured(found.astype({"product": "str"}), bands)
-    gaps = "; ".join(_named_gaps(mirror)) or None
-    found["is_complete"] = pd.Series([gaps is None], dtype="boolean")
-    found["gap"] = pd.Series([gaps], dtype="str")
-    return found
+    return with_doubts(_measured(found.astype({"product": "str"}), bands), mirror, "triage_total")
 
 
 def band(rate: float | None, bounds: tuple[float, float]) -> Band:
@@ -156,10 +141,10 @@ def band(rate: float | None, bounds: tuple[float, float]) -> Band:
 
 
 def _dated(mirror: Mirror, as_of: AsOf, matures_after: float) -> pd.DataFrame:
-    instant = report_instant(mirror, as_of)
+    instant = mirror.instant(as_of)
     bugs = located_bugs(mirror, as_of=instant)
     # A mirror of some products holds what touches their features, from other products as well.
-    bugs = bugs[bugs["product_id"].isin(active(mirror.products)["id"])]
+    bugs = bugs[bugs["product_id"].isin(mirror.active("products")["id"])]
     mature_before = instant - checked_days("matures_after", matures_after)
     return bugs.assign(
         month=bugs["at"].dt.strftime("%Y-%m").astype("str"),
@@ -176,9 +161,8 @@ def _counts(bugs: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 def _with_all_products(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
     """Add the active products without bugs: with 0 where their bugs were read, and empty where they never were."""
-    products = mirror.products[mirror.products["removed_at"].isna()][["id"]].rename(columns={"id": "product_id"})
     numbers = ["total", *BUCKETS, "immature"]
-    rows = products.merge(found, on="product_id", how="left", validate="one_to_one")
+    rows = product_rows(mirror)[["product_id"]].merge(found, on="product_id", how="left", validate="one_to_one")
     unread = rows["product_id"].isin(never_synced_products(mirror, "bugs"))
     rows[numbers] = rows[numbers].where(rows[numbers].notna(), 0).mask(unread)
     return rows[["product_id", *numbers]].astype(dict.fromkeys(numbers, "Int64"))
@@ -186,10 +170,9 @@ def _with_all_products(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
 
 def _measured(found: pd.DataFrame, bands: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
     for name, (parts, whole) in RATES.items():
-        k, n = (found[list(buckets)].sum(axis=1, skipna=False) for buckets in (parts, whole))
-        rows = [share(part, total) for part, total in zip(k, n, strict=True)]
-        rates = pd.DataFrame(rows, columns=[name, f"{name}_low", f"{name}_high"], index=found.index, dtype="Float64")
-        found = found.join(rates)
+        sums = {"k": found[list(parts)].sum(axis=1, skipna=False), "n": found[list(whole)].sum(axis=1, skipna=False)}
+        rates = with_share(pd.DataFrame(sums), "k", "n", (name, f"{name}_low", f"{name}_high"))
+        found = found.join(rates.drop(columns=["k", "n"]))
         if name in bands:
             names = [band(rate, bands[name]) for rate in rates[name]]
             found[f"{name}_band"] = pd.Series(pd.Categorical(names, categories=list(BAND_NAMES)), index=found.index)
@@ -205,12 +188,3 @@ def _verdict(row: Mapping[Hashable, Any], bands: Mapping[str, tuple[float, float
         rates[row[f"{rate}_band"]].append(rate.replace("_", " "))
     alarms = [f"{name}: {listed(rates[name], most=9)}" for name in ("critical", "warning") if rates[name]]
     return "; ".join(alarms) or ("ok" if rates["ok"] else "unknown")
-
-
-def _named_gaps(mirror: Mirror) -> list[str]:
-    names = product_names(mirror)
-    gaps = reading_gaps(mirror, "bugs")
-    return [
-        text.replace("this product", label(names.get(product), "Product", product))
-        for product, text in sorted(gaps.items(), key=lambda item: (names.get(item[0], ""), item[0]))
-    ]

@@ -1,0 +1,322 @@
+"""What several reports need, each computed once per mirror and instant: tests, scope, features, bugs and results.
+
+Every function here returns a frame of its own to change; the figures behind it are kept as long as the mirror is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from functools import wraps
+from inspect import signature
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pandas as pd
+
+from testio_analytics.frames.instants import AsOf
+from testio_analytics.frames.mirror import Mirror
+from testio_analytics.text import label
+
+Group = Literal["executed", "planned", "neither", "unknown"]
+Bucket = Literal["active_accepted", "auto_accepted", "rejected", "open", "other"]
+
+EXECUTED = ("running", "locked", "archived", "completed")
+PLANNED = ("initialized", "customer_finalized", "waiting")
+NEITHER = ("cancelled",)
+NO_STATUS = "(no status)"
+
+BUCKETS: tuple[Bucket, ...] = ("active_accepted", "auto_accepted", "rejected", "open", "other")
+NO_VALUE = "(not said)"
+PLACES = ("feature", "removed feature", "not in the catalogue", "not attributable")
+LOCATED_COLUMNS = (
+    *("bug_id", "product_id", "test_id", "test_feature_id", "feature_id", "where", "title", "severity", "status"),
+    *("bucket", "is_valid", "is_known", "group", "at", "reported_at"),
+)
+STORY_STATUSES = ("failed", "blocked", "passed", "not_tested")
+"""The words for the result of a story in a test, the weightiest first."""
+
+RUN_COLUMNS = (
+    *("test_feature_id", "user_story_id", "test_id", "feature_id", "title", "api_status", "status", "is_by_bug"),
+    *("tested_by", "bugs_found"),
+)
+KEPT_INSTANTS = 2
+"""How many results of a function are kept for a mirror: a report looks at its own instant and at one before it."""
+
+Options = ParamSpec("Options")
+Result = TypeVar("Result")
+
+
+def once(function: Callable[Concatenate[Mirror, Options], Result]) -> Callable[Concatenate[Mirror, Options], Result]:
+    """Return the function with its last results kept per mirror; a frame is handed out as a copy without cost.
+
+    An option ``as_of`` is turned into the instant that it means.
+    """
+    kept: WeakKeyDictionary[Mirror, dict[Any, Any]] = WeakKeyDictionary()
+    takes_instant = "as_of" in signature(function).parameters
+
+    @wraps(function)
+    def found(mirror: Mirror, *args: Options.args, **options: Options.kwargs) -> Result:
+        if takes_instant:
+            options["as_of"] = mirror.instant(options.get("as_of"))  # type: ignore[arg-type]
+        results, key = kept.setdefault(mirror, {}), (args, frozenset(options.items()))
+        if key not in results:
+            results[key] = function(mirror, *args, **options)
+            if len(results) > KEPT_INSTANTS:
+                results.pop(next(iter(results)))
+        # Copy on write: the caller's changes never reach what is kept.
+        return copy(results[key]) if isinstance(results[key], pd.DataFrame) else results[key]  # type: ignore[no-any-return]
+
+    return found  # type: ignore[return-value]  # the name of the first parameter is lost to the type
+
+
+def labels(names: pd.Series[str], kind: str, keys: pd.Series[int]) -> pd.Series[str]:
+    """Return each name on one line, or kind and id ("Feature 81001") where there is none."""
+    named = [label(name, kind, key) for name, key in zip(names.tolist(), keys.tolist(), strict=True)]
+    return pd.Series(named, index=names.index, dtype="str")
+
+
+def looked_up(keys: pd.Series[Any], values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the value that stands under each key in the index of `values`, nothing where none does."""
+    return pd.Series(values.reindex(pd.Index(keys)).array, index=keys.index)
+
+
+def distinct(rows: pd.DataFrame, what: str, by: str | list[str]) -> pd.Series[Any]:
+    """Return how many distinct values of a column there are in each group, as a series by group."""
+    names = [by] if isinstance(by, str) else by
+    pairs = rows[[*names, what]].dropna(subset=[what]).drop_duplicates()
+    return pairs.groupby(by, observed=True).size().astype("Int64")
+
+
+# -- tests ----------------------------------------------------------------------------------------------------------
+
+
+def status_group(status: str | None) -> Group:
+    """Return what a test of this status counts as: see the definitions of executed, planned and cancelled tests."""
+    if status in EXECUTED:
+        return "executed"
+    if status in PLANNED:
+        return "planned"
+    return "neither" if status in NEITHER else "unknown"
+
+
+@once
+def dated_tests(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return the tests that are not removed, each with what it counts as and the instant it belongs to, by id.
+
+    Columns: test_id, product_id, test (title), status, start_at, end_at, group ("executed", "planned", "neither",
+    "unknown", or "later" for a test that had not ended, or not begun, by `as_of`), is_running (and counted as such), at
+    (end, else start; of a test still running, at most `as_of`; empty where neither is known).
+    """
+    instant = mirror.instant(as_of)
+    tests = mirror.active("tests")
+    at = tests["end_at"].fillna(tests["start_at"])
+    groups = {status: status_group(status) for status in tests["status"].dropna().unique()}
+    group = tests["status"].map(groups).fillna("unknown").astype("str")
+    # A start in the future of the report means that then it was not running yet, whatever it does now.
+    is_running = (tests["status"] == "running") & ~(tests["start_at"] > instant)
+    is_later = (group == "executed") & (at > instant) & ~is_running
+    return pd.DataFrame(
+        {
+            "test_id": tests["id"],
+            "product_id": tests["product_id"],
+            "test": labels(tests["title"], "Test", tests["id"]),
+            "status": tests["status"].fillna(NO_STATUS),
+            "start_at": tests["start_at"],
+            "end_at": tests["end_at"],
+            "group": group.mask(is_later, "later"),
+            "is_running": is_running,
+            "at": at.where(~is_running | ~(at > instant), instant),
+        }
+    ).reset_index(drop=True)
+
+
+@once
+def unread_tests(mirror: Mirror, stream: str) -> frozenset[int]:
+    """Return the ids of the active tests whose bugs, results or executions (`stream`) are not completely read.
+
+    Read is a test whose last try of this stream read all of it, in the status that the test still has: what was read
+    of a test that was only planned says nothing of what it found when it ran. Tests that are not stored at all are not
+    among them: those are a gap of the stream ``tests``.
+    """
+    reads = mirror.test_reads
+    reads = reads[(reads["stream"] == stream) & reads["is_complete"]]
+    then = dict(zip(reads["test_id"].tolist(), reads["status"].fillna("").tolist(), strict=True))
+    tests = mirror.active("tests")
+    now = zip(tests["id"].tolist(), tests["status"].fillna("").tolist(), strict=True)
+    return frozenset(key for key, status in now if then.get(key) != status)
+
+
+@once
+def feature_scope(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return which test has which feature in scope, one row per pair, by feature, instant and test.
+
+    A feature that a test names twice counts once, by the higher test-feature id. Test features without a catalogue
+    feature are left out: `unlinked_test_features` lists them.
+
+    Columns: feature_id, test_feature_id, and those of `dated_tests` without product_id.
+    """
+    copies = mirror.active("test_features").dropna(subset=["feature_id"])
+    copies = copies.sort_values("id").drop_duplicates(["test_id", "feature_id"], keep="last")
+    copies = copies[["feature_id", "test_id", "id"]].rename(columns={"id": "test_feature_id"})
+    tests = dated_tests(mirror, as_of=as_of).drop(columns="product_id")
+    pairs = copies.merge(tests, on="test_id", how="inner", validate="many_to_one")
+    return pairs.sort_values(["feature_id", "at", "test_id"], na_position="first", ignore_index=True)
+
+
+# -- features -------------------------------------------------------------------------------------------------------
+
+
+@once
+def memberships(mirror: Mirror) -> pd.DataFrame:
+    """Return which active feature belongs to which active section, one row per pair, by section name and id.
+
+    Columns: feature_id, section_id, section (name).
+    """
+    sections = mirror.active("sections")
+    named = pd.DataFrame({"section_id": sections["id"], "section": labels(sections["name"], "Section", sections["id"])})
+    pairs = mirror.active("feature_sections")[["feature_id", "section_id"]]
+    found = pairs.merge(named, on="section_id", how="inner", validate="many_to_one")
+    return found.sort_values(["section", "section_id", "feature_id"], ignore_index=True)
+
+
+@once
+def described_features(mirror: Mirror) -> pd.DataFrame:
+    """Return the active features of active products in the order of the catalogue: by product, title and id.
+
+    Columns: product_id, product, feature_id, feature (a title for each), sections (their names, joined with ", "; empty
+    where it has none).
+    """
+    features = mirror.active("features")
+    features = features[features["product_id"].isin(mirror.active("products")["id"])]
+    features = features.rename(columns={"id": "feature_id"})
+    sections = memberships(mirror).groupby("feature_id")["section"].agg(", ".join)
+    described = pd.DataFrame(
+        {
+            "product_id": features["product_id"],
+            "product": mirror.named(features["product_id"]),
+            "feature_id": features["feature_id"],
+            "feature": labels(features["title"], "Feature", features["feature_id"]),
+            "sections": looked_up(features["feature_id"], sections).astype("str"),
+        }
+    )
+    return described.sort_values(["product", "product_id", "feature", "feature_id"], ignore_index=True)
+
+
+@once
+def product_rows(mirror: Mirror) -> pd.DataFrame:
+    """Return the active products, by name and id. Columns: product_id, product."""
+    products = mirror.active("products")
+    rows = pd.DataFrame({"product_id": products["id"], "product": mirror.named(products["id"])})
+    return rows.sort_values(["product", "product_id"], ignore_index=True)
+
+
+# -- bugs -----------------------------------------------------------------------------------------------------------
+
+
+def bug_bucket(status: str | None, auto_accepted: bool | None) -> Bucket:
+    """Return the bucket of a bug; each bug is in exactly one. See the definitions of accepted, rejected, open bugs."""
+    if status == "accepted":
+        return "auto_accepted" if auto_accepted is True else "active_accepted"
+    if status == "rejected":
+        return "rejected"
+    return "open" if status == "forwarded" else "other"
+
+
+@once
+def located_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return the active bugs, one row each, with the test and the feature that each belongs to, by id.
+
+    Bugs of removed tests are left out, and those of tests that had not ended by the instant of the report; those that
+    name no test are in, without group and instant.
+
+    Columns: bug_id, product_id, test_id, test_feature_id, feature_id, where ("feature" when it leads to an active one,
+    "removed feature", "not in the catalogue", "not attributable" when nothing names one), title, severity, status
+    ("(not said)" where the API is silent), bucket, is_valid, is_known, group (what its test counts as: "executed",
+    "planned", "neither", "unknown"; empty without test), at (the instant of its test), reported_at.
+    """
+    bugs = mirror.active("bugs")
+    tests = dated_tests(mirror, as_of=as_of)[["test_id", "group", "at"]]
+    found = bugs.rename(columns={"id": "bug_id"}).merge(tests, on="test_id", how="left", validate="many_to_one")
+    found = found[found["test_id"].isna() | (found["group"].notna() & (found["group"] != "later"))]
+    found = found.reset_index(drop=True)
+    found["where"] = _places(mirror, found["feature_id"])
+    found["bucket"] = _buckets(found["status"], found["auto_accepted"])
+    found["severity"] = found["severity"].fillna(NO_VALUE)
+    found["status"] = found["status"].fillna(NO_VALUE)
+    found["is_valid"] = found["bucket"] != "rejected"
+    found["is_known"] = found["known"].fillna(False)
+    return found[list(LOCATED_COLUMNS)].astype({"is_valid": "boolean", "is_known": "boolean", "group": "str"})
+
+
+def _places(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[Any]:
+    places = np.select(
+        [
+            feature_ids.isna(),
+            feature_ids.isin(mirror.active("features")["id"]),
+            feature_ids.isin(mirror.features["id"]),
+        ],
+        ["not attributable", "feature", "removed feature"],
+        default="not in the catalogue",
+    )
+    return pd.Series(pd.Categorical(places, categories=list(PLACES)), index=feature_ids.index)
+
+
+def _buckets(status: pd.Series[str], auto_accepted: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the bucket of each bug, asked once for each pair of status and flag that there is."""
+    statuses = {name: {flag: bug_bucket(name, flag) for flag in (False, True)} for name in status.dropna().unique()}
+    by_hand, by_timer = (status.map({name: row[flag] for name, row in statuses.items()}) for flag in (False, True))
+    found = by_hand.mask(auto_accepted.fillna(False).astype(bool), by_timer).fillna(bug_bucket(None, None))
+    return pd.Series(pd.Categorical(found, categories=list(BUCKETS)), index=status.index)
+
+
+# -- stories --------------------------------------------------------------------------------------------------------
+
+
+@once
+def story_results(mirror: Mirror) -> pd.DataFrame:
+    """Return what came of each user story in each test, one row per test feature and story, by their ids.
+
+    The API calls a story failed when a run of it failed, and also when a bug names it, whoever ran it. Ours is the word
+    of the runs: from the single runs where those of the test were read (stream ``executions``; failed comes before
+    blocked, and blocked before passed), else from the API's word and its counts.
+
+    Columns: test_feature_id, user_story_id, test_id, feature_id (by the test feature; empty where it leads to none), title
+    (the sentence as it stood in the test), api_status (as it came), status ("failed", "blocked", "passed", "not_tested",
+    else as it came), is_by_bug (whether "failed" may rest on a bug alone: one names the story, somebody ran it, and the
+    single runs were not read), tested_by (distinct testers), bugs_found (as the API counts them).
+    """
+    copies = mirror.active("test_features")[["id", "feature_id"]].rename(columns={"id": "test_feature_id"})
+    rows = mirror.active("test_user_stories").drop(columns="feature_id")
+    rows = rows.merge(copies, on="test_feature_id", how="left", validate="many_to_one")
+    rows = rows.rename(columns={"execution_status": "api_status", "tested_by_count": "tested_by"})
+    keys = ["test_id", "user_story_version_id"]
+    rows = rows.merge(_words_of_runs(mirror), on=keys, how="left", validate="many_to_one")
+    was_read = rows["test_id"].isin(_tests_with_runs(mirror)) & rows["user_story_version_id"].notna()
+    named = (rows["api_status"] == "failed") & (rows["bugs_found"] != 0).fillna(True)
+    not_run = (named & (rows["tested_by"] == 0)).fillna(False)
+    status = rows["api_status"].mask(not_run, "not_tested")
+    rows["status"] = status.mask(was_read, rows["run_status"].fillna("not_tested"))
+    rows["is_by_bug"] = (named & ~not_run & ~was_read).astype("boolean")
+    return rows.sort_values(["test_feature_id", "user_story_id"], ignore_index=True)[list(RUN_COLUMNS)]
+
+
+def _tests_with_runs(mirror: Mirror) -> list[int]:
+    """Return the tests whose single runs were read completely, and not before the results that say what can be run."""
+    reads = mirror.test_reads[mirror.test_reads["is_complete"]]
+    runs, results = (
+        reads[reads["stream"] == stream].set_index("test_id")["run_id"] for stream in ("executions", "results")
+    )
+    both = pd.DataFrame({"runs": runs, "results": results}).dropna()
+    return both.index[both["runs"] >= both["results"]].tolist()
+
+
+def _words_of_runs(mirror: Mirror) -> pd.DataFrame:
+    """Return the weightiest word of the single runs of each version of a story in a test; the others do not exist."""
+    order = {status: place for place, status in enumerate(STORY_STATUSES[:3])}
+    runs = mirror.active("executions")[["test_id", "user_story_version_id", "status"]]
+    runs = runs.rename(columns={"status": "run_status"})
+    runs = runs[runs["run_status"].isin(order) & runs["test_id"].notna()]
+    runs = runs.assign(order=runs["run_status"].map(order)).sort_values("order")
+    return runs.drop_duplicates(["test_id", "user_story_version_id"]).drop(columns="order")
