@@ -11,7 +11,8 @@ import pandas as pd
 
 from testio_analytics.config import resolve_db_path
 from testio_analytics.frames.instants import AsOf
-from testio_analytics.frames.mirror import Mirror, load_mirror
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.diff import REMOVAL
 from testio_analytics.mirror.schema import ACCOUNT, ON_REQUEST, STREAMS
 from testio_analytics.reports.doubts import LONGEST_PLACE, doubts, words

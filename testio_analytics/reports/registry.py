@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from testio_analytics.errors import UnknownValueError
-from testio_analytics.frames.mirror import load_mirror
+from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.reports.bugs import bugs_by_device, bugs_by_product, bugs_per_feature
 from testio_analytics.reports.coverage import (
     coverage_by_product,
