@@ -12,54 +12,13 @@ import pandas as pd
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ACCOUNT, BY_TEST, ON_REQUEST, STREAMS
 from testio_analytics.reports.facts import NO_STATUS, dated_tests, once, unread_tests
+from testio_analytics.reports.registry import REPORTS, STATUSES
 from testio_analytics.text import counted, label, listed, short
 
 Kind = Literal["never read", "incomplete", "unread tests", "unknown status", "unknown results"]
 
-STATUSES = "statuses"
-"""Stands among the streams of a report that asks which tests count as executed."""
-
 ORDER = (*STREAMS, *ON_REQUEST, STATUSES)
 LONGEST_PLACE = 100
-
-CATALOGUE = ("features",)
-TESTS = ("tests", STATUSES)
-RESTS_ON: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        ("untested_features", "feature_catalog", "coverage_total", "coverage_by_product", "coverage_by_section"),
-        (*CATALOGUE, *TESTS),
-    ),
-    **dict.fromkeys(("coverage_over_time", "removed_features"), (*CATALOGUE, *TESTS)),
-    **dict.fromkeys(
-        ("bugs_per_feature", "trends", "trends_by_week", "trends_by_product"), (*CATALOGUE, *TESTS, "bugs")
-    ),
-    **dict.fromkeys(("bugs_by_product", "bugs_by_device"), ("tests", "bugs")),
-    **dict.fromkeys(
-        ("triage", "triage_by_month", "triage_by_product_and_month", "triage_total"),
-        ("tests", "bugs"),
-    ),
-    **dict.fromkeys(
-        (
-            "story_coverage",
-            "story_coverage_by_product",
-            "story_coverage_by_section",
-            "story_coverage_by_feature",
-        ),
-        (*CATALOGUE, *TESTS, "results"),
-    ),
-    **dict.fromkeys(
-        ("feature_results", "evidence_by_product", "next_tests", "packed_tests"),
-        (*CATALOGUE, *TESTS, "bugs", "results"),
-    ),
-    "completeness": ORDER,
-    "unlinked_stories": CATALOGUE,
-    "unlinked_test_features": (*CATALOGUE, "tests"),
-    "unknown_statuses": ("tests",),
-    "unattributed_bugs": (*CATALOGUE, "tests", "bugs"),
-    "unknown_bug_values": ("tests", "bugs"),
-    "unknown_story_statuses": ("tests", "results"),
-}
-"""The streams that the figures of each report rest on."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +61,7 @@ def doubts(mirror: Mirror, streams: Collection[str] = ORDER) -> tuple[Doubt, ...
 
 def doubts_of(mirror: Mirror, report: str) -> tuple[Doubt, ...]:
     """Return everything that puts the figures of a report in doubt."""
-    return doubts(mirror, RESTS_ON[report])
+    return doubts(mirror, REPORTS[report].streams)
 
 
 def words(doubt: Doubt, owner: str | None = None) -> str:

@@ -12,7 +12,6 @@ from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.bugs import SEVERITIES
 from testio_analytics.reports.doubts import (
-    STATUSES,
     Doubt,
     doubts,
     never_synced_products,
@@ -32,6 +31,7 @@ from testio_analytics.reports.facts import (
     story_results,
     unread_tests,
 )
+from testio_analytics.reports.registry import STATUSES
 from testio_analytics.reports.shares import with_share
 
 RESULTS = ("issues", "failed", "blocked", "known bugs", "passed", "no findings", "none", "unknown")

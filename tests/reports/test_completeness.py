@@ -12,7 +12,7 @@ from strategies import Account, accounts, ago, opened
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import STREAMS
-from testio_analytics.reports.completeness import account_doubt, completeness, stream_doubts
+from testio_analytics.reports.health import completeness
 
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -19,8 +19,9 @@ from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames import loaders as frames
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.answers import coverage_summary
 from testio_analytics.reports.coverage import coverage_by_product, coverage_by_section, coverage_total
-from testio_analytics.reports.executed import status_group, unknown_statuses, unlinked_test_features
+from testio_analytics.reports.facts import status_group
 from testio_analytics.reports.features import (
     CATALOG_COLUMNS,
     STATES,
@@ -30,7 +31,7 @@ from testio_analytics.reports.features import (
     untested_features,
 )
 from testio_analytics.reports.glossary import definitions
-from testio_analytics.reports.summary import coverage_summary
+from testio_analytics.reports.leftovers import unknown_statuses, unlinked_test_features
 from testio_analytics.text import EN_DASH as DASH
 
 REPORTS = (

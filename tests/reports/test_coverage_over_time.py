@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from strategies import Account, accounts, ago, opened
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.coverage import coverage_total
-from testio_analytics.reports.coverage_over_time import coverage_over_time
+from testio_analytics.reports.coverage import coverage_over_time, coverage_total
 
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
