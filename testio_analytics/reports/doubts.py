@@ -19,6 +19,8 @@ Kind = Literal["never read", "incomplete", "unread tests", "unknown status", "un
 
 ORDER = (*STREAMS, *ON_REQUEST, STATUSES)
 LONGEST_PLACE = 100
+NOT_OWED = ("products", *ON_REQUEST)
+"""Streams of a product that need not have been read: its details come with the list, single runs where asked for."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ def _stream_doubts(mirror: Mirror) -> Iterator[Doubt]:
         not_stored = {key for key, of in gaps if of == stream and key != ACCOUNT} - {*names}
         for product_id in sorted(current | not_stored):
             places, known = gaps.get((product_id, stream), ()) + of_account, states.get((product_id, stream))
-            if not places and (stream in ON_REQUEST if known is None else known[0]):
+            if not places and (stream in NOT_OWED if known is None else known[0]):
                 continue
             kind: Kind = "never read" if not places and known is None else "incomplete"
             name = names.get(product_id) or label(None, "Product", product_id)

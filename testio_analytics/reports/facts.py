@@ -113,7 +113,7 @@ def dated_tests(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     tests = mirror.active("tests")
     at = tests["end_at"].fillna(tests["start_at"])
     groups = {status: status_group(status) for status in tests["status"].dropna().unique()}
-    group = tests["status"].map(groups).fillna("unknown").astype("str")
+    group = tests["status"].map(groups).astype("str").fillna("unknown")
     # A start in the future of the report means that then it was not running yet, whatever it does now.
     is_running = (tests["status"] == "running") & ~(tests["start_at"] > instant)
     is_later = (group == "executed") & (at > instant) & ~is_running
@@ -267,7 +267,9 @@ def _buckets(status: pd.Series[str], auto_accepted: pd.Series[Any]) -> pd.Series
     """Return the bucket of each bug, asked once for each pair of status and flag that there is."""
     statuses = {name: {flag: bug_bucket(name, flag) for flag in (False, True)} for name in status.dropna().unique()}
     by_hand, by_timer = (status.map({name: row[flag] for name, row in statuses.items()}) for flag in (False, True))
-    found = by_hand.mask(auto_accepted.fillna(False).astype(bool), by_timer).fillna(bug_bucket(None, None))
+    found = (
+        by_hand.mask(auto_accepted.fillna(False).astype(bool), by_timer).astype("str").fillna(bug_bucket(None, None))
+    )
     return pd.Series(pd.Categorical(found, categories=list(BUCKETS)), index=status.index)
 
 

@@ -43,7 +43,7 @@ def completeness(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     found = found.merge(_gap_texts(mirror), on=["product_id", "stream"], how="left", validate="one_to_one")
     keys = {(ACCOUNT if one.product_id is None else one.product_id, one.stream) for one in doubts(mirror)}
     pairs = zip(found["product_id"].tolist(), found["stream"].tolist(), strict=True)
-    is_complete = pd.Series([pair not in keys for pair in pairs], index=found.index)
+    is_complete = pd.Series([pair not in keys for pair in pairs], index=found.index) & found["last_read_at"].notna()
     missing = (found["rows_expected"] - found["rows_stored"]).clip(lower=0)
     never = found["last_read_at"].isna()
     state = is_complete.map({True: "complete", False: "incomplete"}).mask(never, "never read")

@@ -160,9 +160,9 @@ def _print_reports(measured: dict[int, Figures]) -> None:
 def _fetching_of(name: str, figures: Figures) -> float:
     """Return the seconds for `fetchall` of the tables of the streams that a report rests on."""
     from testio_analytics.mirror.schema import TABLES
-    from testio_analytics.reports.registry import REPORTS, streams_of
+    from testio_analytics.reports.registry import REPORTS
 
-    streams = {"products", *streams_of(REPORTS[name])}
+    streams = {"products", *REPORTS[name].streams}
     return sum(seconds for table, seconds in figures.fetching.items() if TABLES[table].stream in streams)
 
 

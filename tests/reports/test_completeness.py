@@ -12,6 +12,7 @@ from strategies import Account, accounts, ago, opened
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import STREAMS
+from testio_analytics.reports.doubts import doubts, products_in_doubt, sentences, words
 from testio_analytics.reports.health import completeness
 
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -94,16 +95,22 @@ def test_gaps_of_products_that_are_not_stored_have_a_row() -> None:
 @pytest.mark.parametrize(
     ("account", "doubt"),
     [
-        (Account().synced(), ""),
-        (Account(), "never read"),
-        (Account().synced(is_complete=0), "the last read was not complete"),
-        (Account().synced().gap(None, "products", "page 2"), "page 2"),
-        (Account().synced().gap(1, "products", "sections"), ""),
+        (Account().synced(), ()),
+        (Account(), ("The products of the account were never read",)),
+        (Account().synced(is_complete=0), ("The products of the account were not completely read",)),
+        (
+            Account().synced().gap(None, "products", "page 2"),
+            ("The products of the account were not completely read (page 2)",),
+        ),
+        (
+            Account().product(1).synced(1).gap(1, "products", "sections"),
+            ("The details of Harbour were not completely read (sections)",),
+        ),
     ],
 )
-def test_the_list_of_products_has_doubts_of_its_own(account: Account, doubt: str) -> None:
+def test_the_list_of_products_has_doubts_of_its_own(account: Account, doubt: tuple[str, ...]) -> None:
     """What is missing of it may hold whole products."""
-    assert account_doubt(mirror_of(account)) == doubt
+    assert sentences(doubts(mirror_of(account), ())) == doubt
 
 
 def test_many_gaps_are_counted_not_listed_without_end() -> None:
@@ -112,7 +119,9 @@ def test_many_gaps_are_counted_not_listed_without_end() -> None:
     for page in range(1, 7):
         account.gap(1, "tests", f"page {page}")
 
-    assert stream_doubts(mirror_of(account), "tests") == {1: "page 1, page 2, page 3 and 3 more"}
+    (doubt,) = doubts(mirror_of(account), ("tests",))
+    assert doubt.places == tuple(f"page {page}" for page in range(1, 7)) and doubt.count == 6
+    assert words(doubt).endswith("(page 1, page 2, page 3 and 3 more)")
 
 
 @FEW
@@ -124,7 +133,4 @@ def test_a_product_is_in_doubt_exactly_when_its_row_is_not_complete(account: Acc
     assert not ledger.duplicated(["product_id", "stream"]).any()
     for stream in ("features", "tests"):
         rows = ledger[(ledger["stream"] == stream) & (ledger["product_id"] > 0)]
-        incomplete = {int(key) for key in rows[~rows["is_complete"]]["product_id"]}
-        of_account = ((ledger["product_id"] == 0) & (ledger["stream"] == stream)).any()
-        every = {int(key) for key in rows["product_id"]}
-        assert {*stream_doubts(mirror, stream)} == (every if of_account else incomplete)
+        assert products_in_doubt(mirror, stream) == {int(key) for key in rows[~rows["is_complete"]]["product_id"]}

@@ -26,12 +26,15 @@ from testio_analytics.reports.features import (
     CATALOG_COLUMNS,
     STATES,
     feature_catalog,
-    removed_features,
-    unlinked_stories,
     untested_features,
 )
 from testio_analytics.reports.glossary import definitions
-from testio_analytics.reports.leftovers import unknown_statuses, unlinked_test_features
+from testio_analytics.reports.leftovers import (
+    removed_features,
+    unknown_statuses,
+    unlinked_stories,
+    unlinked_test_features,
+)
 from testio_analytics.text import EN_DASH as DASH
 
 REPORTS = (
@@ -470,12 +473,12 @@ def test_summary_names_every_gap() -> None:
     account = harbour().gap(1, "tests", "page 2").gap(7, "features", "all features").gap(None, "products", "page 9")
     summary = coverage_summary(mirror_of(account))
 
-    assert summary.gaps == (
+    assert summary.doubts == (
         "The products of the account were not completely read (page 9)",
         "The tests of Harbour were not completely read (page 2)",
         "The features of Product 7 were not completely read (all features)",
     )
-    assert summary.population_doubts == (summary.gaps[0], summary.gaps[2])
+    assert summary.population_doubts == (summary.doubts[0], summary.doubts[2])
     assert coverage_total(mirror_of(account))["is_complete"].tolist() == [False]
 
 

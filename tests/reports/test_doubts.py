@@ -1,0 +1,175 @@
+"""Doubt is one thing everywhere: rows, totals, answers, exports and exit codes say the same of every kind of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import testio_analytics as ta
+from strategies import Account, ago, opened
+from testio_analytics.cli import cli
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.doubts import Doubt, doubts, doubts_of, words
+from testio_analytics.reports.registry import REPORTS, STATUSES, options_of
+
+SOUND, DOUBTED = 1, 2
+"""Two products with the same content; only the second is ever in doubt."""
+
+
+def _account(*, states: tuple[str, ...] = ("products", "features", "tests", "bugs", "results")) -> Account:
+    """Return two products with a feature, a story, a test, a bug and a result each, everything read but those states."""
+    account = Account().product(SOUND, "Harbour").product(DOUBTED, "Lighthouse").synced(SOUND)
+    for product in (SOUND, DOUBTED):
+        account.feature(product, product).test(product, "archived", ago(20), product_id=product)
+        account.covers(product, product, product_id=product)
+        account.add("user_stories", id=product, product_id=product, feature_id=product, feature_link="id")
+        bug = {"id": product, "product_id": product, "test_id": product, "severity": "low", "status": "accepted"}
+        account.add("bugs", **bug, feature_id=product, feature_link="bug")
+        result = {"test_feature_id": product, "user_story_id": product, "test_id": product, "product_id": product}
+        account.add("test_user_stories", **result, execution_status="passed", tested_by_count=1, bugs_found=0)
+        for stream in ("bugs", "results"):
+            account.add("test_reads", test_id=product, stream=stream, product_id=product, is_complete=1, run_id=1)
+    return account.synced(DOUBTED, streams=states)
+
+
+def _without_read(stream: str) -> Account:
+    account = _account()
+    account.rows["test_reads"] = [
+        row for row in account.rows["test_reads"] if (row["test_id"], row["stream"]) != (DOUBTED, stream)
+    ]
+    return account
+
+
+def _unknown_status() -> Account:
+    account = _account().test(7, "paused", ago(5), product_id=DOUBTED)
+    for stream in ("bugs", "results"):
+        account.add("test_reads", test_id=7, stream=stream, product_id=DOUBTED, is_complete=1, run_id=1)
+    return account.covers(7, DOUBTED, product_id=DOUBTED)
+
+
+KINDS: dict[str, tuple[str, Callable[[], Account]]] = {
+    "gap in the list of products": ("account", lambda: _account().gap(None, "products", "page 2")),
+    "gap in the details of a product": ("products", lambda: _account().gap(DOUBTED, "products", "sections")),
+    "gap in features": ("features", lambda: _account().gap(DOUBTED, "features", "section 5")),
+    "gap in tests": ("tests", lambda: _account().gap(DOUBTED, "tests", "page 5")),
+    "gap in bugs": ("bugs", lambda: _account().gap(DOUBTED, "bugs", "bugs of test 2")),
+    "gap in results": ("results", lambda: _account().gap(DOUBTED, "results", "results of test 2")),
+    "tests never read": ("tests", lambda: _account(states=("products", "features", "bugs", "results"))),
+    "features never read": ("features", lambda: _account(states=("products", "tests", "bugs", "results"))),
+    "bugs of a test not read": ("bugs", lambda: _without_read("bugs")),
+    "results of a test not read": ("results", lambda: _without_read("results")),
+    "unknown status": (STATUSES, _unknown_status),
+}
+"""Each kind of doubt: the stream that it is of, and an account that has exactly this one."""
+
+ROWS_OF_THEIR_OWN = {
+    "completeness": "its rows are streams",
+    "feature_results": "a row rests on the product's tests, and on the bugs and results of its own",
+}
+
+
+@cache
+def _mirror_in(kind: str) -> Mirror:
+    return _mirror(KINDS[kind][1]())
+
+
+def _mirror(account: Account) -> Mirror:
+    with opened(account) as connection:
+        return load_mirror(connection)
+
+
+def _touches(stream: str, report: str) -> bool:
+    """Say by hand whom a doubt touches: what rests on bugs or results rests on the tests as well."""
+    return stream in ("account", "products") or stream in REPORTS[report].streams
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_account_has_one_doubt_and_a_sentence_for_it(kind: str) -> None:
+    """The accounts of this module hold what they say, and the sentence names the owner."""
+    stream = KINDS[kind][0]
+    (doubt,) = doubts(_mirror_in(kind))
+
+    assert doubt.stream == ("products" if stream == "account" else stream)
+    assert ("the account" if stream == "account" else "Lighthouse") in words(doubt)
+    assert words(doubt, "this product").count("this product") == 1
+
+
+@pytest.mark.parametrize("report", REPORTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_totals_and_the_report_agree(kind: str, report: str) -> None:
+    """A report in doubt says so of itself and of the rows of that product; the other product stays complete."""
+    stream = KINDS[kind][0]
+    mirror, touched = _mirror_in(kind), _touches(stream, report)
+    assert bool(doubts_of(mirror, report)) == touched
+    frame = REPORTS[report].function(mirror)
+    if "is_complete" not in frame or report in ROWS_OF_THEIR_OWN:
+        return
+    assert (frame["is_complete"] == frame["gap"].isna()).all() and len(frame)
+    if "product_id" not in frame:  # all products together
+        assert (~frame["is_complete"]).all() == (~frame["is_complete"]).any() == touched
+        return
+    # What is missing of the list of products is missing of no product that is there.
+    in_doubt = frame["product_id"] == DOUBTED
+    assert frame[~in_doubt]["is_complete"].all()
+    assert (~frame[in_doubt]["is_complete"]).all() == (touched and stream != "account")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_status_show_export_and_answers_agree(kind: str, tmp_path: Path) -> None:
+    """The exit code, what is said on standard error, the file beside an export and the sentences are one fact."""
+    stream, account = KINDS[kind]
+    with opened(account()) as connection:
+        connection.execute("VACUUM INTO ?", [str(tmp_path / "one.db")])
+        mirror = load_mirror(connection)
+    runner, db = CliRunner(), str(tmp_path / "one.db")
+    said = words(doubts(mirror)[0])
+
+    assert runner.invoke(cli, ["status", "--db", db]).exit_code == 3
+    for report in ("coverage_total", "triage_total", "bugs_by_product", "story_coverage"):
+        shown = runner.invoke(cli, ["show", report, "--db", db, "--format", "json"])
+        touched = _touches(stream, report)
+        assert (shown.exit_code, said in shown.stderr) == ((3, True) if touched else (0, False)), report
+    assert runner.invoke(cli, ["export", "--db", db, "--output", str(tmp_path / "out")]).exit_code == 3
+    assert json.loads((tmp_path / "out" / "about.json").read_text())["in_doubt"] == [f"{said}."]
+    answers = {
+        "coverage_total": ta.coverage_summary(mirror).doubts,
+        "bugs_per_feature": ta.bugs_answer(mirror).doubts,
+        "story_coverage": ta.stories_answer(mirror).doubts,
+        "triage_total": ta.triage_answer(mirror).doubts,
+        "next_tests": ta.plan_answer(mirror).doubts,
+    }
+    assert {name: bool(found) for name, found in answers.items()} == {name: _touches(stream, name) for name in answers}
+    assert ta.overview(mirror).doubts == (said,)
+
+
+def test_without_any_doubt_everything_is_complete() -> None:
+    """The accounts above are in doubt by their one fault alone."""
+    mirror = _mirror(_account())
+
+    assert doubts(mirror) == ()
+    for report in REPORTS.values():
+        frame = report.function(mirror, **options_of(report.function))
+        assert "is_complete" not in frame or frame["is_complete"].all(), report.name
+
+
+def test_an_unknown_status_touches_the_features_that_its_test_has_in_scope() -> None:
+    """Other features of the product are not in doubt by it; its totals are."""
+    mirror = _mirror(_unknown_status().feature(3, DOUBTED))
+    frame = ta.bugs_per_feature(mirror).set_index("feature_id")["is_complete"]
+
+    assert frame.to_dict() == {SOUND: True, DOUBTED: False, 3: True}
+    assert not ta.coverage_by_product(mirror).set_index("product_id")["is_complete"][DOUBTED]
+
+
+def test_a_doubt_knows_since_when_the_stream_is_not_complete() -> None:
+    """The last complete read, where there was one."""
+    (doubt,) = doubts(_mirror(_account().gap(DOUBTED, "tests", "page 5")))
+
+    assert doubt == Doubt("tests", "incomplete", DOUBTED, "Lighthouse", 1, ("page 5",), since=pd.Timestamp(ago()))
