@@ -316,7 +316,7 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
 
     When anything fails, the pages of the last time stay as they are.
     """
-    from testio_analytics.frames.mirror import load_mirror
+    from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.pages.build import make_pages
     from testio_analytics.reports import registry
 
@@ -361,7 +361,7 @@ def export(
     testio-analytics export --format xlsx --output shared  # one workbook
     """
     from testio_analytics.display.files import export as write
-    from testio_analytics.frames.mirror import load_mirror
+    from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.reports import registry
 
     path = resolve_db_path(db)
@@ -415,7 +415,7 @@ def migrate(db: Path | None, to: int | None) -> None:
     testio-analytics migrate             # bring an older database to the newest version
     testio-analytics migrate --to 1      # go down again; what later versions brought is dropped
     """
-    from testio_analytics.mirror.store import migrate_file
+    from testio_analytics.mirror.database import migrate_file
 
     for line in migrate_file(resolve_db_path(db), to):
         click.echo(line)

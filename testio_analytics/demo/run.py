@@ -16,7 +16,7 @@ from testio_analytics.demo.account.build import DEMO_NOW, DEMO_POISONED_TEST, de
 from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults
-from testio_analytics.frames.mirror import load_mirror
+from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.mirror.sync import SyncResult, sync_async
 from testio_analytics.pages.build import make_pages
 from testio_analytics.reports.summary import coverage_summary

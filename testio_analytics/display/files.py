@@ -15,7 +15,8 @@ import pandas as pd
 from testio_analytics.display.csv_json import BYTE_ORDER_MARK, csv_text, formula_safe
 from testio_analytics.errors import ReportError, UnknownValueError
 from testio_analytics.frames.instants import AsOf
-from testio_analytics.frames.mirror import Mirror, load_mirror
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ALL_TABLES
 from testio_analytics.reports.completeness import report_instant
 from testio_analytics.reports.impact import ImpactSource

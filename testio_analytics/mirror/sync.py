@@ -24,7 +24,7 @@ from testio_analytics import errors
 from testio_analytics.api.client import Client
 from testio_analytics.concurrency import gather, gc_paused, run, run_in_thread
 from testio_analytics.config import resolve_api, resolve_db_path
-from testio_analytics.mirror import diff, ledger, rows, schema, store
+from testio_analytics.mirror import database, diff, ledger, rows, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.streams import due
@@ -164,9 +164,9 @@ async def sync_async(
     async with _client_or_own(client) as api, RowWorker() as compute:
         requests_before = api.requests
         tally = _Tally({stream: Counts() for stream in ("products", *wanted)})
-        with _ledger(path, dry_run, clock, full, wanted, product_ids, api, tally) as (database, beside, run_id):
+        with _ledger(path, dry_run, clock, full, wanted, product_ids, api, tally) as (store_db, beside, run_id):
             await _sync_account(
-                database, beside, run_id, api, compute, tally, wanted, product_ids, full, clock, progress
+                store_db, beside, run_id, api, compute, tally, wanted, product_ids, full, clock, progress
             )
         return SyncResult(
             run_id,
@@ -250,12 +250,12 @@ def _ledger(
     Yields the database to write to, the same one to read from while that is written to, and the number of the run.
     """
     if dry_run:
-        with store.open_copy(path) as database:
-            yield database, database, None
+        with database.open_copy(path) as db:
+            yield db, db, None
         return
-    with store.writing(path), store.open_store(path) as database:
+    with database.writing(path), database.open_store(path) as db:
         run_id = ledger.begin_run(
-            database,
+            db,
             now=clock(),
             mode="full" if full else "normal",
             streams=("products", *wanted),
@@ -264,8 +264,8 @@ def _ledger(
         )
         before, outcome, error = api.requests, "interrupted", None
         try:
-            with store.open_beside(path) as beside:
-                yield database, beside, run_id
+            with database.open_beside(path) as beside:
+                yield db, beside, run_id
             outcome = "incomplete" if tally.gaps else "complete"
         except errors.TestioError as failed:
             outcome, error = "failed", str(failed)
@@ -273,7 +273,7 @@ def _ledger(
             raise
         finally:
             ledger.end_run(
-                database,
+                db,
                 run_id,
                 now=clock(),
                 outcome=outcome,

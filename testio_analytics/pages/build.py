@@ -169,7 +169,7 @@ def make_pages(
         StoreError: the database cannot be used.
         ReportError: a notebook failed, or its page would show what no page may show.
     """
-    from testio_analytics.frames import mirror
+    from testio_analytics.frames import loaders
     from testio_analytics.reports.impact import read_impact
 
     paths = _chosen(notebooks)
@@ -177,7 +177,7 @@ def make_pages(
     if as_of is not None:
         as_instant(as_of)
     read_impact(impact)  # a wrong weight is told before anything runs
-    mirror.load_products(db, product_id=products)
+    loaders.load_products(db, product_id=products)
     origin = _origin(db)
     database = Path(db).expanduser().resolve()
     parameters: dict[str, Any] = {"db": str(database), "product_id": products, "as_of": as_of}
@@ -200,13 +200,11 @@ def _chosen(names: Sequence[str] | None) -> dict[str, Path]:
 
 def _origin(db: Path) -> list[str]:
     """Return the versions and the sync run behind the numbers, for the footer."""
-    from testio_analytics.frames import mirror
+    from testio_analytics.frames import loaders
     from testio_analytics.mirror.migrations import HEAD
 
-    runs = mirror.load_sync_runs(db)
-    finished = runs[runs["outcome"].isin(mirror.READ_OUTCOMES) & runs["finished_at"].notna()]
-    last = finished.sort_values(["finished_at", "id"])["id"].tail(1)
-    run = "no sync run yet" if last.empty else f"sync run {last.item()}"
+    last = loaders.last_finished(loaders.load_sync_runs(db))
+    run = "no sync run yet" if last is None else f"sync run {last['id']}"
     return [f"testio_analytics {_package_version()}", f"schema {HEAD}", run]
 
 

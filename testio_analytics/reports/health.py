@@ -11,7 +11,8 @@ import pandas as pd
 
 from testio_analytics.config import resolve_db_path
 from testio_analytics.frames.instants import AsOf
-from testio_analytics.frames.mirror import Mirror, load_mirror
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.completeness import active, completeness, report_instant
 from testio_analytics.text import age_words, counted, instant_words, listed
 

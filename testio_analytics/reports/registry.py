@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from testio_analytics.errors import UnknownValueError
-from testio_analytics.frames.mirror import Mirror, load_mirror
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.bugs import (
     bugs_by_device,
     bugs_by_product,

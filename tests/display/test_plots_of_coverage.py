@@ -15,7 +15,8 @@ from matplotlib.axes import Axes
 from strategies import Account, ago, opened
 from testio_analytics.display.plots import coverage, style
 from testio_analytics.errors import ReportError
-from testio_analytics.frames.mirror import Mirror, load_mirror
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.coverage import coverage_by_product, coverage_by_section, coverage_total
 from testio_analytics.reports.coverage_over_time import coverage_over_time
 from testio_analytics.reports.features import feature_catalog

@@ -14,7 +14,8 @@ from generated import account_of
 from strategies import Account, opened
 from syncing import sync_account
 from testio_analytics.display.plots import style
-from testio_analytics.frames.mirror import Mirror, load_mirror
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
 
 PLOTS: dict[str, Callable[[Mirror], Axes]] = {
     "bugs": lambda mirror: ta.plot_bugs_per_feature(ta.bugs_per_feature(mirror)),

@@ -23,12 +23,13 @@ from strategies import (
     with_findings,
 )
 from testio_analytics.errors import DatabaseMissingError, SchemaVersionError, StoreError, UnknownValueError
-from testio_analytics.frames import mirror
-from testio_analytics.frames.mirror import Mirror, load_mirror
+from testio_analytics.frames import loaders, query
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror import migrations
 from testio_analytics.mirror.schema import ALL_TABLES, TABLES
 
-LOADERS: dict[str, Callable[..., pd.DataFrame]] = {name: getattr(mirror, f"load_{name}") for name in TABLES}
+LOADERS: dict[str, Callable[..., pd.DataFrame]] = {name: getattr(loaders, f"load_{name}") for name in TABLES}
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -85,9 +86,9 @@ def test_dtypes_follow_the_specification(spec: Any) -> None:
     with opened(Account()) as connection:
         found = LOADERS[spec.name](connection)
     for column in spec.columns:
-        if column.name in found and (spec.name, column.name) not in mirror.CATEGORIES:
+        if column.name in found and (spec.name, column.name) not in query.CATEGORIES:
             assert str(found[column.name].dtype) == dtypes[column.kind], column.name
-    for table, name in mirror.CATEGORIES:
+    for table, name in query.CATEGORIES:
         if table == spec.name:
             assert found[name].dtype == "category"
 
@@ -95,7 +96,7 @@ def test_dtypes_follow_the_specification(spec: Any) -> None:
 def test_times_with_and_without_fractions_are_all_read() -> None:
     """None of them becomes NaT."""
     with opened(harbour()) as connection:
-        ends = mirror.load_tests(connection)["end_at"].tolist()
+        ends = loaders.load_tests(connection)["end_at"].tolist()
 
     assert ends[:2] == [pd.Timestamp(ago(3)), pd.Timestamp("2026-06-01T10:00:00.123456+00:00")]
     assert ends[2] is pd.NaT
@@ -104,9 +105,9 @@ def test_times_with_and_without_fractions_are_all_read() -> None:
 def test_removed_rows_are_left_out_unless_asked_for() -> None:
     """Current rows by default, history on request."""
     with opened(harbour()) as connection:
-        assert mirror.load_features(connection)["id"].tolist() == [1, 2, 4]
-        assert mirror.load_features(connection, include_removed=True)["id"].tolist() == [1, 2, 3, 4]
-        assert mirror.load_products(connection)["id"].tolist() == [1, 2]
+        assert loaders.load_features(connection)["id"].tolist() == [1, 2, 4]
+        assert loaders.load_features(connection, include_removed=True)["id"].tolist() == [1, 2, 3, 4]
+        assert loaders.load_products(connection)["id"].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_filters_give_the_rows_asked_for(name: str, options: dict[str, Any], ids
 def test_feature_sections_are_filtered_by_section() -> None:
     """One row per pair, by feature and section."""
     with opened(harbour()) as connection:
-        found = mirror.load_feature_sections(connection, section_id=11)
+        found = loaders.load_feature_sections(connection, section_id=11)
 
     assert found[["feature_id", "section_id"]].values.tolist() == [[1, 11], [2, 11]]
 
@@ -147,20 +148,20 @@ def test_feature_sections_are_filtered_by_section() -> None:
 def test_an_unknown_product_is_refused_with_the_list_of_products(value: Any) -> None:
     """Neither nothing nor everything is returned for a slip of the pen."""
     with opened(harbour()) as connection, pytest.raises(UnknownValueError, match=r"1 \(Harbour\), 2 \(Ferry\)"):
-        mirror.load_features(connection, product_id=value)
+        loaders.load_features(connection, product_id=value)
 
 
 def test_an_unknown_section_is_refused_with_the_list_of_sections() -> None:
     """The sections there are stand in the message."""
     with opened(harbour()) as connection, pytest.raises(UnknownValueError, match=r"10 \(Section 10\)"):
-        mirror.load_features(connection, section_id=1)
+        loaders.load_features(connection, section_id=1)
 
 
 def test_last_confirmed_is_the_last_complete_read_of_the_products_stream() -> None:
     """By product; never read is empty; the list of products confirms the products."""
     account = Account().product(1).product(2).feature(1).feature(2, 2).synced(1, streams=("features",))
     with opened(account) as connection:
-        features, products = mirror.load_features(connection), mirror.load_products(connection)
+        features, products = loaders.load_features(connection), loaders.load_products(connection)
 
     assert features["last_confirmed"].tolist() == [pd.Timestamp(NOW), pd.NaT]
     assert products["last_confirmed"].tolist() == [pd.Timestamp(NOW)] * 2
@@ -171,7 +172,7 @@ def test_path_connection_and_database_give_the_same(tmp_path: Path) -> None:
     path = write(harbour(), tmp_path / "a?b #1%.db")
     with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
-        given = [mirror.load_tests(source) for source in (path, str(path), connection, Database(connection))]
+        given = [loaders.load_tests(source) for source in (path, str(path), connection, Database(connection))]
         assert connection.execute("SELECT count(*) FROM tests").fetchone()[0] == 3
     for other in given[1:]:
         assert_frame_equal(given[0], other)
@@ -181,7 +182,7 @@ def test_the_configured_database_is_the_default(tmp_path: Path, monkeypatch: pyt
     """Without a path, TESTIO_DB_PATH is read."""
     monkeypatch.setenv("TESTIO_DB_PATH", str(write(harbour(), tmp_path / "x.db")))
 
-    assert len(mirror.load_products()) == 2
+    assert len(loaders.load_products()) == 2
 
 
 def test_a_writer_neither_blocks_nor_is_seen_half(tmp_path: Path) -> None:
@@ -191,9 +192,9 @@ def test_a_writer_neither_blocks_nor_is_seen_half(tmp_path: Path) -> None:
         writer.execute("PRAGMA journal_mode = wal")
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("UPDATE products SET name = 'Half'")
-        assert mirror.load_products(path)["name"].tolist() == ["Harbour", "Ferry"]
+        assert loaders.load_products(path)["name"].tolist() == ["Harbour", "Ferry"]
         writer.execute("COMMIT")
-        assert mirror.load_products(path)["name"].tolist() == ["Half", "Half"]
+        assert loaders.load_products(path)["name"].tolist() == ["Half", "Half"]
 
 
 def test_the_mirror_is_one_instant_of_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +202,7 @@ def test_the_mirror_is_one_instant_of_the_database(tmp_path: Path, monkeypatch: 
     path = write(harbour(), tmp_path / "x.db")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = wal")
-    read = mirror._read
+    read = query.read_table
 
     def read_and_write(connection: sqlite3.Connection, table: Any, *rest: Any) -> pd.DataFrame:
         if table.name == "features":
@@ -209,7 +210,7 @@ def test_the_mirror_is_one_instant_of_the_database(tmp_path: Path, monkeypatch: 
                 writer.execute("DELETE FROM test_features")
         return read(connection, table, *rest)
 
-    monkeypatch.setattr(mirror, "_read", read_and_write)
+    monkeypatch.setattr(loaders, "read_table", read_and_write)
     assert len(load_mirror(path).test_features) == 2
     assert load_mirror(path).test_features.empty
 
@@ -217,7 +218,7 @@ def test_the_mirror_is_one_instant_of_the_database(tmp_path: Path, monkeypatch: 
 def test_nothing_is_written(tmp_path: Path) -> None:
     """The connection is for reading only."""
     path = write(harbour(), tmp_path / "x.db")
-    with mirror._reading(path) as connection, pytest.raises(sqlite3.OperationalError, match="readonly"):
+    with query.reading(path) as connection, pytest.raises(sqlite3.OperationalError, match="readonly"):
         connection.execute("DELETE FROM tests")
 
 
@@ -225,7 +226,7 @@ def test_a_missing_file_says_which_command_makes_one(tmp_path: Path) -> None:
     """No file is created by asking."""
     path = tmp_path / "none.db"
     with pytest.raises(DatabaseMissingError, match="testio-analytics sync"):
-        mirror.load_tests(path)
+        loaders.load_tests(path)
     assert not path.exists()
 
 
@@ -238,7 +239,7 @@ def test_another_schema_version_is_refused_with_the_way_out(tmp_path: Path, vers
             migrations.migrate(Database(connection), to=version)
         connection.execute(f"PRAGMA user_version = {version}")
     with pytest.raises(SchemaVersionError, match=advice):
-        mirror.load_products(path)
+        loaders.load_products(path)
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
@@ -246,7 +247,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database, " * 200)
     with pytest.raises(StoreError, match="cannot be read: file is not a database"):
-        mirror.load_products(path)
+        loaders.load_products(path)
 
 
 def test_a_missing_table_is_refused(tmp_path: Path) -> None:
@@ -255,7 +256,7 @@ def test_a_missing_table_is_refused(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TABLE test_features")
     with pytest.raises(StoreError, match="no such table: test_features"):
-        mirror.load_test_features(path)
+        loaders.load_test_features(path)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from strategies import (
     with_findings,
 )
 from testio_analytics import errors
-from testio_analytics.mirror import migrations, schema, store
+from testio_analytics.mirror import database, migrations, schema
 from testio_analytics.mirror.migrations import HEAD, VERSIONS, migrate, version_of
 
 TYPES = {"integer": "INTEGER", "boolean": "INTEGER", "text": "TEXT", "time": "TEXT", "json": "TEXT", "number": "FLOAT"}
@@ -104,7 +104,7 @@ def test_schema_is_what_the_specifications_say(db: Database) -> None:
 
 def test_enforced_links_are_enforced(db_path: Path) -> None:
     """A row whose parent is missing is refused by the file itself, where the specification says so."""
-    with store.open_store(db_path) as db, pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+    with database.open_store(db_path) as db, pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
         db.table("features").insert(_filled("features", id=1, product_id=99))
 
 
@@ -152,11 +152,11 @@ def test_newer_file_is_refused_and_left_alone(db_path: Path) -> None:
         connection.execute("create table products (id integer primary key, from_the_future text)")
         connection.commit()
     before = db_path.read_bytes()
-    with pytest.raises(errors.SchemaVersionError, match="Upgrade the package"), store.open_store(db_path):
+    with pytest.raises(errors.SchemaVersionError, match="Upgrade the package"), database.open_store(db_path):
         pass
     for to in (None, 0, HEAD):
         with pytest.raises(errors.SchemaVersionError):
-            store.migrate_file(db_path, to)
+            database.migrate_file(db_path, to)
     with closing(Database(db_path)) as db, pytest.raises(errors.SchemaVersionError):
         migrate(db)
     with closing(sqlite3.connect(db_path)) as connection:
@@ -187,8 +187,8 @@ def test_failure_in_the_middle_leaves_the_file_as_it_was(
     step = {"up": "_bring", "down": "_take_away"}[direction]
     real = getattr(migrations, step)
 
-    def fail(database: Database, number: int) -> None:
-        real(database, number)
+    def fail(db: Database, number: int) -> None:
+        real(db, number)
         if number in {1, HEAD} and not (direction == "down" and number == HEAD):
             raise sqlite3.OperationalError("database or disk is full")
 
@@ -239,17 +239,17 @@ def test_command_migrates_after_a_backup(db: Database, db_path: Path) -> None:
     migrate(db)
     _fill(db)
     before = _content(db)
-    lines = store.migrate_file(db_path, 1)
+    lines = database.migrate_file(db_path, 1)
     assert lines[0].startswith("down to 2")
     said = "the file as it was: "
     backup = Path(next(line.removeprefix(said) for line in lines if line.startswith(said)))
     with closing(Database(backup)) as copy:
         assert _content(copy) == before
-    assert not any("backup" in line or "as it was" in line for line in store.migrate_file(db_path, 1))
-    store.migrate_file(db_path)
+    assert not any("backup" in line or "as it was" in line for line in database.migrate_file(db_path, 1))
+    database.migrate_file(db_path)
     assert version_of(db) == HEAD
     with pytest.raises(errors.DatabaseMissingError):
-        store.migrate_file(db_path.with_name("none.db"))
+        database.migrate_file(db_path.with_name("none.db"))
 
 
 def test_store_brings_an_older_file_up_after_a_backup(db_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_store_brings_an_older_file_up_after_a_backup(db_path: Path) -> None:
         _fill(db)
         migrate(db, 1)
         before = _content(db)
-    with store.open_store(db_path) as db:
+    with database.open_store(db_path) as db:
         assert version_of(db) == HEAD
         assert {name: rows for name, rows in _content(db).items() if rows or name in before} == before
     assert len(list(db_path.parent.glob("*.backup*"))) == 1

@@ -21,7 +21,7 @@ from sqlite_utils import Database
 
 from hostile import JSON, SECRET
 from testio_analytics import errors
-from testio_analytics.mirror import diff, ledger, migrations, schema, store
+from testio_analytics.mirror import database, diff, ledger, migrations, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.streams.features import feature_rows
@@ -455,9 +455,9 @@ HOLD = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from testio_analytics import ledger, store
+from testio_analytics.mirror import database, ledger
 path = Path(sys.argv[1])
-with store.writing(path), store.open_store(path) as db:
+with database.writing(path), database.open_store(path) as db:
     ledger.begin_run(db, now=datetime(2026, 6, 1, tzinfo=UTC), mode="normal", streams=[], products=None, version="1")
     print("held", flush=True)
     time.sleep(60)
@@ -471,14 +471,14 @@ def test_lock_names_its_owner_and_dies_with_it(db_path: Path) -> None:
             assert holder.stdout is not None
             assert holder.stdout.readline() == "held\n"
             told = rf"run 1, process {holder.pid}, since 2026-06-01T"
-            with pytest.raises(errors.LockedError, match=told), store.writing(db_path):
+            with pytest.raises(errors.LockedError, match=told), database.writing(db_path):
                 pass
             with pytest.raises(errors.LockedError):
-                store.migrate_file(db_path, 1)
+                database.migrate_file(db_path, 1)
         finally:
             os.kill(holder.pid, signal.SIGKILL)
         holder.wait(10)
-    with store.writing(db_path), store.open_store(db_path) as db:
+    with database.writing(db_path), database.open_store(db_path) as db:
         assert db.execute("select outcome from sync_runs").fetchall() == [("running",)]
         ledger.begin_run(db, now=DAY, mode="normal", streams=[], products=None, version="1")
         assert db.execute("select outcome from sync_runs where id = 1").fetchone() == ("interrupted",)
@@ -487,13 +487,13 @@ def test_lock_names_its_owner_and_dies_with_it(db_path: Path) -> None:
 def test_lock_is_given_back_after_an_error(db_path: Path) -> None:
     """A run that fails does not lock out the next one."""
     for _ in range(2):
-        with pytest.raises(KeyError), store.writing(db_path):
+        with pytest.raises(KeyError), database.writing(db_path):
             raise KeyError
 
 
 def test_readers_are_not_blocked_by_a_writer(db_path: Path) -> None:
     """While a transaction is open, a reader sees the state before it, at once."""
-    with store.open_store(db_path) as db:
+    with database.open_store(db_path) as db:
         run = _run(db)
         with db.atomic():
             db.execute("update sync_runs set outcome = 'complete'")
@@ -511,9 +511,9 @@ def _run(db: Database) -> int:
 def test_file_that_is_no_database_is_refused_and_kept(db_path: Path) -> None:
     """A text file under that name is not overwritten."""
     db_path.write_text("Dear diary, " * 100)
-    with pytest.raises(errors.StoreError, match="cannot be used as a database"), store.open_store(db_path):
+    with pytest.raises(errors.StoreError, match="cannot be used as a database"), database.open_store(db_path):
         pass
-    with pytest.raises(errors.StoreError), store.open_copy(db_path):
+    with pytest.raises(errors.StoreError), database.open_copy(db_path):
         pass
     assert db_path.read_text() == "Dear diary, " * 100
 
@@ -521,14 +521,14 @@ def test_file_that_is_no_database_is_refused_and_kept(db_path: Path) -> None:
 def test_folder_in_place_of_the_file_is_said(db_path: Path) -> None:
     """A path that names a folder."""
     db_path.mkdir()
-    with pytest.raises(errors.StoreError), store.open_store(db_path):
+    with pytest.raises(errors.StoreError), database.open_store(db_path):
         pass
 
 
 def test_file_in_place_of_a_folder_is_said(db_path: Path) -> None:
     """A path that goes through a file."""
     db_path.write_text("")
-    with pytest.raises(errors.StoreError, match="Is the folder writable"), store.open_store(db_path / "x" / "t.db"):
+    with pytest.raises(errors.StoreError, match="Is the folder writable"), database.open_store(db_path / "x" / "t.db"):
         pass
 
 
@@ -536,19 +536,19 @@ def test_file_in_place_of_a_folder_is_said(db_path: Path) -> None:
 def test_read_only_folder_is_said(tmp_path: Path) -> None:
     """A folder in which nothing may be made."""
     tmp_path.chmod(0o500)
-    with pytest.raises(errors.StoreError, match="writable"), store.open_store(tmp_path / "t.db"):
+    with pytest.raises(errors.StoreError, match="writable"), database.open_store(tmp_path / "t.db"):
         pass
 
 
 def test_copy_for_a_dry_run_leaves_the_file_alone(db_path: Path) -> None:
     """It has the rows of the file, takes changes, and the file stays as it is; no file is made where there is none."""
-    with store.open_copy(db_path) as copy:
+    with database.open_copy(db_path) as copy:
         assert copy.execute("select count(*) from features").fetchone() == (0,)
     assert not db_path.exists()
-    with store.open_store(db_path) as db:
+    with database.open_store(db_path) as db:
         _run(db)
     before = db_path.read_bytes()
-    with store.open_copy(db_path) as copy:
+    with database.open_copy(db_path) as copy:
         assert copy.execute("select count(*) from sync_runs").fetchone() == (1,)
         _run(copy)
     assert db_path.read_bytes() == before
@@ -557,7 +557,7 @@ def test_copy_for_a_dry_run_leaves_the_file_alone(db_path: Path) -> None:
 def test_missing_folders_are_made(tmp_path: Path) -> None:
     """The default path lies in a folder that a new user does not have."""
     path = tmp_path / "a" / "b" / "t.db"
-    with store.writing(path), store.open_store(path) as db:
+    with database.writing(path), database.open_store(path) as db:
         assert migrations.version_of(db) == migrations.HEAD
         assert db.execute("pragma journal_mode").fetchone() == ("wal",)
         assert db.execute("pragma foreign_keys").fetchone() == (1,)
@@ -570,7 +570,7 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
         connection.execute("create table invoices (id integer)")
     before = path.read_bytes()
 
-    with pytest.raises(errors.StoreError, match="something else"), store.open_store(path):
+    with pytest.raises(errors.StoreError, match="something else"), database.open_store(path):
         pass
     assert path.read_bytes() == before
 
@@ -578,13 +578,13 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_a_damaged_file_is_told_as_such(tmp_path: Path) -> None:
     """A file whose pages are destroyed is a StoreError with advice, not a raw exception."""
     path = tmp_path / "damaged.db"
-    with store.open_store(path):
+    with database.open_store(path):
         pass
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(bytes(content))
 
-    with pytest.raises(errors.StoreError, match="sync again"), store.open_store(path) as db:
+    with pytest.raises(errors.StoreError, match="sync again"), database.open_store(path) as db:
         db.execute("select count(*) from features").fetchall()
 
 
@@ -592,5 +592,5 @@ def test_a_folder_that_is_a_file_is_told_as_such(tmp_path: Path) -> None:
     """A path below a file cannot be locked, and the message says what to name instead."""
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(errors.StoreError, match="--db"), store.writing(tmp_path / "file" / "mirror.db"):
+    with pytest.raises(errors.StoreError, match="--db"), database.writing(tmp_path / "file" / "mirror.db"):
         pass

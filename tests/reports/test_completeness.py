@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from strategies import Account, accounts, ago, opened
-from testio_analytics.frames.mirror import Mirror, load_mirror
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import STREAMS
 from testio_analytics.reports.completeness import account_doubt, completeness, stream_doubts
 

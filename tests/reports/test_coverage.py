@@ -16,8 +16,9 @@ from pandas.testing import assert_frame_equal
 
 from strategies import NOW, Account, accounts, ago, opened
 from testio_analytics.errors import UnknownValueError
-from testio_analytics.frames import mirror as frames
-from testio_analytics.frames.mirror import Mirror, load_mirror
+from testio_analytics.frames import loaders as frames
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.coverage import coverage_by_product, coverage_by_section, coverage_total
 from testio_analytics.reports.executed import status_group, unknown_statuses, unlinked_test_features
 from testio_analytics.reports.features import (

@@ -6,7 +6,8 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 
 from strategies import Account, accounts, ago, opened
-from testio_analytics.frames.mirror import Mirror, load_mirror
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.coverage import coverage_total
 from testio_analytics.reports.coverage_over_time import coverage_over_time
 

@@ -17,7 +17,8 @@ from strategies import Account, ago, opened
 from syncing import sync_account
 from testio_analytics.demo.truth import exposures_of, generated_exposures
 from testio_analytics.errors import ReportError, UnknownValueError
-from testio_analytics.frames.mirror import Mirror, load_mirror
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.backtest import OURS, RANKINGS, backtest, backtest_sentence, backtest_summary, exposures
 from testio_analytics.reports.next_tests import WEIGHTS, against, aged, weighted
 

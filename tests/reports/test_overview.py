@@ -6,7 +6,7 @@ import pytest
 
 import testio_analytics as ta
 from strategies import Account, ago, opened
-from testio_analytics.frames.mirror import load_mirror
+from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.reports.overview import Overview
 
 

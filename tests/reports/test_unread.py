@@ -12,7 +12,8 @@ import testio_analytics as ta
 from strategies import Account, ago, opened
 from syncing import sync_account
 from testio_analytics.demo.generate import generate_account
-from testio_analytics.frames.mirror import Mirror, load_mirror
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.backtest import backtest_sentence, backtest_summary
 
 

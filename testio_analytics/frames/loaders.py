@@ -1,0 +1,223 @@
+"""One loader per table, and `load_mirror` for all of them as of one instant.
+
+Rows are ordered by their key. What the columns hold and which dtype they have stands in `query`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from testio_analytics.frames.mirror import Mirror
+from testio_analytics.frames.query import (
+    ProductFilter,
+    Source,
+    known_products,
+    load_table,
+    mirror_condition,
+    read_table,
+    reading,
+    rows_of,
+)
+from testio_analytics.mirror.schema import ALL_TABLES
+
+READ_OUTCOMES = ("complete", "incomplete")
+"""The outcomes of a run that read what it could, and so gives the reports their default instant."""
+
+
+def load_products(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+) -> pd.DataFrame:
+    """Return the products, one row each, by id."""
+    return load_table(db, "products", product_id=product_id, include_removed=include_removed)
+
+
+def load_sections(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+) -> pd.DataFrame:
+    """Return the sections, the implicit default ones included, one row each, by id."""
+    return load_table(db, "sections", product_id=product_id, include_removed=include_removed)
+
+
+def load_features(
+    db: Source = None,
+    *,
+    product_id: ProductFilter = None,
+    section_id: int | None = None,
+    include_removed: bool = False,
+) -> pd.DataFrame:
+    """Return the feature catalogue, one row per feature, by id.
+
+    A feature that belongs to several sections comes once. The default section of a product without sections of its
+    own holds all its features.
+
+    Raises:
+        UnknownValueError: there is no such product or section.
+    """
+    return load_table(db, "features", product_id=product_id, section_id=section_id, include_removed=include_removed)
+
+
+def load_feature_sections(
+    db: Source = None,
+    *,
+    product_id: ProductFilter = None,
+    section_id: int | None = None,
+    include_removed: bool = False,
+) -> pd.DataFrame:
+    """Return which features belong to which sections, one row per pair, by feature and section.
+
+    Raises:
+        UnknownValueError: there is no such product or section.
+    """
+    return load_table(
+        db, "feature_sections", product_id=product_id, section_id=section_id, include_removed=include_removed
+    )
+
+
+def load_user_stories(
+    db: Source = None,
+    *,
+    product_id: ProductFilter = None,
+    section_id: int | None = None,
+    include_removed: bool = False,
+) -> pd.DataFrame:
+    """Return the user stories, one row each, by id; with `section_id`, those whose feature belongs to it.
+
+    Raises:
+        UnknownValueError: there is no such product or section.
+    """
+    return load_table(db, "user_stories", product_id=product_id, section_id=section_id, include_removed=include_removed)
+
+
+def load_tests(
+    db: Source = None,
+    *,
+    product_id: ProductFilter = None,
+    section_id: int | None = None,
+    include_removed: bool = False,
+) -> pd.DataFrame:
+    """Return the exploratory tests, one row each, by id.
+
+    The default section of a product without sections of its own holds its tests that name no section.
+
+    Raises:
+        UnknownValueError: there is no such product or section.
+    """
+    return load_table(db, "tests", product_id=product_id, section_id=section_id, include_removed=include_removed)
+
+
+def load_test_features(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+) -> pd.DataFrame:
+    """Return what each test was to look at, one row per test feature, by id."""
+    return load_table(db, "test_features", product_id=product_id, include_removed=include_removed)
+
+
+def load_bugs(db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False) -> pd.DataFrame:
+    """Return the bugs, one row each, by id. A bug on several devices comes once."""
+    return load_table(db, "bugs", product_id=product_id, include_removed=include_removed)
+
+
+def load_bug_devices(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+) -> pd.DataFrame:
+    """Return the devices of the bugs, one row per bug and device, by bug and place in its list."""
+    return load_table(db, "bug_devices", product_id=product_id, include_removed=include_removed)
+
+
+def load_test_feature_results(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+) -> pd.DataFrame:
+    """Return what the API says came of each feature of a test, one row per test feature, by id."""
+    return load_table(db, "test_feature_results", product_id=product_id, include_removed=include_removed)
+
+
+def load_test_user_stories(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+) -> pd.DataFrame:
+    """Return what came of each story in each test, one row per test feature and story, by their ids."""
+    return load_table(db, "test_user_stories", product_id=product_id, include_removed=include_removed)
+
+
+def load_executions(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+) -> pd.DataFrame:
+    """Return the single runs of stories, one row each, by id; empty unless their stream was asked for."""
+    return load_table(db, "executions", product_id=product_id, include_removed=include_removed)
+
+
+def load_sync_runs(db: Source = None) -> pd.DataFrame:
+    """Return the runs of the sync, one row each, by number."""
+    return load_table(db, "sync_runs")
+
+
+def load_stream_states(db: Source = None, *, product_id: ProductFilter = None) -> pd.DataFrame:
+    """Return the state of each stream, one row per product and stream; product 0 stands for the whole account.
+
+    Rows of the whole account stay in whatever product is asked for, since they concern each.
+    """
+    return load_table(db, "stream_states", product_id=product_id)
+
+
+def load_sync_gaps(
+    db: Source = None, *, product_id: ProductFilter = None, include_closed: bool = False
+) -> pd.DataFrame:
+    """Return what could not be read and is still missing, one row per gap, by number.
+
+    Rows of the whole account (without product) stay in whatever product is asked for, since they concern each.
+    """
+    return load_table(db, "sync_gaps", product_id=product_id, include_closed=include_closed)
+
+
+def load_rejected_rows(
+    db: Source = None, *, product_id: ProductFilter = None, include_closed: bool = False
+) -> pd.DataFrame:
+    """Return the rows that still come and cannot be stored, one row each with its reason, by number.
+
+    Rows of the whole account (without product) stay in whatever product is asked for, since they concern each.
+    """
+    return load_table(db, "rejected_rows", product_id=product_id, include_closed=include_closed)
+
+
+def load_test_reads(db: Source = None, *, product_id: ProductFilter = None) -> pd.DataFrame:
+    """Return which tests had their bugs, results and executions read, one row per test and stream, by their names."""
+    return load_table(db, "test_reads", product_id=product_id)
+
+
+def load_mirror(db: Source = None, *, product_id: ProductFilter = None) -> Mirror:
+    """Return all tables, read in one transaction: they fit together even while a sync writes.
+
+    With `product_id`, the tests of other products stay in as far as they look at a feature of these, so that a
+    feature has the same state whichever products are asked for.
+
+    Raises:
+        UnknownValueError: there is no such product.
+    """
+    with reading(db) as connection:
+        ids = known_products(connection, product_id)
+        frames = {table.name: read_table(connection, table, *mirror_condition(table, ids)) for table in ALL_TABLES}
+        version = int(rows_of(connection, "PRAGMA user_version")[0][0])
+    run = last_finished(frames["sync_runs"])
+    return Mirror(
+        **frames,
+        product_ids=ids,
+        as_of=_last_read(run, frames["stream_states"]),
+        run_id=None if run is None else int(run["id"]),
+        package_version=None if run is None else str(run["package_version"]),
+        schema_version=version,
+    )
+
+
+def last_finished(runs: pd.DataFrame) -> pd.Series[Any] | None:
+    """Return the run that was the last to come to its end, None when there is none."""
+    finished = runs[runs["outcome"].isin(READ_OUTCOMES) & runs["finished_at"].notna()]
+    return None if finished.empty else finished.sort_values(["finished_at", "id"]).iloc[-1]
+
+
+def _last_read(run: pd.Series[Any] | None, states: pd.DataFrame) -> pd.Timestamp | None:
+    # What a run stored before it was cut off is in the tables too; judged at the end of the run before,
+    # its newest tests would seem to lie in the future.
+    instants = [states["last_read_at"].max(), pd.NaT if run is None else run["finished_at"]]
+    known = [instant for instant in instants if not pd.isna(instant)]
+    return max(known, default=None)

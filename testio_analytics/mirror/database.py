@@ -1,0 +1,188 @@
+"""The mirror's file: open it for writing and for reading, lock it, and bring it to another schema version."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from sqlite_utils import Database
+
+from testio_analytics import errors
+from testio_analytics.mirror import migrations
+
+BUSY_SECONDS = 10
+"""How long a statement waits for another process that holds the file."""
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """Open an existing file so that nothing can be written through the connection."""
+    # as_uri quotes what a query string would misread, such as "?" and "#".
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+
+
+@contextmanager
+def open_store(path: Path) -> Iterator[Database]:
+    """Open the database for writing, creating it or bringing it to the current schema where needed.
+
+    Raises:
+        StoreError: the file cannot be opened, is damaged, or is no database of this package.
+        SchemaVersionError: it was written by a newer version of this package.
+    """
+    db = _connect(path)
+    try:
+        version = migrations.version_of(db)
+        if version > migrations.HEAD:
+            migrations.check_version(version, path=path)
+        if version == 0 and db.table_names():
+            raise errors.StoreError(
+                f"{path} holds tables of something else; nothing was changed. Name another file with --db."
+            )
+        db.execute("pragma journal_mode = wal")
+        db.execute("pragma synchronous = normal")
+        if 0 < version < migrations.HEAD:
+            migrations.back_up(path)
+        if version < migrations.HEAD:
+            migrations.migrate(db)
+        yield db
+    except sqlite3.IntegrityError:
+        raise  # a fault of ours, not of the file: it must be seen whole
+    except sqlite3.DatabaseError as error:
+        raise errors.StoreError(
+            f"The database {path} could not be used: {error}. If it is damaged, move it away and sync again; "
+            "everything in it comes from the API."
+        ) from error
+    finally:
+        db.close()
+
+
+def _connect(path: Path) -> Database:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written to by a thread of its own, one at a time, so that the requests go on meanwhile.
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise errors.StoreError(f"The database {path} cannot be opened: {error}. Is the folder writable?") from error
+    try:
+        connection.execute("pragma foreign_keys = on")
+        connection.execute("pragma user_version").fetchone()  # the first read: is it a database at all?
+    except sqlite3.Error as error:
+        connection.close()
+        raise errors.StoreError(
+            f"{path} cannot be used as a database: {error}. Name another file with --db or TESTIO_DB_PATH."
+        ) from error
+    return Database(connection)
+
+
+@contextmanager
+def open_beside(path: Path) -> Iterator[Database]:
+    """Open the database a second time, for reading while something is written."""
+    with closing(connect_read_only(path)) as connection:
+        yield Database(connection)
+
+
+@contextmanager
+def open_copy(path: Path) -> Iterator[Database]:
+    """Open a copy in memory of the database, empty where there is none: for comparing without writing."""
+    db = Database(sqlite3.connect(":memory:", check_same_thread=False))
+    try:
+        if path.is_file():
+            with closing(connect_read_only(path)) as source:
+                source.backup(db.conn)
+        migrations.migrate(db)
+        yield db
+    except sqlite3.Error as error:
+        raise errors.StoreError(f"{path} cannot be read as a database: {error}.") from error
+    finally:
+        db.close()
+
+
+@contextmanager
+def open_for_migration(path: Path) -> Iterator[Database]:
+    """Open an existing database as it is, whatever its schema version.
+
+    Raises:
+        DatabaseMissingError: there is no such file.
+    """
+    if not path.is_file():
+        raise errors.DatabaseMissingError(f"There is no database at {path}. `testio-analytics sync` makes one.")
+    db = _connect(path)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def migrate_file(path: Path, to: int | None = None) -> list[str]:
+    """Bring a database to a schema version after a backup (the newest by default) and return what to tell.
+
+    Raises:
+        DatabaseMissingError: there is no such file.
+        LockedError: a sync is writing to it.
+        UnknownValueError: there is no such version.
+        SchemaVersionError: the file is newer than this package.
+    """
+    with open_for_migration(path) as db:
+        version, to = migrations.version_of(db), migrations.HEAD if to is None else to
+        if version > migrations.HEAD:
+            migrations.check_version(version, path=path)
+        if to not in {0, *migrations.VERSIONS}:
+            raise errors.UnknownValueError("The schema version", to, [0, *migrations.VERSIONS])
+        done = []
+        if to != version:
+            with writing(path):
+                copy = migrations.back_up(path)
+                done = [*migrations.migrate(db, to), f"the file as it was: {copy}"]
+        return [*done, *_versions(path, to)]
+
+
+def _versions(path: Path, version: int) -> list[str]:
+    lines = [f"{path} has schema version {version}; this package needs {migrations.HEAD}."]
+    for number, text in migrations.VERSIONS.items():
+        lines.append(f"  {number}  {'in the file' if number <= version else 'not there  '}  {text}")
+    return lines
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Hold the right to write to the database. The system lets go of it when the process dies, however it dies.
+
+    Raises:
+        LockedError: another process holds it; the message names it and says since when.
+        StoreError: the folder cannot be written to.
+    """
+    lock = FileLock(path.with_name(path.name + ".lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except OSError as error:
+        if isinstance(error, Timeout):
+            raise errors.LockedError(
+                f"Another sync is writing to {path}{_owner(path)}. Wait until it is done, or stop it; nothing was changed."
+            ) from None
+        raise errors.StoreError(
+            f"The folder of {path} cannot be written to: {error}. Name another with --db."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _owner(path: Path) -> str:
+    """Say which run holds the lock, as far as its ledger row is written yet."""
+    try:
+        connection = connect_read_only(path)
+    except sqlite3.Error:
+        return ""
+    try:
+        found = connection.execute(
+            "select id, owner, started_at from sync_runs where outcome = 'running' order by id desc limit 1"
+        ).fetchone()
+    except sqlite3.Error:
+        return ""  # the other process has not made its tables yet
+    finally:
+        connection.close()
+    return f" (run {found[0]}, {found[1]}, since {found[2]})" if found else ""
