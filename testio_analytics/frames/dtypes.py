@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -48,14 +49,28 @@ def typed(table: Table, column: Column, values: Any) -> pd.Series[Any]:
         StoreError: a value is none of that kind; silently made empty, it would be missing from every count.
     """
     allowed = CATEGORIES.get((table.name, column.name))
-    try:
+    with declared(table, column):
         stored = _stored(column.kind, values)
         if allowed:
             return _category(stored, allowed)
         if column.kind == "boolean" and (others := {*stored.unique().to_pylist()} - {None, 0, 1}):
             raise ValueError(f"{sorted(others)} is neither 0 nor 1")
+        if CHECKED[column.kind] == pa.string():
+            # Copied, or each text would keep all columns in memory: what the driver reads is freed as a whole.
+            stored = pa.concat_arrays([stored, stored[:0]])
         series: pd.Series[Any] = stored.cast(CHECKED[column.kind]).to_pandas(types_mapper=DTYPES.get)
-        return series
+    return series
+
+
+@contextmanager
+def declared(table: Table, column: Column) -> Iterator[None]:
+    """Say of an error in the values of a column which column it is.
+
+    Raises:
+        StoreError: in place of Arrow's error.
+    """
+    try:
+        yield
     except (TypeError, ValueError, pa.ArrowException) as error:
         raise StoreError(
             f"The column {table.name}.{column.name} holds something that is no {column.kind}: {error}. "

@@ -19,12 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from testio_analytics.errors import UnknownValueError
-from testio_analytics.frames.dtypes import instants, typed
+from testio_analytics.frames.dtypes import declared, instants, typed
 from testio_analytics.frames.snapshot import Fetch, Source, rows_of, snapshot
 from testio_analytics.mirror.schema import ACCOUNT, TABLES, Column, Table
 
 ProductFilter: TypeAlias = int | Sequence[int] | None
-
 
 LAST_CONFIRMED = Column("last_confirmed", "time", "Last complete read of the product's stream.")
 
@@ -166,18 +165,17 @@ def read_table(fetch: Fetch, table: Table, conditions: Sequence[str], values: Ma
     order = ", ".join(f't."{name}"' for name in table.key)
     # Only names and conditions of this package are in the text; values travel as parameters.
     found = fetch(f'SELECT {selected} FROM "{table.name}" t{where} ORDER BY {order}', values)  # noqa: S608
-    if table.is_mirrored:
-        owner = "id" if table.name == "products" else "product_id"
-        found.append(_last_confirmed(fetch, table, found[table.column_names.index(owner)]))
-        columns.append(LAST_CONFIRMED)
     series = {column.name: typed(table, column, found.pop(0)) for column in columns}
+    if table.is_mirrored:
+        series[LAST_CONFIRMED.name] = _last_confirmed(fetch, table, series)
     return pd.DataFrame(series, copy=False)
 
 
-def _last_confirmed(fetch: Fetch, table: Table, product_ids: Any) -> pa.Array:
+def _last_confirmed(fetch: Fetch, table: Table, series: Mapping[str, pd.Series[Any]]) -> pd.Series[Any]:
     """Return for each row when its product's stream was last completely read."""
-    known, times = fetch(
-        _PRODUCT_CONFIRMATIONS if table.name == "products" else _CONFIRMATIONS, {"stream": table.stream}
-    )
-    places = pc.index_in(pa.array(product_ids, pa.int64()), value_set=pa.array(known, pa.int64()))
-    return instants(times).take(places)
+    owner, statement = ("id", _PRODUCT_CONFIRMATIONS) if table.name == "products" else ("product_id", _CONFIRMATIONS)
+    with declared(table, LAST_CONFIRMED):
+        known, times = fetch(statement, {"stream": table.stream})
+        places = pc.index_in(pa.array(series[owner]), value_set=pa.array(known, pa.int64()))
+        confirmed = instants(times).take(places)
+    return typed(table, LAST_CONFIRMED, confirmed)

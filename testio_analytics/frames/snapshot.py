@@ -95,7 +95,8 @@ def _by_arrow(path: Path) -> Iterator[Fetch]:
             def fetch(statement: str, values: Values) -> list[Any]:
                 with connection.cursor(adbc_stmt_kwargs={"adbc.sqlite.query.batch_rows": ONE_BATCH}) as cursor:
                     cursor.execute(statement, list(values.values()) or None)
-                    return [column.combine_chunks() for column in cursor.fetch_arrow_table().columns]
+                    columns = cursor.fetch_arrow_table().columns
+                    return [c.chunk(0) if c.num_chunks == 1 else c.combine_chunks() for c in columns]
 
             fetch(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}", {})
             _check_version(fetch, path)
