@@ -1,57 +1,38 @@
-"""Tables to typed DataFrames: which rows, read in one transaction, and each column in its dtype.
+"""Which rows of a table: by product, by section, removed or not, and the statement that reads them.
 
-The dtypes come from the specifications in `mirror.schema`: ``Int64``, ``boolean``, ``Float64``,
-``datetime64[us, UTC]``, ``str``, and a category where the values are closed; an empty table has the same columns and
-dtypes. The column ``raw_data`` is left out: it is the bulk of the file, and no report needs it.
+Everything is read within one transaction. The dtypes come from the specifications in `mirror.schema`: ``Int64``,
+``boolean``, ``Float64``, ``datetime64[us, UTC]``, ``str``, and a category where the values are closed; an empty table
+has the same columns and dtypes. The column ``raw_data`` is left out: it is the bulk of the file, and no report needs it.
 
 Mirrored tables have one column more, ``last_confirmed``: the last complete read of their product's stream.
-The database is opened for reading only, so a sync may go on writing meanwhile.
 """
 
 from __future__ import annotations
 
 import json
 import operator
-import os
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import pandas as pd
-from sqlite_utils import Database
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from testio_analytics.config import resolve_db_path
-from testio_analytics.errors import DatabaseMissingError, StoreError, UnknownValueError
-from testio_analytics.mirror import migrations
-from testio_analytics.mirror.database import connect_read_only
-from testio_analytics.mirror.schema import ACCOUNT, TABLES, Column, Kind, Table
-
-Source: TypeAlias = str | os.PathLike[str] | sqlite3.Connection | Database | None
-"""Where to read: a path, an open connection (it stays open), or None for the configured database."""
+from testio_analytics.errors import UnknownValueError
+from testio_analytics.frames.dtypes import declared, instants, typed
+from testio_analytics.frames.snapshot import Fetch, Source, rows_of, snapshot
+from testio_analytics.mirror.schema import ACCOUNT, TABLES, Column, Table
 
 ProductFilter: TypeAlias = int | Sequence[int] | None
 
+LAST_CONFIRMED = Column("last_confirmed", "time", "Last complete read of the product's stream.")
 
-Dtype = Literal["Int64", "boolean", "Float64", "datetime64[us, UTC]", "str"]
-DTYPES: Mapping[Kind, Dtype] = {
-    "integer": "Int64",
-    "boolean": "boolean",
-    "number": "Float64",
-    "time": "datetime64[us, UTC]",
-    "text": "str",
-    "json": "str",
-}
-CATEGORIES: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("user_stories", "feature_link"): ("id", "text", "ambiguous", "none"),
-    ("bugs", "feature_link"): ("test_feature", "bug", "results", "none"),
-    ("sync_runs", "outcome"): ("running", "complete", "incomplete", "failed", "interrupted"),
-    ("sync_runs", "mode"): ("normal", "full"),
-}
-"""The columns whose values this package itself writes, so that the set is closed."""
-
-
+_CONFIRMATIONS = "SELECT product_id, last_complete_at FROM stream_states WHERE stream = :stream"
+# The list of products is read for the whole account or one by one; everything else product by product.
+_PRODUCT_CONFIRMATIONS = f"""
+    SELECT p.id, max(s.last_complete_at) FROM products p JOIN stream_states s ON s.product_id IN (p.id, {ACCOUNT:d})
+    WHERE s.stream = :stream GROUP BY p.id
+"""  # noqa: S608  our own number
 # A removed feature keeps the sections that it had; one that left a section while it lives is out of it.
 _FEATURES_IN_SECTION = """
     SELECT m.feature_id FROM feature_sections m JOIN features f ON f.id = m.feature_id
@@ -106,16 +87,16 @@ def load_table(
         UnknownValueError: there is no such product or section.
     """
     table = TABLES[name]
-    with reading(db) as connection:
-        conditions, values = _product_condition(table, known_products(connection, product_id))
+    with snapshot(db) as fetch:
+        conditions, values = _product_condition(table, known_products(fetch, product_id))
         if section_id is not None:
             conditions.append(_SECTION_CONDITIONS[name])
-            values["section"] = _known_section(connection, section_id)
+            values["section"] = _known_section(fetch, section_id)
         if not include_removed:
             conditions.append("t.removed_at IS NULL")
         if not include_closed:
             conditions.append("t.closed_at IS NULL")
-        return read_table(connection, table, conditions, values)
+        return read_table(fetch, table, conditions, values)
 
 
 def _product_condition(table: Table, ids: tuple[int, ...] | None) -> Condition:
@@ -136,7 +117,7 @@ def mirror_condition(table: Table, ids: tuple[int, ...] | None) -> Condition:
     return conditions, values
 
 
-def known_products(connection: sqlite3.Connection, product_id: ProductFilter) -> tuple[int, ...] | None:
+def known_products(fetch: Fetch, product_id: ProductFilter) -> tuple[int, ...] | None:
     """Return the product ids asked for, None for all.
 
     Raises:
@@ -144,7 +125,7 @@ def known_products(connection: sqlite3.Connection, product_id: ProductFilter) ->
     """
     if product_id is None:
         return None
-    known = {row[0]: row[1] for row in rows_of(connection, "SELECT id, name FROM products ORDER BY id")}
+    known = {row[0]: row[1] for row in rows_of(fetch, "SELECT id, name FROM products ORDER BY id")}
     asked = tuple(product_id) if isinstance(product_id, Iterable) else (product_id,)
     ids = tuple(dict.fromkeys(_checked_id("product_id", value, known) for value in asked))
     if not ids:  # "none of them" is never meant, and an empty report would look like a good one
@@ -152,10 +133,10 @@ def known_products(connection: sqlite3.Connection, product_id: ProductFilter) ->
     return ids
 
 
-def _known_section(connection: sqlite3.Connection, section_id: int) -> int:
+def _known_section(fetch: Fetch, section_id: int) -> int:
     # A test may name a section that was deleted before the first sync: it has no name, but it is in the data.
     found = rows_of(
-        connection,
+        fetch,
         "SELECT id, name FROM sections UNION SELECT section_id, NULL FROM tests "
         "WHERE section_id IS NOT NULL AND section_id NOT IN (SELECT id FROM sections) ORDER BY 1",
     )
@@ -172,123 +153,29 @@ def _choices(known: Mapping[int, str | None]) -> list[str]:
     return [f"{key} ({name})" if name else str(key) for key, name in known.items()]
 
 
-@contextmanager
-def reading(db: Source) -> Iterator[sqlite3.Connection]:
-    """Open the database for reading, in one transaction, with its schema checked.
-
-    Raises:
-        DatabaseMissingError: there is no such file.
-        SchemaVersionError: the file is of another schema version.
-        StoreError: the file is no database, or cannot be read.
-    """
-    if isinstance(db, (sqlite3.Connection, Database)):
-        with _snapshot(db if isinstance(db, sqlite3.Connection) else db.conn, "given as open") as connection:
-            yield connection
-        return
-    path = resolve_db_path(None if db is None else os.fspath(db))
-    if not path.is_file():
-        raise DatabaseMissingError(
-            f"There is no database at {path}. Make one with `testio-analytics sync`, or try `testio-analytics demo`."
-        )
-    with closing(_connected(path)) as opened, _snapshot(opened, path) as connection:
-        yield connection
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    try:
-        return connect_read_only(path)
-    except sqlite3.Error as error:
-        raise _unreadable(path, error) from error
-
-
-@contextmanager
-def _snapshot(connection: sqlite3.Connection, label: object) -> Iterator[sqlite3.Connection]:
-    is_ours = not connection.in_transaction
-    try:
-        if is_ours:
-            connection.execute("BEGIN")
-        migrations.check_version(int(rows_of(connection, "PRAGMA user_version")[0][0]), path=label)
-        yield connection
-    except sqlite3.Error as error:
-        raise _unreadable(label, error) from error
-    finally:
-        if is_ours and connection.in_transaction:
-            connection.rollback()
-
-
-def _unreadable(label: object, error: sqlite3.Error) -> StoreError:
-    return StoreError(
-        f"The database {label} cannot be read: {error}. Is it a file that `testio-analytics sync` made, in a folder "
-        "that you may write to (SQLite keeps its -wal and -shm files there)? Name another with --db or TESTIO_DB_PATH."
-    )
-
-
-def rows_of(
-    connection: sqlite3.Connection, statement: str, values: Mapping[str, object] | None = None
-) -> list[tuple[Any, ...]]:
-    """Return the rows of a query as plain tuples."""
-    cursor = connection.cursor()
-    cursor.row_factory = None  # a connection handed in may have one that makes dicts
-    with closing(cursor):
-        return cursor.execute(statement, dict(values or {})).fetchall()
-
-
-def read_table(
-    connection: sqlite3.Connection, table: Table, conditions: Sequence[str], values: Mapping[str, object]
-) -> pd.DataFrame:
+def read_table(fetch: Fetch, table: Table, conditions: Sequence[str], values: Mapping[str, object]) -> pd.DataFrame:
     """Return the rows of a table that meet the conditions, ordered by its key.
 
     Raises:
         StoreError: a value is not of the kind of its column.
     """
     columns = [column for column in table.columns if column.name != "raw_data"]
-    if table.is_mirrored:
-        columns.append(Column("last_confirmed", "time", "Last complete read of the product's stream."))
-    selected = ", ".join(_selected(table, column.name) for column in columns)
+    selected = ", ".join(f't."{column.name}"' for column in columns)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     order = ", ".join(f't."{name}"' for name in table.key)
     # Only names and conditions of this package are in the text; values travel as parameters.
-    statement = f'SELECT {selected} FROM "{table.name}" t{where} ORDER BY {order}'  # noqa: S608
-    rows = rows_of(connection, statement, values)
-    by_column = zip(*rows, strict=True) if rows else [()] * len(columns)
-    return pd.DataFrame(
-        {column.name: _typed(table, column, list(found)) for column, found in zip(columns, by_column, strict=True)}
-    )
+    found = fetch(f'SELECT {selected} FROM "{table.name}" t{where} ORDER BY {order}', values)  # noqa: S608
+    series = {column.name: typed(table, column, found.pop(0)) for column in columns}
+    if table.is_mirrored:
+        series[LAST_CONFIRMED.name] = _last_confirmed(fetch, table, series)
+    return pd.DataFrame(series, copy=False)
 
 
-def _selected(table: Table, name: str) -> str:
-    if name != "last_confirmed":
-        return f't."{name}"'
-    # The list of products is read for the whole account or one by one; everything else product by product.
-    owners = f"(t.id, {ACCOUNT:d})" if table.name == "products" else "(t.product_id)"
-    return (
-        "(SELECT max(s.last_complete_at) FROM stream_states s "  # noqa: S608  names of our own
-        f"WHERE s.stream = '{table.stream}' AND s.product_id IN {owners})"
-    )
-
-
-def _typed(table: Table, column: Column, values: list[Any]) -> pd.Series[Any]:
-    """Return the values as a column of the dtype that the specification asks for.
-
-    Raises:
-        StoreError: a value is none of that kind; silently made empty, it would be missing from every count.
-    """
-    allowed = CATEGORIES.get((table.name, column.name))
-    try:
-        if allowed:
-            return _categorical(values, allowed)
-        if column.kind == "time":
-            instants = pd.to_datetime(pd.Series(values, dtype="object"), format="ISO8601", utc=True)
-            return instants.astype("datetime64[us, UTC]")
-        return pd.Series(values, dtype=DTYPES[column.kind])
-    except (TypeError, ValueError) as error:
-        raise StoreError(
-            f"The column {table.name}.{column.name} holds something that is no {column.kind}: {error}. "
-            "The file was changed by something else, or is damaged; sync into a new one."
-        ) from error
-
-
-def _categorical(values: list[Any], allowed: tuple[str, ...]) -> pd.Series[Any]:
-    if others := {value for value in values if value is not None} - {*allowed}:
-        raise ValueError(f"{sorted(map(str, others))} is none of {', '.join(allowed)}")
-    return pd.Series(pd.Categorical(values, categories=list(allowed)))
+def _last_confirmed(fetch: Fetch, table: Table, series: Mapping[str, pd.Series[Any]]) -> pd.Series[Any]:
+    """Return for each row when its product's stream was last completely read."""
+    owner, statement = ("id", _PRODUCT_CONFIRMATIONS) if table.name == "products" else ("product_id", _CONFIRMATIONS)
+    with declared(table, LAST_CONFIRMED):
+        known, times = fetch(statement, {"stream": table.stream})
+        places = pc.index_in(pa.array(series[owner]), value_set=pa.array(known, pa.int64()))
+        confirmed = instants(times).take(places)
+    return typed(table, LAST_CONFIRMED, confirmed)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
@@ -17,10 +19,25 @@ BUSY_SECONDS = 10
 """How long a statement waits for another process that holds the file."""
 
 
+OPENING = threading.Lock()
+"""Held while a file is being opened here, or is open in the other copy of SQLite that reads by columns."""
+
+
+def read_only_address(path: Path) -> str:
+    """Return the address of an existing file for SQLite, through which nothing can be written."""
+    # as_uri quotes what a query string would misread, such as "?" and "#".
+    return f"{path.absolute().as_uri()}?mode=ro"
+
+
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """Open an existing file so that nothing can be written through the connection."""
-    # as_uri quotes what a query string would misread, such as "?" and "#".
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+    return _opened(read_only_address(path), uri=True)
+
+
+def _opened(address: str | Path, **options: Any) -> sqlite3.Connection:
+    with OPENING:
+        connection: sqlite3.Connection = sqlite3.connect(address, timeout=BUSY_SECONDS, **options)
+    return connection
 
 
 @contextmanager
@@ -62,7 +79,7 @@ def _connect(path: Path) -> Database:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Written to by a thread of its own, one at a time, so that the requests go on meanwhile.
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
+        connection = _opened(path, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise errors.StoreError(f"The database {path} cannot be opened: {error}. Is the folder writable?") from error
     try:

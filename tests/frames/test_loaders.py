@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -23,7 +25,8 @@ from strategies import (
     with_findings,
 )
 from testio_analytics.errors import DatabaseMissingError, SchemaVersionError, StoreError, UnknownValueError
-from testio_analytics.frames import loaders, query
+from testio_analytics.frames import loaders, query, snapshot
+from testio_analytics.frames.dtypes import CATEGORIES
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror import migrations
@@ -57,6 +60,14 @@ def write(account: Account, path: Path) -> Path:
     return path
 
 
+def write_ahead(account: Account, path: Path) -> Path:
+    """Write the account to a file with a write-ahead log, as a sync does."""
+    write(account, path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = wal")
+    return path
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_empty_and_filled_tables_have_the_same_columns_and_dtypes(name: str) -> None:
     """The columns of the specification without the payload, in their order, whatever is in the table."""
@@ -86,9 +97,9 @@ def test_dtypes_follow_the_specification(spec: Any) -> None:
     with opened(Account()) as connection:
         found = LOADERS[spec.name](connection)
     for column in spec.columns:
-        if column.name in found and (spec.name, column.name) not in query.CATEGORIES:
+        if column.name in found and (spec.name, column.name) not in CATEGORIES:
             assert str(found[column.name].dtype) == dtypes[column.kind], column.name
-    for table, name in query.CATEGORIES:
+    for table, name in CATEGORIES:
         if table == spec.name:
             assert found[name].dtype == "category"
 
@@ -197,29 +208,54 @@ def test_a_writer_neither_blocks_nor_is_seen_half(tmp_path: Path) -> None:
         assert loaders.load_products(path)["name"].tolist() == ["Half", "Half"]
 
 
-def test_the_mirror_is_one_instant_of_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sync that commits between two tables of one read is not seen."""
-    path = write(harbour(), tmp_path / "x.db")
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode = wal")
+DELETE = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('DELETE FROM test_features'); c.commit()"
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_the_mirror_is_one_instant_of_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_open: bool
+) -> None:
+    """A sync that commits between two tables of one read is not seen, whichever way the tables are read."""
+    path = write_ahead(harbour(), tmp_path / "x.db")
     read = query.read_table
 
-    def read_and_write(connection: sqlite3.Connection, table: Any, *rest: Any) -> pd.DataFrame:
+    def read_and_write(fetch: snapshot.Fetch, table: Any, *rest: Any) -> pd.DataFrame:
         if table.name == "features":
-            with closing(sqlite3.connect(path)) as writer, writer:
-                writer.execute("DELETE FROM test_features")
-        return read(connection, table, *rest)
+            subprocess.run([sys.executable, "-c", DELETE, str(path)], check=True)
+        return read(fetch, table, *rest)
 
     monkeypatch.setattr(loaders, "read_table", read_and_write)
-    assert len(load_mirror(path).test_features) == 2
-    assert load_mirror(path).test_features.empty
+    with closing(sqlite3.connect(path if is_open else ":memory:")) as connection:
+        connection.execute("PRAGMA user_version")
+        assert len(load_mirror(path).test_features) == 2
+        assert load_mirror(path).test_features.empty
 
 
-def test_nothing_is_written(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="locks belong to a handle there")
+def test_a_connection_that_is_open_keeps_its_locks(tmp_path: Path) -> None:
+    """Without them, another process would take away the write-ahead log that the connection still reads and writes."""
+    path = write_ahead(harbour(), tmp_path / "x.db")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE products SET name = 'Quay'")
+        connection.commit()
+        assert set(load_mirror(path).products["name"]) == {"Quay"}
+        subprocess.run([sys.executable, "-c", DELETE, str(path)], check=True)
+
+        assert path.with_name("x.db-wal").exists()
+        connection.execute("UPDATE products SET name = 'Pier'")
+        connection.commit()
+        assert connection.execute("SELECT count(*) FROM test_features").fetchone() == (0,)
+    assert set(load_mirror(path).products["name"]) == {"Pier"}
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_nothing_is_written(tmp_path: Path, is_open: bool) -> None:
     """The connection is for reading only."""
     path = write(harbour(), tmp_path / "x.db")
-    with query.reading(path) as connection, pytest.raises(sqlite3.OperationalError, match="readonly"):
-        connection.execute("DELETE FROM tests")
+    with closing(sqlite3.connect(path if is_open else ":memory:")) as connection:
+        connection.execute("PRAGMA user_version")
+        with pytest.raises(StoreError, match="readonly"), snapshot.snapshot(path) as fetch:
+            fetch("DELETE FROM tests", {})
 
 
 def test_a_missing_file_says_which_command_makes_one(tmp_path: Path) -> None:
