@@ -265,7 +265,8 @@ def terminal_width() -> int | None:
 
 
 @cli.command(epilog=EXIT_CODES)
-@click.argument("report")
+@click.argument("report", default="list")
+@click.option("--list", "is_list", is_flag=True, help="Name the reports, by the question that they answer.")
 @db_option
 @product_option
 @as_of_option
@@ -274,25 +275,33 @@ def terminal_width() -> int | None:
 )
 @impact_option
 def show(
-    report: str, db: Path | None, products: tuple[int, ...], as_of: str | None, form: str, impact: Path | None
+    report: str,
+    is_list: bool,
+    db: Path | None,
+    products: tuple[int, ...],
+    as_of: str | None,
+    form: str,
+    impact: Path | None,
 ) -> None:
-    """Print one report.
+    """Print one report; without a name, list the reports by the question that they answer.
 
     \b
     testio-analytics show untested_features
     testio-analytics show coverage_by_section --product 18559
     testio-analytics show feature_catalog --format csv > catalog.csv
 
-    `testio-analytics show list` names the reports.
     """
     from testio_analytics.display.terminal import formatted
     from testio_analytics.reports import registry
 
-    if report == "list":
-        click.echo("\n".join(f"{name:28}{text}" for name, text in registry.descriptions().items()))
+    if is_list or report == "list":
+        click.echo(registry.report_list())
         return
+    declared = registry.report_of(report)
     frame, doubts = registry.make(report, resolve_db_path(db), product_id=products or None, as_of=as_of, impact=impact)
-    click.echo(formatted(frame, form, name=report, width=terminal_width()), nl=form != "csv")
+    from testio_analytics.display.terminal import formatted
+
+    click.echo(formatted(frame, form, report=declared, width=terminal_width()), nl=form != "csv")
     for doubt in doubts:
         say(doubt)
     if doubts:

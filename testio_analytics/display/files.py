@@ -72,7 +72,7 @@ def _frames(mirror: Mirror, as_of: AsOf, impact: ImpactSource) -> Iterator[tuple
     for table in ALL_TABLES:
         yield ("tables", table.name), getattr(mirror, table.name)
     for name, report in REPORTS.items():
-        yield ("reports", name), report(mirror, **options_of(report, as_of=as_of, impact=impact))
+        yield ("reports", name), report.function(mirror, **options_of(report.function, as_of=as_of, impact=impact))
 
 
 def _about(mirror: Mirror, as_of: AsOf) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from testio_analytics.display.cells import (
     one_line,
 )
 from testio_analytics.display.csv_json import csv_text, json_text
+from testio_analytics.reports.registry import Report
 
 GAP = "  "
 NARROWEST_TEXT = 10
@@ -156,100 +157,13 @@ def _blocks(columns: Sequence[_Column], rows: int, width: int | None) -> list[st
     return lines
 
 
-_RATES = ("active_acceptance", "auto_acceptance", "overall_acceptance", "rejection", "review")
-
-
-SHARES = frozenset(
-    {
-        *("share", "low", "high", "ever_share", "ever_low", "ever_high", "recent_share", "recent_low", "recent_high"),
-        *("passed_share", "passed_low", "passed_high"),
-        *(f"{rate}{part}" for rate in _RATES for part in ("", "_low", "_high")),
-    }
-)
-
-
-"""Columns that hold fractions, shown as per cent in the terminal."""
-
-
-_IN_TERMINAL: dict[str, tuple[str, ...]] = {
-    "untested_features": ("state", "product", "sections", "feature", "reason", "executed_tests", "stories"),
-    "feature_catalog": ("product", "sections", "feature", "state", "last_tested_at", "executed_tests", "stories"),
-    "coverage_total": ("product", "active_features", "untested", "planned", "stale", "unknown", "tested", "ever_share"),
-    "coverage_by_product": (
-        *("product", "active_features", "untested", "planned", "stale", "unknown", "tested"),
-        *("ever_share", "recent_share"),
-    ),
-    "coverage_by_section": (
-        *("product", "section", "active_features", "untested", "planned", "stale", "unknown", "tested"),
-        *("ever_share", "recent_share"),
-    ),
-    "bugs_per_feature": (
-        *(
-            "rank",
-            "product",
-            "feature",
-            "tests",
-            "bugs",
-            "critical",
-            "bugs_per_test",
-            "shrunk",
-            "shrunk_low",
-            "shrunk_high",
-        ),
-        "signal",
-    ),
-    "bugs_by_product": ("product", "total", "bugs", "critical", "high", "low", "known", "rejected", "not_attributable"),
-    "bugs_by_device": ("product", "value", "bugs", "critical", "split_bugs", "product_bugs"),
-    "feature_results": ("product", "feature", "result", "worst_severity", "bugs", "at", "api_status", "differs"),
-    "evidence_by_product": ("product", "active_features", "in_scope", "exercised", "share", "low", "high"),
-    "story_coverage": ("state", "product", "feature", "story", "at", "is_old_version"),
-    "story_coverage_by_product": (
-        *("product", "stories", "failed", "blocked", "passed", "in_scope_not_run", "never_in_scope", "unknown"),
-        *("covered", "share"),
-    ),
-    "story_coverage_by_section": (
-        "product",
-        "section",
-        "stories",
-        "failed",
-        "passed",
-        "never_in_scope",
-        "covered",
-        "share",
-    ),
-    "story_coverage_by_feature": (
-        "product",
-        "feature",
-        "stories",
-        "failed",
-        "passed",
-        "never_in_scope",
-        "covered",
-        "share",
-    ),
-    "triage": ("product", "total", "open", *_RATES, "verdict", "is_provisional"),
-    "triage_by_month": ("month", "total", "open", *_RATES, "verdict", "is_provisional"),
-    "triage_by_product_and_month": ("product", "month", "total", "open", *_RATES, "is_provisional"),
-    "triage_total": ("product", "total", "open", *_RATES, "verdict", "is_provisional"),
-    "trends": ("label", "is_partial", "tests", "bugs", "critical", "bugs_per_test", "ever_covered", "is_provisional"),
-    "trends_by_week": ("label", "is_partial", "tests", "bugs", "critical", "bugs_per_test", "ever_covered"),
-    "trends_by_product": ("product", "label", "tests", "bugs", "critical", "bugs_per_test", "ever_covered"),
-    "next_tests": ("rank", "rank_best", "rank_worst", "product", "feature", "risk", "likelihood", "impact", "why"),
-    "packed_tests": ("proposed_test", "product", "sections", "feature", "rank", "risk", "why"),
-    "completeness": ("product", "stream", "state", "expected", "stored", "missing", "rejected", "last_complete", "gap"),
-}
-
-
-"""The columns that a terminal has room for; pipes get all of them."""
-
-
-def formatted(frame: pd.DataFrame, form: str, *, name: str, width: int | None) -> str:
-    """Return a report as ``table``, ``csv`` or ``json`` text; a table shows what a terminal has room for."""
+def formatted(frame: pd.DataFrame, form: str, *, report: Report, width: int | None) -> str:
+    """Return a report as ``table``, ``csv`` or ``json`` text; a table shows what a terminal has space for."""
     if form == "csv":
         return csv_text(frame)
     if form == "json":
         return json_text(frame)
-    shown = frame[list(_IN_TERMINAL.get(name.replace("-", "_"), frame.columns))]
-    # Severities are called low and high as well: those are counts.
-    shares = {column for column in SHARES & {*shown.columns} if shown[column].dtype == "Float64"}
-    return text_table(shown, width=width, shares=shares)
+    shown = [report.column(name) for name in report.terminal] or report.columns
+    shares = [column.name for column in shown if column.kind == "share"]
+    unknown = [column.name for column in shown if column.reads_unknown]
+    return text_table(frame[[column.name for column in shown]], width=width, shares=shares, unknown=unknown)

@@ -1,36 +1,148 @@
-"""The definitions that the figures follow, drawn from the docstrings of the functions that compute them."""
+"""The definitions that the figures follow, as texts with their thresholds, and the bands of the triage rates."""
 
 from __future__ import annotations
 
-import inspect
-import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from testio_analytics.errors import ReportError, UnknownValueError
+from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import checked_days
-from testio_analytics.reports.bugs import bug_bucket, bugs_per_feature
-from testio_analytics.reports.completeness import report_instant, stream_doubts
-from testio_analytics.reports.coverage import coverage_by_product
-from testio_analytics.reports.executed import feature_scope, status_group
-from testio_analytics.reports.features import feature_catalog, feature_states
-from testio_analytics.reports.next_tests import next_tests
-from testio_analytics.reports.results import evidence_by_product, feature_results, story_results
-from testio_analytics.reports.stories import story_coverage, story_coverage_by_product
-from testio_analytics.reports.triage import triage
 
-DEFINING: Mapping[str, tuple[Callable[..., Any], ...]] = {
-    "coverage": (feature_catalog, status_group, feature_scope, feature_states, coverage_by_product),
-    "bugs": (bug_bucket, bugs_per_feature),
-    "results": (feature_results, evidence_by_product),
-    "stories": (story_results, story_coverage, story_coverage_by_product),
-    "triage": (triage,),
-    "planning": (next_tests,),
-    "data": (report_instant, stream_doubts),
+DEFINITIONS: Mapping[str, Mapping[str, str]] = {
+    "coverage": {
+        "Active feature": "A feature that was in the catalogue of its product at the last complete read.",
+        "Executed test": (
+            "A test of status running, locked, archived or completed that had ended by the instant of the "
+            "report, or that was still running then. It belongs to the instant of its end; one without an end, "
+            "to that of its start."
+        ),
+        "Planned test": (
+            "A test of status initialized, customer_finalized or waiting. Planned is not executed: it has "
+            "tested nothing yet."
+        ),
+        "Cancelled test": "A test of status cancelled. It counts as neither executed nor planned.",
+        "Unknown status": (
+            "Any other status. Such a test is listed by name and counts as neither, and a feature that no "
+            "executed test covers but such a test has in scope is unknown, so that the figures become ranges."
+        ),
+        "Covered": (
+            "A test covers a feature when it has the feature in scope. In scope is not the same as exercised: "
+            "nobody may have looked."
+        ),
+        "Tested": "An executed test of the last {stale_after} days covers the feature.",
+        "Stale": "Executed tests cover it, all of them older than {stale_after} days, or of unknown date.",
+        "Unknown": (
+            "No executed test is known to cover it, but one may: the product's tests are not completely read, "
+            "or a test of unknown status has it in scope."
+        ),
+        "Planned": "Only planned tests cover it.",
+        "Untested": "No executed and no planned test covers it, and the product's tests are completely read.",
+        "Ever covered": "Features tested or stale, out of all active features.",
+        "Recently covered": "Features tested in the last {stale_after} days, out of all active features.",
+        "Interval": (
+            "95 % Wilson score interval of a share: how far a share of so few features can be trusted. Where a "
+            "gap could change a count, the highest possible count stands beside it."
+        ),
+    },
+    "bugs": {
+        "Active accepted": "A bug of status accepted that was not accepted by the timer.",
+        "Auto accepted": "A bug of status accepted that the timer accepted, because nobody decided in time.",
+        "Rejected bug": "A bug of status rejected.",
+        "Open bug": "A bug of status forwarded: handed to the customer, and not decided.",
+        "Other bug": "A bug of any other status, or of none. It counts in every total and in no rate's numerator.",
+        "Valid bug": (
+            "A bug that was not rejected. Those that the customer knew before are valid, and counted apart, too."
+        ),
+        "Bug of a feature": (
+            "By the test feature that the bug names, and its feature in that test's list; else as the bug "
+            "itself says; else as the results of the test say. What leads to no feature is not attributable, "
+            "and counted apart."
+        ),
+        "Bugs per test": (
+            "Distinct valid bugs of a feature divided by the distinct executed tests that cover it. It is no "
+            "density: the API has no size to divide by."
+        ),
+        "Shrunk": (
+            "Bugs per test drawn towards the product's average, the more so the fewer tests there are "
+            "(gamma-Poisson, prior by moments; the average itself where fewer than five features were tested or"
+            " they differ by no more than chance). Rankings use it."
+        ),
+    },
+    "results": {
+        "Issues": "At least one bug on the feature that was not rejected and not known before.",
+        "Failed": "Else, a story failed.",
+        "Blocked": "Else, a story is blocked.",
+        "Known bugs": "Else, there are valid bugs, all of which the customer knew before.",
+        "Passed": "Else, at least one story passed, and there is no valid bug.",
+        "No findings": "In scope of an executed test, no story executed, no bug: not a pass.",
+        "None": "Not covered by an executed test.",
+        "Exercised": (
+            "Features with at least one executed story or one bug, out of all active features. The stronger "
+            "claim: in scope only says that somebody was asked to look."
+        ),
+    },
+    "stories": {
+        "Result of a story": (
+            "Failed when a run failed, else blocked when one is blocked, else passed when one passed. Where the"
+            " single runs were not read it is the API's word, but for a story that nobody ran and a bug names: "
+            "the API calls it failed, and it has no result. Where somebody ran it and a bug names it, the bug "
+            "may be all that failed: such stories are marked."
+        ),
+        "Story passed": (
+            "The newest executed test with a result of the story says passed. Inside one test failed comes "
+            "before blocked, and blocked before passed."
+        ),
+        "Story failed": (
+            "It says failed: a tester's run failed. Where single runs were not read, a bug that names the story"
+            " may be all that failed; such stories are counted apart as well."
+        ),
+        "Story blocked": "It says blocked. Blocked is not coverage.",
+        "In scope, not run": "Its feature was in scope of an executed test, and nobody ran the story.",
+        "Never in scope": "Its feature was in scope of no executed test.",
+        "Unknown story": (
+            "A test that may have run it was not read, a test of unknown status has its feature in scope, or "
+            "its result is not said or a word that is not known."
+        ),
+        "Story coverage": "Stories with a passed or failed result, out of all active stories.",
+    },
+    "triage": {
+        "Active acceptance": "Active accepted bugs out of all bugs.",
+        "Auto acceptance": "Auto accepted bugs out of all accepted bugs.",
+        "Overall acceptance": "All accepted bugs out of all bugs.",
+        "Rejection": "Rejected bugs out of all bugs.",
+        "Review": "Active accepted and rejected bugs, the decisions of people, out of all bugs.",
+        "Immature test": (
+            "A test that ended less than {matures_after} days before the instant of the report, or is still "
+            "running. Its bugs can still change by timer, and figures with them are provisional."
+        ),
+    },
+    "planning": {
+        "Risk": "Likelihood times impact. It orders features; it is no probability.",
+        "Likelihood": (
+            "The weighted mean of four parts: shrunk bugs per test against the product's average, time since "
+            "the last executed test (half at {half_age} days, full when never tested), texts changed since that"
+            " test, and failures or bugs in it."
+        ),
+        "Impact": (
+            "The weight that the user gave, else the mean of two parts: how grave its bugs are (the mean weight"
+            " of those with a known severity, drawn towards the product's), and its number of stories against "
+            "the product's average of features that have some."
+        ),
+        "Missing part": "It counts as 0.5, and is flagged.",
+    },
+    "data": {
+        "As of": (
+            "The instant of the report: what the last sync knew when it ended, unless another instant is asked "
+            "for. It is never the clock of the machine, so the same database gives the same report. The "
+            "catalogue is always the one now stored; only ages and the question whether a test had ended by "
+            "then follow another instant."
+        ),
+        "Complete": (
+            "Every row that the API holds was read and stored, at the last read of this stream of this product."
+            " A row that came and could not be stored is as much a gap as a page that could not be read."
+        ),
+    },
 }
-"""The functions whose docstrings define terms, by subject, in the order in which the terms are printed."""
-
-_TERM = re.compile(r"^    (?P<term>[a-z][a-z ,-]*): (?P<meaning>\S.*)$")
+"""The meaning of each term, by subject, in the order in which they are printed; braces name a threshold in days."""
 
 
 def definitions(
@@ -45,34 +157,16 @@ def definitions(
         half_age: see `next_tests`.
 
     Raises:
-        ReportError: Python runs without docstrings (-OO), so there is nothing to print.
         UnknownValueError: a threshold is not above 0, or there is no such subject.
     """
     values = {"stale_after": stale_after, "matures_after": matures_after, "half_age": half_age}
     shown = {name: f"{checked_days(name, value).total_seconds() / 86_400:g}" for name, value in values.items()}
     for subject in subjects:
-        if subject not in DEFINING:
-            raise UnknownValueError("The subject", subject, DEFINING)
+        if subject not in DEFINITIONS:
+            raise UnknownValueError("The subject", subject, DEFINITIONS)
     return [
-        (term.capitalize(), meaning.format_map(shown))
-        for subject, functions in DEFINING.items()
+        (term, meaning.format_map(shown))
+        for subject, terms in DEFINITIONS.items()
         if not subjects or subject in subjects
-        for function in functions
-        for term, meaning in _defined_by(function)
+        for term, meaning in terms.items()
     ]
-
-
-def _defined_by(function: Callable[..., Any]) -> list[tuple[str, str]]:
-    """Return the terms under "Definitions:" in a docstring; deeper indented lines continue a meaning."""
-    text = inspect.getdoc(function)
-    if text is None:
-        raise ReportError("The definitions are in the docstrings, and Python runs without them. Run it without -OO.")
-    found: list[tuple[str, str]] = []
-    for line in text.partition("Definitions:\n")[2].splitlines():
-        if match := _TERM.match(line):
-            found.append((match["term"], match["meaning"]))
-        elif line.startswith("        ") and found:
-            found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}")
-        else:
-            break
-    return found

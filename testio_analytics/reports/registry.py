@@ -1,80 +1,646 @@
-"""Which reports there are, and one of them made from a database: for the terminal, for pipes, and for the manual."""
+"""Every report, declared once: its question, its columns, the streams it rests on, and how it is shown.
+
+Nothing heavy is imported before a report is made, so that listing the reports is quick.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from inspect import getdoc, signature
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from testio_analytics.errors import UnknownValueError
-from testio_analytics.frames.mirror import Mirror, load_mirror
-from testio_analytics.reports.bugs import (
-    bugs_by_device,
-    bugs_by_product,
-    bugs_per_feature,
-    unattributed_bugs,
-    unknown_bug_values,
-)
-from testio_analytics.reports.completeness import completeness
-from testio_analytics.reports.coverage import account_gaps, coverage_by_product, coverage_by_section, coverage_total
-from testio_analytics.reports.coverage_over_time import coverage_over_time
-from testio_analytics.reports.executed import unknown_statuses, unlinked_test_features
-from testio_analytics.reports.features import feature_catalog, removed_features, unlinked_stories, untested_features
-from testio_analytics.reports.impact import ImpactSource
-from testio_analytics.reports.next_tests import next_tests, packed_tests
-from testio_analytics.reports.results import evidence_by_product, feature_results, unknown_story_statuses
-from testio_analytics.reports.stories import (
-    story_coverage,
-    story_coverage_by_feature,
-    story_coverage_by_product,
-    story_coverage_by_section,
-)
-from testio_analytics.reports.trends import trends, trends_by_product, trends_by_week
-from testio_analytics.reports.triage import triage, triage_by_month, triage_by_product_and_month, triage_total
+from testio_analytics.reports.columns import Column, columns
 
-REPORTS: dict[str, Callable[..., pd.DataFrame]] = {
-    "untested_features": untested_features,
-    "feature_catalog": feature_catalog,
-    "coverage_total": coverage_total,
-    "coverage_by_product": coverage_by_product,
-    "coverage_by_section": coverage_by_section,
-    "coverage_over_time": coverage_over_time,
-    "bugs_per_feature": bugs_per_feature,
-    "bugs_by_product": bugs_by_product,
-    "bugs_by_device": bugs_by_device,
-    "feature_results": feature_results,
-    "evidence_by_product": evidence_by_product,
-    "story_coverage": story_coverage,
-    "story_coverage_by_product": story_coverage_by_product,
-    "story_coverage_by_section": story_coverage_by_section,
-    "story_coverage_by_feature": story_coverage_by_feature,
-    "triage": triage,
-    "triage_by_month": triage_by_month,
-    "triage_by_product_and_month": triage_by_product_and_month,
-    "triage_total": triage_total,
-    "trends": trends,
-    "trends_by_week": trends_by_week,
-    "trends_by_product": trends_by_product,
-    "next_tests": next_tests,
-    "packed_tests": packed_tests,
-    "completeness": completeness,
-    "removed_features": removed_features,
-    "unlinked_stories": unlinked_stories,
-    "unlinked_test_features": unlinked_test_features,
-    "unknown_statuses": unknown_statuses,
-    "unattributed_bugs": unattributed_bugs,
-    "unknown_bug_values": unknown_bug_values,
-    "unknown_story_statuses": unknown_story_statuses,
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from testio_analytics.frames.mirror import Mirror
+    from testio_analytics.reports.impact import ImpactSource
+
+READ_STREAMS = ("features", "tests", "bugs", "results")
+
+COVERAGE = "Which features were never tested, or not recently?"
+BUGS = "Where are the bugs?"
+STORIES = "Did the stories pass?"
+TRIAGE = "Are bugs decided in time, and what changes over time?"
+NEXT = "What should the next test cover?"
+TRUST = "Can I trust the figures: how fresh, how complete, and what is left out?"
+QUESTIONS = (COVERAGE, BUGS, STORIES, TRIAGE, NEXT, TRUST)
+
+
+@dataclass(frozen=True)
+class View:
+    """A frame as people see it.
+
+    Attributes:
+        columns: all columns of the frame, in order.
+        caption: what a page's table shows, in a sentence.
+        page: names of the columns on a page; all of them when empty.
+        row_header: the column that names the row on a page; the first one shown when empty.
+        under: columns whose values stand small below the row's name.
+    """
+
+    columns: tuple[Column, ...]
+    caption: str
+    page: tuple[str, ...] = ()
+    row_header: str = ""
+    under: tuple[str, ...] = ()
+
+    def column(self, name: str) -> Column:
+        """Return the column of that name."""
+        return next(column for column in self.columns if column.name == name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(View):
+    """One report.
+
+    Attributes:
+        name: its name, in the terminal, in Python and as a file.
+        title: what it shows, in one sentence.
+        question: the question that it helps to answer, one of `QUESTIONS`.
+        grain: what one row is, and the order of the rows.
+        streams: the streams that its figures rest on.
+        terminal: names of the columns that a terminal shows; all of them when empty.
+    """
+
+    name: str
+    title: str
+    question: str
+    grain: str
+    streams: tuple[str, ...]
+    terminal: tuple[str, ...] = ()
+
+    @property
+    def function(self) -> Callable[..., pd.DataFrame]:
+        """The public function that makes it."""
+        function: Callable[..., pd.DataFrame] = getattr(import_module("testio_analytics"), self.name)
+        return function
+
+
+_CATALOGUE = columns(
+    "product_id product feature_id feature sections stories has_description has_howtofind state reason executed_tests"
+    " executed_tests_in_window planned_tests last_tested_at last_test_id last_test days_since_tested first_seen"
+    " changed_since_tested last_confirmed"
+)
+_STATES = "untested planned stale unknown tested"
+_COVERED = columns(
+    f"active_features {_STATES} never_executed never_executed_highest ever_covered ever_covered_highest ever_share"
+    " ever_low ever_high recent_covered recent_covered_highest recent_share recent_low recent_high is_complete gap"
+)
+_BUCKETS = "active_accepted auto_accepted rejected open other"
+_HIGH_AND_LOW: Mapping[str, Mapping[str, Any]] = {
+    name: {"label": name.capitalize(), "kind": "count", "meaning": f"Valid bugs of severity {name}."}
+    for name in ("high", "low")
 }
+_SEVERITIES = "critical high low visual content suggestion custom severity_other"
+_STORY_COUNTS = columns(
+    "stories failed blocked passed in_scope_not_run never_in_scope unknown old_version failed_by_bug covered"
+    " covered_highest share low high passed_share passed_low passed_high is_complete gap",
+    unknown={"meaning": "Stories whose newest result cannot be judged."},
+    covered={"meaning": "Stories with a passed or failed result: the fewest."},
+    share={"label": "With a result", "meaning": "covered / stories."},
+)
+_STORY_STATES = "stories failed blocked passed in_scope_not_run never_in_scope unknown share passed_share"
+_RATES = "active_acceptance auto_acceptance overall_acceptance rejection review"
+_TRIAGE = columns(
+    f"total {_BUCKETS} immature"
+    " active_acceptance active_acceptance_low active_acceptance_high active_acceptance_band"
+    " auto_acceptance auto_acceptance_low auto_acceptance_high auto_acceptance_band"
+    " overall_acceptance overall_acceptance_low overall_acceptance_high"
+    " rejection rejection_low rejection_high rejection_band review review_low review_high review_band"
+    " verdict is_provisional is_complete gap"
+)
+_TRIAGE_PAGE = f"total {_BUCKETS} active_acceptance auto_acceptance rejection review is_provisional"
+_TRENDS = columns(
+    "start label is_partial tests bugs critical bugs_per_test features_covered first_covered ever_covered"
+    " active_features is_provisional is_complete gap",
+    ever_covered={"label": "Covered so far", "meaning": "The sum of first_covered so far."},
+    active_features={"meaning": "Active features today."},
+    bugs={"label": "Valid bugs"},
+)
+_TRENDS_PAGE = (
+    "label tests bugs critical bugs_per_test features_covered first_covered ever_covered is_partial is_provisional"
+)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_ALL: tuple[Report, ...] = (
+    # -- coverage
+    Report(
+        name="untested_features",
+        title="The features that need a test, or cannot be judged.",
+        question=COVERAGE,
+        grain="One row per active feature that is not tested, by state, product and the longest untested first.",
+        streams=("features", "tests"),
+        columns=_CATALOGUE,
+        terminal=_names("state product sections feature reason executed_tests stories"),
+        caption="Features that need a test, or cannot be judged.",
+        page=_names(
+            "feature state reason last_tested_at executed_tests executed_tests_in_window planned_tests stories"
+            " changed_since_tested first_seen"
+        ),
+        under=("product", "sections"),
+    ),
+    Report(
+        name="feature_catalog",
+        title="Every active feature: how well it is described, and when it was tested.",
+        question=COVERAGE,
+        grain="One row per active feature, by product, title and id.",
+        streams=("features", "tests"),
+        columns=_CATALOGUE,
+        terminal=_names("product sections feature state last_tested_at executed_tests stories"),
+        caption="The catalogue, by product and feature.",
+        page=_names(
+            "feature state last_tested_at executed_tests executed_tests_in_window planned_tests stories"
+            " has_description has_howtofind changed_since_tested first_seen"
+        ),
+        under=("product", "sections"),
+    ),
+    Report(
+        name="coverage_total",
+        title="How much of the whole catalogue is covered.",
+        question=COVERAGE,
+        grain="One row; each feature counts once.",
+        streams=("features", "tests"),
+        columns=(*columns("product"), *_COVERED),
+        terminal=_names(f"product active_features {_STATES} ever_share"),
+        caption="Active features of the account, by state.",
+        page=_names(f"product active_features {_STATES} ever_share recent_share gap"),
+    ),
+    Report(
+        name="coverage_by_product",
+        title="How much of each product's catalogue is covered.",
+        question=COVERAGE,
+        grain="One row per active product, by name and id.",
+        streams=("features", "tests"),
+        columns=(*columns("product_id product"), *_COVERED),
+        terminal=_names(f"product active_features {_STATES} ever_share recent_share"),
+        caption="Active features of each product, by state.",
+        page=_names(f"product active_features {_STATES} ever_share recent_share gap"),
+    ),
+    Report(
+        name="coverage_by_section",
+        title="How much of each section's catalogue is covered; a feature of two sections counts in both.",
+        question=COVERAGE,
+        grain="One row per section, by product, section name and id.",
+        streams=("features", "tests"),
+        columns=(*columns("product_id product section_id section"), *_COVERED),
+        terminal=_names(f"product section active_features {_STATES} ever_share recent_share"),
+        caption="Active features of each section, by state.",
+        page=_names(f"section active_features {_STATES} ever_share recent_share"),
+        under=("product",),
+    ),
+    Report(
+        name="coverage_over_time",
+        title="How many of today's active features a recent test had covered, month by month.",
+        question=COVERAGE,
+        grain="One row per month end and one for the report date, oldest first.",
+        streams=("features", "tests"),
+        columns=columns(
+            "until is_partial active_features covered covered_highest share low high",
+            active_features={"meaning": "Today's active features, in every row."},
+            covered={"meaning": "In scope of an executed test of the {stale_after} days before: the fewest."},
+            covered_highest={"meaning": "Those, and the features that a gap may hide."},
+            share={"meaning": "covered / active_features."},
+        ),
+        caption="Coverage of today's features, looked back at from the end of each month.",
+    ),
+    # -- bugs
+    Report(
+        name="bugs_per_feature",
+        title="Bugs of each active feature for the tests that covered it.",
+        question=BUGS,
+        grain="One row per active feature, the most adjusted bugs per test first.",
+        streams=("features", "tests", "bugs"),
+        columns=columns(
+            f"product_id product feature_id feature sections rank tests tests_read bugs known rejected active_accepted"
+            f" auto_accepted open other {_SEVERITIES} bugs_per_test raw_low raw_high shrunk shrunk_low shrunk_high"
+            " prior_mean is_pooled signal is_complete gap",
+            **_HIGH_AND_LOW,
+            tests={"meaning": "Distinct executed tests that cover the feature."},
+        ),
+        terminal=_names("rank product feature tests bugs critical bugs_per_test shrunk shrunk_low shrunk_high signal"),
+        caption="Tested features by adjusted bugs per test, the most first. Bugs are distinct valid ones (not rejected).",
+        page=_names(
+            "rank feature tests bugs critical high low known rejected open bugs_per_test shrunk shrunk_low shrunk_high"
+            " signal"
+        ),
+        row_header="feature",
+        under=("product", "sections"),
+    ),
+    Report(
+        name="bugs_by_product",
+        title="Bugs of each product by triage outcome, severity and what they are linked to.",
+        question=BUGS,
+        grain="One row per active product, by name and id.",
+        # The to_… columns name features, and no count depends on how many there are.
+        streams=("tests", "bugs"),
+        columns=columns(
+            f"product_id product total {_BUCKETS} bugs {_SEVERITIES} known to_feature to_removed_feature"
+            " not_in_catalogue not_attributable is_complete gap",
+            **_HIGH_AND_LOW,
+        ),
+        terminal=_names("product total bugs critical high low known rejected not_attributable"),
+        caption="Bugs of each product, by triage outcome and by what they are linked to.",
+        page=_names(f"product total {_BUCKETS} to_feature to_removed_feature not_in_catalogue not_attributable"),
+    ),
+    Report(
+        name="bugs_by_device",
+        title="Valid bugs by operating system, or another part of the device.",
+        question=BUGS,
+        grain="One row per product and value, the most bugs first; a bug seen on two values counts in both.",
+        streams=("tests", "bugs"),
+        columns=columns(
+            "product_id product value bugs critical split_bugs product_bugs is_complete gap",
+            value={"label": "Operating system", "meaning": 'Operating system; "(no device named)" for bugs without.'},
+        ),
+        terminal=_names("product value bugs critical split_bugs product_bugs"),
+        caption="Valid bugs by operating system.",
+        page=_names("value bugs critical split_bugs product_bugs"),
+        under=("product",),
+    ),
+    # -- stories and results
+    Report(
+        name="feature_results",
+        title="What the newest executed test of each active feature found.",
+        question=STORIES,
+        grain="One row per active feature, by product, title and id.",
+        streams=READ_STREAMS,
+        columns=columns(
+            "product_id product feature_id feature sections result worst_severity bugs open_bugs critical_bugs"
+            " stories_failed stories_blocked stories_passed stories_not_run failed_by_bug test_id test at api_status"
+            " differs is_complete gap",
+            bugs={"meaning": "Distinct valid bugs of the feature in that test."},
+        ),
+        terminal=_names("product feature result worst_severity bugs at api_status differs"),
+        caption="Features with an executed test, by what the newest one found.",
+        page=_names(
+            "feature result worst_severity bugs stories_passed stories_failed stories_blocked stories_not_run at"
+            " api_status differs"
+        ),
+        under=("product", "sections"),
+    ),
+    Report(
+        name="evidence_by_product",
+        title="How many features were shown to be exercised, per product.",
+        question=STORIES,
+        grain="One row per active product, by name and id.",
+        streams=READ_STREAMS,
+        columns=columns(
+            "product_id product active_features in_scope exercised exercised_highest share low high is_complete gap",
+            share={"label": "Exercised", "meaning": "exercised / active_features."},
+        ),
+        terminal=_names("product active_features in_scope exercised share low high"),
+        caption="Features that were shown to be exercised: at least one executed story or one bug.",
+        page=_names("product active_features in_scope exercised share gap"),
+    ),
+    Report(
+        name="story_coverage",
+        title="Every active user story with its newest result.",
+        question=STORIES,
+        grain="One row per active story, by product, state, feature and story.",
+        streams=("features", "tests", "results"),
+        columns=columns(
+            "product_id product feature_id feature story_id story state test_id test at tested_by is_by_bug"
+            " is_old_version is_complete gap",
+            state={"meaning": "The newest result of the story; see the definitions of stories."},
+        ),
+        terminal=_names("state product feature story at is_old_version"),
+        caption="Active stories by product, the highest priority first.",
+        page=_names("story state at"),
+        under=("product", "feature"),
+    ),
+    *(
+        Report(
+            name=f"story_coverage_by_{grain}",
+            title=f"How the stories of each {grain} stand{more}.",
+            question=STORIES,
+            grain=f"One row per {'active product' if grain == 'product' else f'{grain} with stories'}, by {order}.",
+            streams=("features", "tests", "results"),
+            columns=(*columns(keys), *_STORY_COUNTS),
+            terminal=_names(terminal),
+            caption=f"Active stories of each {grain}, by state.{note}",
+            page=_names(f"{grain} {_STORY_STATES}"),
+            under=() if grain == "product" else ("product",),
+        )
+        for grain, more, order, keys, terminal, note in (
+            (
+                "product",
+                "",
+                "name and id",
+                "product_id product",
+                "product stories failed blocked passed in_scope_not_run never_in_scope unknown covered share",
+                "",
+            ),
+            (
+                "section",
+                "; a story of two sections counts in both",
+                "product and section",
+                "product_id product section_id section",
+                "product section stories failed passed never_in_scope covered share",
+                " The stories of a feature in two sections count in both.",
+            ),
+            (
+                "feature",
+                "",
+                "product and feature",
+                "product_id product feature_id feature",
+                "product feature stories failed passed never_in_scope covered share",
+                "",
+            ),
+        )
+    ),
+    # -- triage and trends
+    *(
+        Report(
+            name=name,
+            title=title,
+            question=TRIAGE,
+            grain=grain,
+            streams=("tests", "bugs"),
+            columns=(*columns(keys), *_TRIAGE),
+            terminal=_names(f"{shown} total open {_RATES} {verdict} is_provisional"),
+            caption=caption,
+            page=_names(f"{shown} {_TRIAGE_PAGE}"),
+            under=under,
+        )
+        for name, title, grain, keys, shown, verdict, caption, under in (
+            (
+                "triage",
+                "Triage outcomes and rates of each product.",
+                "One row per active product, by name.",
+                "product_id product",
+                "product",
+                "verdict",
+                "Triage outcomes of each product. Below its name: how its rates stand against the bands.",
+                ("verdict",),
+            ),
+            (
+                "triage_by_month",
+                "Triage outcomes and rates of each month's tests, all products together.",
+                "One row per month, oldest first.",
+                "month",
+                "month",
+                "verdict",
+                "Triage outcomes of each month.",
+                (),
+            ),
+            (
+                "triage_by_product_and_month",
+                "Triage outcomes and rates of each product and month.",
+                "One row per product and month, by product, then oldest first.",
+                "product_id product month",
+                "product month",
+                "",
+                "Triage outcomes of each product and month.",
+                (),
+            ),
+            (
+                "triage_total",
+                "Triage outcomes and rates of all bugs.",
+                "One row.",
+                "product",
+                "product",
+                "verdict",
+                "Triage outcomes of all bugs.",
+                (),
+            ),
+        )
+    ),
+    Report(
+        name="trends",
+        title="Tests, bugs and coverage by month, all products together.",
+        question=TRIAGE,
+        grain="One row per month, oldest first; months without tests are in.",
+        streams=("features", "tests", "bugs"),
+        columns=_TRENDS,
+        terminal=_names("label is_partial tests bugs critical bugs_per_test ever_covered is_provisional"),
+        caption="Tests, bugs and coverage by month.",
+        page=_names(_TRENDS_PAGE),
+    ),
+    Report(
+        name="trends_by_week",
+        title="Tests, bugs and coverage by ISO week, all products together.",
+        question=TRIAGE,
+        grain="One row per week, oldest first; weeks without tests are in.",
+        streams=("features", "tests", "bugs"),
+        columns=_TRENDS,
+        terminal=_names("label is_partial tests bugs critical bugs_per_test ever_covered"),
+        caption="Tests, bugs and coverage by week.",
+        page=_names(_TRENDS_PAGE),
+    ),
+    Report(
+        name="trends_by_product",
+        title="Tests, bugs and coverage of each product by month.",
+        question=TRIAGE,
+        grain="One row per active product and month, by product, then oldest first.",
+        streams=("features", "tests", "bugs"),
+        columns=(*columns("product_id product"), *_TRENDS),
+        terminal=_names("product label tests bugs critical bugs_per_test ever_covered"),
+        caption="Tests, bugs and coverage of each product by month.",
+        page=_names(_TRENDS_PAGE),
+        under=("product",),
+    ),
+    # -- the next tests
+    Report(
+        name="next_tests",
+        title="The active features by risk, with the parts of that figure.",
+        question=NEXT,
+        grain="One row per active feature, the highest risk first.",
+        streams=READ_STREAMS,
+        columns=columns(
+            "rank rank_best rank_worst product_id product feature_id feature sections risk likelihood part_bugs part_age"
+            " part_changed part_failures impact part_severity part_stories own_impact why flags planned_test"
+            " proposed_test is_complete gap"
+        ),
+        terminal=_names("rank rank_best rank_worst product feature risk likelihood impact why"),
+        caption="Features by risk. Parts are 0 to 1; an empty part is missing and counts as 0.5.",
+        page=_names(
+            "rank feature why rank_best rank_worst risk likelihood part_bugs part_age part_changed part_failures impact"
+            " part_severity part_stories planned_test"
+        ),
+        row_header="feature",
+        under=("product", "sections"),
+    ),
+    Report(
+        name="packed_tests",
+        title="The three tests to order first, each of features that share a section.",
+        question=NEXT,
+        grain="One row per feature of a proposed test, by test and rank.",
+        streams=READ_STREAMS,
+        columns=columns("proposed_test product_id product feature_id feature sections rank risk why is_complete gap"),
+        terminal=_names("proposed_test product sections feature rank risk why"),
+        caption="Proposed tests.",
+        page=_names("feature proposed_test rank why"),
+        under=("product", "sections"),
+    ),
+    # -- trust
+    Report(
+        name="completeness",
+        title="What of each data set is stored, what is missing, and how old it is.",
+        question=TRUST,
+        grain="One row per product and data set, the list of products first, then by product.",
+        streams=READ_STREAMS,
+        columns=columns(
+            "product_id product stream state expected stored missing rejected gaps gap last_read last_complete"
+            " is_complete age_days",
+            state={"meaning": '"complete", "incomplete" or "never read".'},
+            rejected={"label": "Rejected records", "meaning": "Records that came and could not be stored."},
+        ),
+        terminal=_names("product stream state expected stored missing rejected last_complete gap"),
+        caption="Every data set of every product at its last read.",
+        page=_names("product stream state expected stored missing rejected last_complete gap"),
+    ),
+    Report(
+        name="removed_features",
+        title="The features that left the catalogue.",
+        question=TRUST,
+        grain="One row per removed feature, the last removed first.",
+        streams=("features", "tests"),
+        columns=columns("product_id product feature_id feature removed_at first_seen executed_tests last_tested_at"),
+        caption="Features that were in the catalogue once and are gone.",
+        page=_names("feature removed_at last_tested_at executed_tests"),
+        under=("product",),
+    ),
+    Report(
+        name="unlinked_stories",
+        title="The active user stories that could not be linked to a feature.",
+        question=TRUST,
+        grain="One row per such story, by product and id.",
+        streams=("features",),
+        columns=columns("product_id product story_id story feature_link"),
+        caption="Stories that could not be linked to a feature.",
+        page=_names("story feature_link"),
+        under=("product",),
+    ),
+    Report(
+        name="unlinked_test_features",
+        title="The entries of tests that are not linked to an active feature.",
+        question=TRUST,
+        grain="One row per such entry, the newest test first.",
+        streams=("features", "tests"),
+        columns=columns(
+            "test_feature_id product_id product test_id test at feature_id title reason test_features",
+            reason={"kind": "state", "label": "Reason", "meaning": "Why it is not linked."},
+        ),
+        caption="Test features that are not linked to an active feature.",
+        page=_names("title test at reason"),
+        under=("product",),
+    ),
+    Report(
+        name="unknown_statuses",
+        title="The statuses of tests that no definition knows.",
+        question=TRUST,
+        grain="One row per product and status, by status.",
+        streams=("tests",),
+        columns=columns(
+            "status product_id product tests examples", tests={"meaning": "Distinct tests of that status."}
+        ),
+        caption="Tests of unknown status; they count as neither executed nor planned.",
+        page=_names("status product tests examples"),
+    ),
+    Report(
+        name="unattributed_bugs",
+        title="The bugs that are not linked to an active feature.",
+        question=TRUST,
+        grain="One row per such bug, the newest test first.",
+        streams=("features", "tests", "bugs"),
+        columns=columns("bug_id product_id product test_id at bug severity bucket feature_id where"),
+        caption="Bugs not linked to an active feature.",
+        page=_names("bug severity bucket at where"),
+        under=("product",),
+    ),
+    Report(
+        name="unknown_bug_values",
+        title="The severities and statuses of bugs that no definition knows.",
+        question=TRUST,
+        grain="One row per product and value, by what, value and product.",
+        streams=("tests", "bugs"),
+        columns=columns(
+            "what value product_id product bugs examples",
+            value={"meaning": "The severity or status, as it came."},
+            bugs={"meaning": "Bugs with that value."},
+        ),
+        caption="Severities and statuses of bugs that are not known.",
+        page=_names("what value product bugs examples"),
+    ),
+    Report(
+        name="unknown_story_statuses",
+        title="The results of stories that no definition knows.",
+        question=TRUST,
+        grain="One row per product and status.",
+        streams=("tests", "results"),
+        columns=columns(
+            "status product_id product stories tests",
+            stories={"meaning": "Distinct stories with that result."},
+            tests={"meaning": "Distinct tests with that result."},
+        ),
+        caption="Results of stories that are not known.",
+        page=_names("status product stories tests"),
+    ),
+)
+
+REPORTS: Mapping[str, Report] = {report.name: report for report in _ALL}
 """Every report by its name, which is also its name in Python."""
 
+PAGE_TABLES: Mapping[str, View] = {
+    "features_to_test": View(
+        columns("product sections feature state why rank", rank={"label": "Rank by risk"}),
+        "Features to order a test for.",
+        page=_names("feature state why rank"),
+        under=("product", "sections"),
+    ),
+    "sync_runs": View(
+        columns("id started_at finished_at outcome mode requests error"), "The last ten runs, newest first."
+    ),
+    "rejected_rows": View(
+        columns(
+            "table row_id product_id reason first_seen",
+            product_id={"label": "Product"},
+            reason={"label": "Reason"},
+        ),
+        "Rejected records that still come.",
+    ),
+    "backtest": View(
+        columns(
+            "ranking cycles bugs found low high lead lead_low lead_high",
+            lead_low={"label": "at least"},
+            lead_high={"label": "at most"},
+        ),
+        "Share of the next test's bugs that each ranking finds, with 95 % intervals.",
+        page=_names("ranking cycles bugs found lead lead_low lead_high"),
+    ),
+}
+"""What pages show besides reports."""
 
-def descriptions() -> dict[str, str]:
-    """Return what each report shows, by its name: the first sentence of its docstring."""
-    return {name: (getdoc(function) or "").split("\n", 1)[0] for name, function in REPORTS.items()}
+
+def report_of(name: str) -> Report:
+    """Return the report of that name, which may be written with hyphens.
+
+    Raises:
+        UnknownValueError: there is no such report.
+    """
+    report = REPORTS.get(name.replace("-", "_"))
+    if report is None:
+        raise UnknownValueError("The report", name, REPORTS)
+    return report
+
+
+def report_list() -> str:
+    """Return the reports as text: each question, and below it the names and titles of its reports."""
+    width = max(map(len, REPORTS)) + 2
+    return "\n\n".join(
+        "\n".join([question, *(f"  {r.name:{width}}{r.title}" for r in _ALL if r.question == question)])
+        for question in QUESTIONS
+    )
 
 
 def make(
@@ -93,33 +659,21 @@ def make(
         UnknownValueError: there is no such report, product or date.
         StoreError: the database cannot be used.
     """
-    function = REPORTS.get(name.replace("-", "_"))
-    if function is None:
-        raise UnknownValueError("The report", name, REPORTS)
+    from testio_analytics.frames.mirror import load_mirror
+
+    report = report_of(name)
     mirror = load_mirror(db, product_id=product_id)
-    return function(mirror, **options_of(function, as_of=as_of, impact=impact)), doubts(mirror, streams_of(function))
+    options = options_of(report.function, as_of=as_of, impact=impact)
+    return report.function(mirror, **options), doubts(mirror, report.streams)
 
 
-def options_of(report: Callable[..., pd.DataFrame], **options: Any) -> dict[str, Any]:
-    """Return those of the options that the report knows."""
-    return {name: value for name, value in options.items() if name in signature(report).parameters}
-
-
-def streams_of(report: Callable[..., pd.DataFrame]) -> tuple[str, ...]:
-    """Return the streams that a report rests on."""
-    if report is completeness:
-        return READ_STREAMS
-    room = report.__module__.rpartition(".")[2]
-    return {
-        **dict.fromkeys(("bugs", "triage", "trends"), ("features", "tests", "bugs")),
-        **dict.fromkeys(("stories",), ("features", "tests", "results")),
-        **dict.fromkeys(("results", "planning"), READ_STREAMS),
-    }.get(room, ("features", "tests"))
-
-
-READ_STREAMS = ("features", "tests", "bugs", "results")
+def options_of(function: Callable[..., pd.DataFrame], **options: Any) -> dict[str, Any]:
+    """Return those of the options that the function of a report takes."""
+    return {name: value for name, value in options.items() if name in signature(function).parameters}
 
 
 def doubts(mirror: Mirror, streams: Sequence[str] = READ_STREAMS) -> list[str]:
     """Return a sentence for everything that puts figures from these streams in doubt; empty when all was read."""
+    from testio_analytics.reports.coverage import account_gaps
+
     return [f"{gap}." for gap in account_gaps(mirror, streams)]

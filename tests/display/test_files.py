@@ -48,7 +48,7 @@ def test_parquet_keeps_values_and_types(demo_db_path: Path, tmp_path: Path) -> N
     export(demo_db_path, tmp_path, form="parquet", product_id=70340)
     mirror = ta.load_mirror(demo_db_path, product_id=70340)
     frames = {f"tables/{table.name}": getattr(mirror, table.name) for table in ALL_TABLES}
-    frames |= {f"reports/{name}": report(mirror) for name, report in REPORTS.items()}
+    frames |= {f"reports/{name}": report.function(mirror) for name, report in REPORTS.items()}
     for name, frame in frames.items():
         back = pd.read_parquet(tmp_path / f"{name}.parquet")
         # A column of categories without a single value comes back without its categories.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from testio_analytics.mirror.schema import ALL_TABLES, BOOKKEEPING, Table
 from testio_analytics.reports.glossary import definitions
-from testio_analytics.reports.registry import descriptions
+from testio_analytics.reports.registry import REPORTS
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -39,7 +39,7 @@ def _table_part(table: Table) -> str:
 
 def reports_part() -> str:
     """Return the list of reports as Markdown."""
-    rows = [f"| `{name}` | {text} |" for name, text in descriptions().items()]
+    rows = [f"| `{name}` | {report.title} |" for name, report in REPORTS.items()]
     return "| report | shows |\n| --- | --- |\n" + "\n".join(rows)
 
 

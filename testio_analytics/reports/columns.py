@@ -1,0 +1,400 @@
+"""Every column of the reports, declared once: its name, its label for people, its kind, its unit and its meaning.
+
+From the kind follow the dtype of the column, how a value reads in a terminal, on a page and in a workbook, and the
+schema for other engines. `registry` says which report has which columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+Kind: TypeAlias = Literal["id", "text", "state", "count", "days", "share", "rate", "time", "flag"]
+
+DTYPES: Mapping[Kind, str] = {
+    "id": "Int64",
+    "text": "str",
+    "state": "category",
+    "count": "Int64",
+    "days": "Int64",
+    "share": "Float64",
+    "rate": "Float64",
+    "time": "datetime64[us, UTC]",
+    "flag": "boolean",
+}
+"""The dtype of each kind. A state whose words are not a closed list (they come from the API) is plain ``str``."""
+
+DEFAULTS: Mapping[str, float] = {"stale_after": 180, "window": 180, "matures_after": 10, "half_age": 90}
+"""The thresholds that labels and meanings may name in braces, with their defaults; all in days."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a report.
+
+    Attributes:
+        name: its name in frames and files.
+        label: its heading for people; may name a threshold, like ``{window}``.
+        kind: what its values are.
+        meaning: one or more sentences; may name a threshold.
+        unit: what a rate or a count is measured in, where the label does not say it.
+        bounds: the columns with the ends of its 95 % interval; none for most.
+        none: whether a missing count means that there is none; otherwise it means that the count is unknown.
+        words: what its values read as, for people, where that is not the value itself.
+    """
+
+    name: str
+    label: str
+    kind: Kind
+    meaning: str
+    unit: str = ""
+    bounds: tuple[str, str] | None = None
+    none: bool = False
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reads_unknown(self) -> bool:
+        """Whether a missing value reads "unknown" and not as a dash."""
+        return self.kind == "count" and not self.none
+
+    def with_changes(self, **changes: Any) -> Column:
+        """Return the column with other attributes, for a report in which the same name means something else."""
+        return replace(self, **changes)
+
+
+def _rate(name: str, label: str, meaning: str, *, has_band: bool = True) -> tuple[Column, ...]:
+    """Return the columns of a triage rate: the share, its interval, and its band."""
+    low, high = f"{name}_low", f"{name}_high"
+    band = Column(
+        f"{name}_band",
+        f"{label}, band",
+        "state",
+        f'How {label.lower()} compares with its limits: "ok", "warning" or "critical"; "unknown" without bugs.',
+    )
+    return (
+        Column(name, label, "share", meaning, bounds=(low, high)),
+        *_interval(name, label.lower(), share=True),
+        *((band,) if has_band else ()),
+    )
+
+
+def _interval(name: str, what: str, *, share: bool = False, stem: str | None = None) -> tuple[Column, Column]:
+    """Return the two columns with the ends of a 95 % interval."""
+    kind: Kind = "share" if share else "rate"
+    prefix = f"{name}_" if stem is None else stem
+    return (
+        Column(f"{prefix}low", "95 % CI low", kind, f"Lower end of the 95 % interval of {what}."),
+        Column(f"{prefix}high", "95 % CI high", kind, f"Upper end of the 95 % interval of {what}."),
+    )
+
+
+BUCKET_WORDS = {
+    "active_accepted": "accepted manually",
+    "auto_accepted": "auto-accepted",
+    "rejected": "rejected",
+    "open": "open",
+    "other": "other",
+}
+"""The triage outcomes of bugs, as people read them."""
+
+SIGNAL_WORDS = {"above": "higher", "below": "lower", "as expected": "as expected"}
+
+_ALL: tuple[Column, ...] = (
+    # -- what a row is about
+    Column("product_id", "Product id", "id", "Id of the product; 0 stands for the whole account."),
+    Column("product", "Product", "text", "Name of the product; kind and id where it has no name."),
+    Column("section_id", "Section id", "id", "Id of the section; empty for features without section."),
+    Column("section", "Section", "text", 'Name of the section; "(no section)" for features without one.'),
+    Column("sections", "Sections", "text", "Names of the feature's sections, joined by commas; empty without."),
+    Column("feature_id", "Feature id", "id", "Id of the feature; empty where none is known."),
+    Column("feature", "Feature", "text", "Title of the feature; kind and id where it has none."),
+    Column("story_id", "Story id", "id", "Id of the user story."),
+    Column("story", "Story", "text", "The sentence of the user story, else its title."),
+    Column("test_id", "Test id", "id", "Id of the test that the row speaks of; empty without."),
+    Column("test", "Test", "text", "Title of that test; empty without."),
+    Column("test_feature_id", "Test feature id", "id", "Id of the feature's entry in the list of the test."),
+    Column("bug_id", "Bug id", "id", "Id of the bug."),
+    Column("bug", "Bug", "text", "Title of the bug."),
+    Column("month", "Month", "text", "Month in UTC, like 2026-06; empty for tests without any date."),
+    Column("start", "Start", "time", "First instant of the month or week; weeks begin on Monday."),
+    Column("label", "Month", "text", "Month, like 2026-06, or week, like 2026-W26 (ISO 8601)."),
+    Column("until", "Until", "time", "The instant that the row looks back from."),
+    Column("is_partial", "Not over", "flag", "Whether the period is not over at the report date."),
+    Column("at", "When", "time", "The end of that test, else its start."),
+    # -- the catalogue
+    Column("stories", "Stories", "count", "Active user stories."),
+    Column("has_description", "Description", "flag", "Whether the feature has a description."),
+    Column("has_howtofind", "Directions", "flag", "Whether the feature has directions how to find it."),
+    Column("state", "State", "state", "Whether and when the feature was tested; see the definitions of the states."),
+    Column("reason", "Why", "text", "Why the feature has its state, in words."),
+    Column("executed_tests", "Tests, all time", "count", "Distinct executed tests that cover the feature."),
+    Column(
+        "executed_tests_in_window",
+        "Tests, last {window} days",
+        "count",
+        "Those of the {window} days before the report date.",
+    ),
+    Column("planned_tests", "Scheduled tests", "count", "Distinct planned tests that cover the feature."),
+    Column(
+        "last_tested_at", "Last tested", "time", "The newest executed test's end; empty when never tested, or undated."
+    ),
+    Column("last_test_id", "Last test id", "id", "Id of the newest executed test."),
+    Column("last_test", "Last test", "text", "Title of the newest executed test."),
+    Column("days_since_tested", "Days since tested", "days", "Whole days since the newest executed test.", unit="days"),
+    Column("first_seen", "First seen", "time", "When a sync first stored the row."),
+    Column(
+        "changed_since_tested",
+        "Changed since tested",
+        "flag",
+        "Whether title, description or directions differ from those that the newest executed test was given; empty when never tested.",
+    ),
+    Column("last_confirmed", "Last confirmed", "time", "Last complete read of the product's features."),
+    Column("removed_at", "Removed", "time", "When a complete read no longer found the feature."),
+    Column("feature_link", "Reason", "state", "Why no feature is linked: the sentence fits several features, or none."),
+    Column("title", "Name in the test", "text", "Title of the feature as the test lists it."),
+    Column("test_features", "Unlinked in this test", "count", "How many such entries the test has."),
+    # -- coverage in counts
+    Column("active_features", "Features", "count", "Active features."),
+    Column("untested", "Untested", "count", "Active features that are untested."),
+    Column("planned", "Scheduled, not yet tested", "count", "Active features that only planned tests cover."),
+    Column("stale", "Stale", "count", "Active features that are stale."),
+    Column("unknown", "Unknown", "count", "Active features that cannot be judged."),
+    Column("tested", "Tested", "count", "Active features tested in the last {stale_after} days."),
+    Column(
+        "never_executed", "Never tested", "count", "Untested and planned features: the fewest that were never tested."
+    ),
+    Column("never_executed_highest", "Never tested, at most", "count", "Those and the unknown ones."),
+    Column(
+        "ever_covered", "Covered, all time", "count", "Tested and stale features: the fewest that were ever covered."
+    ),
+    Column("ever_covered_highest", "Covered, all time, at most", "count", "Those and the unknown ones."),
+    Column(
+        "ever_share", "Covered, all time", "share", "ever_covered / active_features.", bounds=("ever_low", "ever_high")
+    ),
+    *_interval("ever", "ever_share", share=True),
+    Column(
+        "recent_covered", "Covered, last {stale_after} days", "count", "Tested features: the fewest covered recently."
+    ),
+    Column(
+        "recent_covered_highest",
+        "Covered, last {stale_after} days, at most",
+        "count",
+        "Those, and the features that are unknown or stale only because of a gap.",
+    ),
+    Column(
+        "recent_share",
+        "Covered, last {stale_after} days",
+        "share",
+        "recent_covered / active_features.",
+        bounds=("recent_low", "recent_high"),
+    ),
+    *_interval("recent", "recent_share", share=True),
+    Column("covered", "Covered", "count", "How many of them count as covered: the fewest."),
+    Column("covered_highest", "Covered, at most", "count", "Those and the unknown ones."),
+    Column("share", "Share", "share", "covered as a share of all.", bounds=("low", "high")),
+    *_interval("share", "share", share=True, stem=""),
+    # -- bugs
+    Column("total", "All bugs", "count", "All active bugs, of whatever outcome; a bug belongs to its test."),
+    Column("bugs", "Bugs", "count", "Distinct valid bugs: those that were not rejected."),
+    Column("active_accepted", "Accepted manually", "count", "Bugs that a person accepted."),
+    Column("auto_accepted", "Auto-accepted", "count", "Bugs that were accepted because nobody decided in time."),
+    Column("rejected", "Rejected", "count", "Bugs that were rejected."),
+    Column("open", "Open", "count", "Bugs that nobody has decided yet."),
+    Column("other", "Other", "count", "Bugs of any other status, or of none."),
+    Column("critical", "Critical", "count", "Valid bugs of severity critical."),
+    *(
+        Column(name, name.capitalize(), "count", f"Valid bugs of severity {name}.")
+        for name in ("visual", "content", "suggestion", "custom")
+    ),
+    Column("severity_other", "Other severity", "count", "Valid bugs of any other severity, or of none."),
+    Column("known", "Known", "count", "Valid bugs that the customer knew before."),
+    Column("to_feature", "To a feature", "count", "Bugs linked to an active feature."),
+    Column("to_removed_feature", "To a removed feature", "count", "Bugs linked to a feature that was removed."),
+    Column(
+        "not_in_catalogue", "Not in the catalogue", "count", "Bugs linked to a feature that is not in the catalogue."
+    ),
+    Column("not_attributable", "Not attributable", "count", "Bugs that are linked to no feature."),
+    Column("rank", "Rank", "count", "Place, 1 is the highest; equal rows share the better one.", none=True),
+    Column("tests", "Tests", "count", "Distinct executed tests."),
+    Column("tests_read", "Tests with bugs read", "count", "Those of the tests whose bugs were read."),
+    Column(
+        "bugs_per_test",
+        "Bugs per test",
+        "rate",
+        "Valid bugs per executed test, over the tests whose bugs were read; empty without such tests.",
+        unit="bugs per test",
+        bounds=("raw_low", "raw_high"),
+    ),
+    *_interval("raw", "bugs_per_test, from this feature alone"),
+    Column(
+        "shrunk",
+        "Adjusted bugs per test",
+        "rate",
+        "Bugs per test drawn towards the product's average, the more so the fewer tests there are.",
+        unit="bugs per test",
+        bounds=("shrunk_low", "shrunk_high"),
+    ),
+    *_interval("shrunk", "the adjusted figure"),
+    Column(
+        "prior_mean",
+        "Product average",
+        "rate",
+        "Bugs per test over the product's tested features.",
+        unit="bugs per test",
+    ),
+    Column(
+        "is_pooled", "Average only", "flag", "Whether all features of the product have the average as their figure."
+    ),
+    Column(
+        "signal",
+        "Against product average",
+        "state",
+        '"above" or "below" where the whole interval of the adjusted figure lies on that side of the product\'s average, '
+        'else "as expected". Empty without figure, and where too few features were tested to compare.',
+        words=SIGNAL_WORDS,
+    ),
+    Column("value", "Value", "text", "The value that is counted; in bugs_by_device that of the device."),
+    Column(
+        "split_bugs",
+        "Bugs, shared out",
+        "rate",
+        "Valid bugs, where one seen on several values counts in equal parts; they add up to the bugs of the product.",
+        unit="bugs",
+    ),
+    Column("product_bugs", "Bugs of the product", "count", "All valid bugs of the product."),
+    Column("severity", "Severity", "state", "Severity of the bug, as it came."),
+    Column("bucket", "Triage outcome", "state", "What was decided about the bug.", words=BUCKET_WORDS),
+    Column("where", "Reason", "state", "Why the bug is linked to no active feature."),
+    Column("what", "What", "state", 'What is not known: "severity" or "status".'),
+    Column("examples", "Examples", "text", "Up to three titles."),
+    # -- results
+    Column("result", "Result", "state", "What the newest executed test found; see the definitions."),
+    Column("worst_severity", "Worst bug", "state", 'Highest severity of the bugs that make the result "issues".'),
+    Column("open_bugs", "Open bugs", "count", "Those of the bugs that are open."),
+    Column("critical_bugs", "Critical bugs", "count", "Those of the bugs that are critical."),
+    Column("stories_failed", "Stories failed", "count", "Distinct stories that failed in that test."),
+    Column("stories_blocked", "Stories blocked", "count", "Distinct stories that were blocked in that test."),
+    Column("stories_passed", "Stories passed", "count", "Distinct stories that passed in that test."),
+    Column("stories_not_run", "Stories not run", "count", "Distinct stories that nobody ran in that test."),
+    Column(
+        "failed_by_bug",
+        "Failed, inferred from a linked bug",
+        "count",
+        "Those of the failed stories of which perhaps only a linked bug says so.",
+    ),
+    Column("api_status", "API status", "state", "The API's own word for the feature in that test, as it came."),
+    Column("differs", "Differs from API", "flag", "Whether that is another word than ours means; empty where unknown."),
+    Column("in_scope", "In scope, all time", "count", "Active features that were ever in scope of an executed test."),
+    Column("exercised", "Exercised", "count", "Active features with an executed story or a bug: the fewest."),
+    Column("exercised_highest", "Exercised, at most", "count", "Those, and the features where a gap could hide more."),
+    Column("status", "Status", "state", "The status, as it came."),
+    # -- stories
+    Column("tested_by", "Testers", "count", "Distinct testers who ran the story in that test."),
+    Column("is_by_bug", "Inferred from a linked bug", "flag", "Whether perhaps only a linked bug says failed."),
+    Column("is_old_version", "Changed since", "flag", "Whether the story's text was another one in that test."),
+    Column("failed", "Failed", "count", "Stories whose newest result is failed."),
+    Column("blocked", "Blocked", "count", "Stories whose newest result is blocked."),
+    Column("passed", "Passed", "count", "Stories whose newest result is passed."),
+    Column("in_scope_not_run", "Not run", "count", "Stories whose feature was in scope, and that nobody ran."),
+    Column("never_in_scope", "Never in scope", "count", "Stories whose feature was in scope of no executed test."),
+    Column("old_version", "Changed since", "count", "Covered stories whose text has changed since."),
+    Column("passed_share", "Passed of those", "share", "passed / covered.", bounds=("passed_low", "passed_high")),
+    *_interval("passed", "passed_share", share=True),
+    # -- triage and trends
+    *_rate("active_acceptance", "Active acceptance", "active_accepted / total."),
+    *_rate("auto_acceptance", "Auto-acceptance", "auto_accepted / all accepted bugs."),
+    *_rate("overall_acceptance", "Overall acceptance", "All accepted bugs / total.", has_band=False),
+    *_rate("rejection", "Rejection", "rejected / total."),
+    *_rate("review", "Review", "active_accepted and rejected, the manual decisions, / total."),
+    Column("verdict", "Rates outside their bands", "text", 'Those rates, the critical ones first; "ok" without any.'),
+    Column("immature", "Results not final", "count", "Bugs of tests that ended less than {matures_after} days ago."),
+    Column(
+        "is_provisional",
+        "Provisional",
+        "flag",
+        "Whether a test ended less than {matures_after} days before the report date.",
+    ),
+    Column("features_covered", "Features covered", "count", "Distinct active features that these tests cover."),
+    Column("first_covered", "For the first time", "count", "Those of them that no earlier test had covered."),
+    # -- the next tests
+    Column("rank_best", "Best rank", "count", "The best rank when each weight moves by a quarter.", none=True),
+    Column("rank_worst", "Worst rank", "count", "The worst rank when each weight moves by a quarter.", none=True),
+    Column("risk", "Risk", "rate", "likelihood × impact.", unit="0 to 1"),
+    Column("likelihood", "Likelihood", "rate", "Weighted mean of its four parts.", unit="0 to 1"),
+    Column("part_bugs", "Bugs", "rate", "Part of the likelihood: bugs per test. Empty where missing.", unit="0 to 1"),
+    Column(
+        "part_age",
+        "Age",
+        "rate",
+        "Part of the likelihood: time since the last test; 0.5 after {half_age} days.",
+        unit="0 to 1",
+    ),
+    Column(
+        "part_changed", "Changed", "rate", "Part of the likelihood: texts changed since the last test.", unit="0 to 1"
+    ),
+    Column("part_failures", "Failures", "rate", "Part of the likelihood: failures in the last test.", unit="0 to 1"),
+    Column("impact", "Impact", "rate", "Your own weight, else the mean of its two parts.", unit="0 to 1"),
+    Column(
+        "part_severity",
+        "Severity",
+        "rate",
+        "Part of the impact: severity of the bugs. Empty where missing.",
+        unit="0 to 1",
+    ),
+    Column(
+        "part_stories", "Stories", "rate", "Part of the impact: number of stories. Empty where missing.", unit="0 to 1"
+    ),
+    Column("own_impact", "Own weight", "rate", "The weight that you gave; empty without.", unit="0 to 1"),
+    Column("why", "Why", "text", "The largest parts of the risk, in words."),
+    Column("flags", "Missing parts", "text", "Parts that are missing and count as 0.5; empty without."),
+    Column("planned_test", "Scheduled test", "text", "Title of a planned test that covers the feature; empty without."),
+    Column("proposed_test", "Proposed test", "count", "Number of the proposed test that it is in.", none=True),
+    # -- completeness
+    Column("stream", "Data set", "state", "The data set: products, features, tests, bugs or results."),
+    Column("expected", "Expected", "count", "Records that the API holds, where that is known."),
+    Column("stored", "Stored", "count", "Records that are stored."),
+    Column("missing", "Missing", "count", "Expected less stored, never below 0; rejected records are missing, too."),
+    Column("gaps", "Open gaps", "count", "Parts that could not be read."),
+    Column("gap", "Data gaps", "text", "What is missing and why, in words; empty when nothing is."),
+    Column("last_read", "Last read", "time", "The last read, complete or not."),
+    Column("last_complete", "Last complete read", "time", "The last read that was complete."),
+    Column("is_complete", "Complete", "flag", "Whether everything that the row rests on was read."),
+    Column(
+        "age_days", "Age in days", "days", "Whole days from the last complete read to the report date.", unit="days"
+    ),
+    # -- what only pages show
+    Column("id", "Run", "id", "Number of the sync run."),
+    Column("started_at", "Started", "time", "When the run started.", unit="minute"),
+    Column("finished_at", "Ended", "time", "When it ended.", unit="minute"),
+    Column("outcome", "Outcome", "state", "How it ended."),
+    Column("mode", "Mode", "state", "What was asked for."),
+    Column("requests", "Requests", "count", "Requests sent."),
+    Column("error", "Error", "text", "Why it failed; empty otherwise."),
+    Column("table", "Table", "text", "The table that the record belongs to."),
+    Column("row_id", "Id", "text", "Its id, as it came."),
+    Column("ranking", "Ranking", "text", "How the features were ordered."),
+    Column("cycles", "Past tests", "count", "Past tests that were asked."),
+    Column("found", "Found", "share", "Share of their bugs that the ranking finds.", bounds=("low", "high")),
+    Column(
+        "lead",
+        "Ours finds more by",
+        "rate",
+        "What our ranking finds more, as a share.",
+        bounds=("lead_low", "lead_high"),
+    ),
+    *_interval("lead", "the lead"),
+)
+
+COLUMNS: Mapping[str, Column] = {column.name: column for column in _ALL}
+"""Every column by its name, with its usual meaning."""
+
+
+def columns(names: str, **changes: Mapping[str, Any]) -> tuple[Column, ...]:
+    """Return the columns of these names, separated by blanks; `changes` gives single ones other attributes."""
+    return tuple(COLUMNS[name].with_changes(**changes.get(name, {})) for name in names.split())
+
+
+def filled(text: str, **thresholds: float) -> str:
+    """Return a label or meaning with the thresholds in braces filled in, the defaults where none is given."""
+    return text.format_map({name: f"{value:g}" for name, value in {**DEFAULTS, **thresholds}.items()})
