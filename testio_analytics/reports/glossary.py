@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import checked_days
+from testio_analytics.reports.columns import COLUMNS
+from testio_analytics.reports.triage import BANDS
 
 DEFINITIONS: Mapping[str, Mapping[str, str]] = {
     "coverage": {
@@ -170,3 +172,14 @@ def definitions(
         if not subjects or subject in subjects
         for term, meaning in terms.items()
     ]
+
+
+def band_definitions(bands: Mapping[str, tuple[float, float]] = BANDS) -> list[tuple[str, str]]:
+    """Return each triage rate that has bands, with its label, and from where on it is a warning and critical."""
+    return [(COLUMNS[rate].label, _band_words(*bounds)) for rate, bounds in bands.items()]
+
+
+def _band_words(warning: float, critical: float) -> str:
+    if warning < critical:
+        return f"warning from {warning:.0%}, critical from {critical:.0%}".replace("%", " %")
+    return f"warning at {warning:.0%} or below, critical at {critical:.0%} or below".replace("%", " %")
