@@ -119,7 +119,7 @@ def plot_coverage_over_time(trend: pd.DataFrame, *, ax: Axes | None = None) -> A
             )
             colour_key(
                 axes,
-                [("Recently covered", GREEN), ("Dotted: at most, with what gaps may hide", STATE_COLOURS["unknown"])],
+                [("Covered recently", GREEN), ("Dotted: at most, with what gaps may hide", STATE_COLOURS["unknown"])],
             )
         _trend_axis(axes, known)
     return axes
@@ -164,8 +164,8 @@ def _plot_coverage(coverage: pd.DataFrame, ax: Axes | None) -> Axes:
         has_range = (rows["ever_covered_highest"] > rows["ever_covered"]).any() or (
             rows["recent_covered_highest"] > rows["recent_covered"]
         ).any()
-        doubt = [("Hatched: cannot be told", STATE_COLOURS["unknown"])] if has_range else []
-        colour_key(axes, [("Ever in an executed test", MIDDLE_GREEN), ("Recently", GREEN), *doubt])
+        doubt = [("Hatched: unknown", STATE_COLOURS["unknown"])] if has_range else []
+        colour_key(axes, [("Covered, all time", MIDDLE_GREEN), ("Covered recently", GREEN), *doubt])
     return axes
 
 

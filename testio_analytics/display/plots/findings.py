@@ -27,18 +27,12 @@ from testio_analytics.display.plots.style import (
     rows_axis,
     stacked_bar,
 )
+from testio_analytics.reports.columns import BUCKET_WORDS
 from testio_analytics.text import MONTHS, counted, interval_words, listed, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BUCKET_WORDS: Mapping[str, str] = {
-    "active_accepted": "Accepted",
-    "auto_accepted": "Accepted by timer",
-    "rejected": "Rejected",
-    "open": "Open",
-    "other": "Other",
-}
 ABOVE, USUAL, LINE = RED, BLUE, SOFT
 MOST_ROWS = 15
 MOST_LABELS = 12
@@ -47,7 +41,7 @@ MOST_LABELS = 12
 def plot_bugs_per_feature(bugs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the bugs per test of the features that have the most, and return the axes.
 
-    `bugs` is what `bugs_per_feature` returns; its first 15 rows with a rank are drawn. The dot is the shrunk figure,
+    `bugs` is what `bugs_per_feature` returns; its first 15 rows with a rank are drawn. The dot is the adjusted figure,
     the line its 95 % interval, the ring the raw figure, and the small upright stroke the average of the product.
     """
     rows = bugs[bugs["rank"].notna() & bugs["shrunk"].notna()].head(MOST_ROWS)
@@ -71,8 +65,8 @@ def plot_bugs_per_feature(bugs: pd.DataFrame, *, ax: Axes | None = None) -> Axes
         rows_axis(axes, names, [f"{int(row['bugs'])} in {int(row['tests'])}" for row in _each(rows)])
         axes.set_xlim(left=0)
         axes.grid(axis="x", color=FAINT, linewidth=0.6)
-        axes.set_xlabel("Bugs per test; dot: shrunk, ring: raw, line: 95 % interval, stroke: the product's average")
-        colour_key(axes, [("More than its product's average", ABOVE), ("As expected", USUAL)])
+        axes.set_xlabel("Bugs per test; dot: adjusted, ring: raw, line: 95 % interval, stroke: the product's average")
+        colour_key(axes, [("Higher than product average", ABOVE), ("As expected", USUAL)])
     return axes
 
 
@@ -107,7 +101,7 @@ def plot_triage(triage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     rows = triage[triage["month"].notna() & (triage["total"].fillna(0) > 0)]
     words = [
-        f"{row['month']}: {_parts_words({BUCKET_WORDS[b].lower(): row[b] for b in BUCKET_COLOURS})}"
+        f"{row['month']}: {_parts_words({BUCKET_WORDS[b]: row[b] for b in BUCKET_COLOURS})}"
         + (" (provisional)" if row["is_provisional"] else "")
         for row in _each(rows)
     ]
@@ -125,7 +119,7 @@ def plot_triage(triage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
         _month_axis(axes, [str(month) for month in rows["month"]])
         shown = [bucket for bucket in BUCKET_COLOURS if rows[bucket].sum()]
-        colour_key(axes, [(BUCKET_WORDS[bucket], BUCKET_COLOURS[bucket]) for bucket in shown])
+        colour_key(axes, [(BUCKET_WORDS[bucket].capitalize(), BUCKET_COLOURS[bucket]) for bucket in shown])
     return axes
 
 
