@@ -67,16 +67,7 @@ FEATURE_COLUMNS = (
 
 
 def bug_bucket(status: str | None, auto_accepted: bool | None) -> Bucket:
-    """Return the bucket of a bug; each bug is in exactly one.
-
-    Definitions:
-        active accepted: A bug of status accepted that was not accepted by the timer.
-        auto accepted: A bug of status accepted that the timer accepted, because nobody decided in time.
-        rejected bug: A bug of status rejected.
-        open bug: A bug of status forwarded: handed to the customer, and not decided.
-        other bug: A bug of any other status, or of none. It counts in every total and in no rate's numerator.
-        valid bug: A bug that was not rejected. Those that the customer knew before are valid, and counted apart, too.
-    """
+    """Return the bucket of a bug; each bug is in exactly one."""
     if status == "accepted":
         return "auto_accepted" if auto_accepted is True else "active_accepted"
     if status == "rejected":
@@ -152,16 +143,6 @@ def bugs_per_feature(mirror: Mirror, *, as_of: AsOf = None, window: float | None
             can be. Where nothing was ever read of a product's bugs, its counts and figures are empty.
 
     A bug whose feature its test does not name (the list was edited) counts for the feature; that test does not.
-
-    Definitions:
-        bug of a feature: By the test feature that the bug names, and its feature in that test's list; else as the bug
-            itself says; else as the results of the test say. What leads to no feature is not attributable, and counted
-            apart.
-        bugs per test: Distinct valid bugs of a feature divided by the distinct executed tests that cover it. It is no
-            density: the API has no size to divide by.
-        shrunk: Bugs per test drawn towards the product's average, the more so the fewer tests there are (gamma-Poisson,
-            prior by moments; the average itself where fewer than five features were tested or they differ by no more
-            than chance). Rankings use it.
 
     Raises:
         UnknownValueError: `as_of` is no instant, or `window` is not above 0.

@@ -27,11 +27,6 @@ LONGEST_PLACE = 100
 def report_instant(mirror: Mirror, as_of: AsOf = None) -> pd.Timestamp:
     """Return the instant that a report is about: `as_of`, else the mirror's own, else (nothing ever read) 1970.
 
-    Definitions:
-        as of: The instant of the report: what the last sync knew when it ended, unless another instant is asked for. It
-            is never the clock of the machine, so the same database gives the same report. The catalogue is always the
-            one now stored; only ages and the question whether a test had ended by then follow another instant.
-
     Raises:
         UnknownValueError: `as_of` is no instant.
     """
@@ -57,10 +52,6 @@ def stream_doubts(mirror: Mirror, stream: str) -> dict[int, str]:
 
     What is missing is `NEVER_READ`, `NOT_COMPLETE`, or the places that could not be read, like "page 5". A gap of the
     whole account puts every product in doubt. A gap of a product that is not stored itself is listed as well.
-
-    Definitions:
-        complete: Every row that the API holds was read and stored, at the last read of this stream of this product.
-            A row that came and could not be stored is as much a gap as a page that could not be read.
     """
     gaps = _open(mirror.sync_gaps)
     gaps = gaps[gaps["stream"] == stream]

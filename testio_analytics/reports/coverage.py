@@ -52,12 +52,6 @@ def coverage_by_product(
 
     Counts without "highest" are the least they can be. Where every feature of a row is unknown, its counts (but those
     per state) and shares are empty: nothing is known, which is not 0.
-
-    Definitions:
-        ever covered: Features tested or stale, out of all active features.
-        recently covered: Features tested in the last {stale_after} days, out of all active features.
-        interval: 95 % Wilson score interval of a share: how far a share of so few features can be trusted. Where a gap
-            could change a count, the highest possible count stands beside it.
     """
     judged = features_with_state(mirror, as_of, stale_after, window)
     products = active(mirror.products)

@@ -32,18 +32,7 @@ UNLINKED_COLUMNS = (
 
 
 def status_group(status: str | None) -> Group:
-    """Return what a test of this status counts as.
-
-    Definitions:
-        executed test: A test of status running, locked, archived or completed that had ended by the instant of the
-            report, or that was still running then. It belongs to the instant of its end; one without an end, to
-            that of its start.
-        planned test: A test of status initialized, customer_finalized or waiting. Planned is not executed: it has
-            tested nothing yet.
-        cancelled test: A test of status cancelled. It counts as neither executed nor planned.
-        unknown status: Any other status. Such a test is listed by name and counts as neither, and a feature that no
-            executed test covers but such a test has in scope is unknown, so that the figures become ranges.
-    """
+    """Return what a test of this status counts as."""
     if status in EXECUTED:
         return "executed"
     if status in PLANNED:
@@ -98,10 +87,6 @@ def feature_scope(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
 
     Columns: feature_id, those of `dated_tests` without product_id, and title, description and howtofind as the test
     had them.
-
-    Definitions:
-        covered: A test covers a feature when it has the feature in scope. In scope is not the same as exercised: nobody
-            may have looked.
     """
     copies = active(mirror.test_features).dropna(subset=["feature_id"])
     copies = copies.sort_values("id").drop_duplicates(["test_id", "feature_id"], keep="last")

@@ -87,9 +87,6 @@ def feature_catalog(
         stale_after: after how many days a test is too old to count as recent; exactly that many still counts.
         window: the number of days before `as_of` for `executed_tests_in_window`.
 
-    Definitions:
-        active feature: A feature that was in the catalogue of its product at the last complete read.
-
     Raises:
         UnknownValueError: `as_of` is no instant, or a number of days is not above 0.
     """
@@ -114,14 +111,6 @@ def feature_states(facts: pd.DataFrame, *, as_of: pd.Timestamp, stale_after: flo
 
     `facts` has one row per feature: executed_tests, planned_tests, last_tested_at, and may_be_covered (whether its
     product's tests are not completely read, or a test of unknown status has it in scope).
-
-    Definitions:
-        tested: An executed test of the last {stale_after} days covers the feature.
-        stale: Executed tests cover it, all of them older than {stale_after} days, or of unknown date.
-        unknown: No executed test is known to cover it, but one may: the product's tests are not completely read, or a
-            test of unknown status has it in scope.
-        planned: Only planned tests cover it.
-        untested: No executed and no planned test covers it, and the product's tests are completely read.
     """
     oldest = as_of - checked_days("stale_after", stale_after)
     rules = {

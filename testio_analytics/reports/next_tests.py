@@ -104,16 +104,6 @@ def next_tests(
         half_age: after how many days without a test half of the full weight of age is reached.
         weights: how much each part of the likelihood counts.
 
-    Definitions:
-        risk: Likelihood times impact. It orders features; it is no probability.
-        likelihood: The weighted mean of four parts: shrunk bugs per test against the product's average, time since the
-            last executed test (half at {half_age} days, full when never tested), texts changed since that test, and failures
-            or bugs in it.
-        impact: The weight that the user gave, else the mean of two parts: how grave its bugs are (the mean weight of those
-            with a known severity, drawn towards the product's), and its number of stories against the product's average of
-            features that have some.
-        missing part: It counts as 0.5, and is flagged.
-
     Raises:
         UnknownValueError: an option makes no sense.
         ReportError: the impact weights cannot be read.

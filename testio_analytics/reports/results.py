@@ -72,12 +72,6 @@ def story_results(mirror: Mirror) -> pd.DataFrame:
     (the sentence as it stood in the test), api_status (as it came), status ("failed", "blocked", "passed", "not_tested",
     else as it came), is_by_bug (whether "failed" may rest on a bug alone: one names the story, somebody ran it, and the
     single runs were not read), tested_by (distinct testers), bugs_found (as the API counts them).
-
-    Definitions:
-        result of a story: Failed when a run failed, else blocked when one is blocked, else passed when one passed. Where
-            the single runs were not read it is the API's word, but for a story that nobody ran and a bug names: the API
-            calls it failed, and it has no result. Where somebody ran it and a bug names it, the bug may be all that
-            failed: such stories are marked.
     """
     copies = active(mirror.test_features)[["id", "feature_id"]].rename(columns={"id": "test_feature_id"})
     rows = active(mirror.test_user_stories).drop(columns="feature_id")
@@ -138,15 +132,6 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
         differs: whether that is another word than ours means; empty where the API says nothing or ours is unknown.
         is_complete, gap: whether what this row rests on was read.
 
-    Definitions:
-        issues: At least one bug on the feature that was not rejected and not known before.
-        failed: Else, a story failed.
-        blocked: Else, a story is blocked.
-        known bugs: Else, there are valid bugs, all of which the customer knew before.
-        passed: Else, at least one story passed, and there is no valid bug.
-        no findings: In scope of an executed test, no story executed, no bug: not a pass.
-        none: Not covered by an executed test.
-
     Raises:
         UnknownValueError: `as_of` is no instant, or `window` is not above 0.
     """
@@ -176,10 +161,6 @@ def evidence_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
 
     Columns: product_id, product, active_features, in_scope (ever in an executed test), exercised, exercised_highest (where
     a gap could hide more), share, low, high (exercised / active_features with its 95 % Wilson interval), is_complete, gap.
-
-    Definitions:
-        exercised: Features with at least one executed story or one bug, out of all active features. The stronger claim:
-            in scope only says that somebody was asked to look.
     """
     instant = report_instant(mirror, as_of)
     features = described_features(mirror)[["product_id", "product", "feature_id"]]

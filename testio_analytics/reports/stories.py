@@ -45,17 +45,6 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
 
     A test of whose results nothing was read leaves the story unknown where it is newer than the newest known result.
 
-    Definitions:
-        story passed: The newest executed test with a result of the story says passed. Inside one test failed comes before
-            blocked, and blocked before passed.
-        story failed: It says failed: a tester's run failed. Where single runs were not read, a bug that names the story
-            may be all that failed; such stories are counted apart as well.
-        story blocked: It says blocked. Blocked is not coverage.
-        in scope, not run: Its feature was in scope of an executed test, and nobody ran the story.
-        never in scope: Its feature was in scope of no executed test.
-        unknown story: A test that may have run it was not read, a test of unknown status has its feature in scope, or its
-            result is not said or a word that is not known.
-
     Raises:
         UnknownValueError: `as_of` is no instant.
     """
@@ -108,9 +97,6 @@ def story_coverage_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
         passed_share, passed_low, passed_high: passed / covered, likewise.
         old_version: covered ones whose text has changed since.
         is_complete, gap.
-
-    Definitions:
-        story coverage: Stories with a passed or failed result, out of all active stories.
     """
     found = _counted(story_coverage(mirror, as_of=as_of), ["product_id"])
     products, names = active(mirror.products), product_names(mirror)

@@ -63,15 +63,6 @@ def triage(
         is_complete, gap: whether all bugs were read. Counts under a gap are the least they can be, and where nothing was
             ever read they are empty.
 
-    Definitions:
-        active acceptance: Active accepted bugs out of all bugs.
-        auto acceptance: Auto accepted bugs out of all accepted bugs.
-        overall acceptance: All accepted bugs out of all bugs.
-        rejection: Rejected bugs out of all bugs.
-        review: Active accepted and rejected bugs, the decisions of people, out of all bugs.
-        immature test: A test that ended less than {matures_after} days before the instant of the report, or is still
-            running. Its bugs can still change by timer, and figures with them are provisional.
-
     Raises:
         UnknownValueError: `as_of`, `by` or `matures_after` is none, or a band is of no rate.
     """
