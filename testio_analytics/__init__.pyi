@@ -10,12 +10,12 @@ from .demo.truth import generated_exposures as generated_exposures
 from .display.blocks import definition_list as definition_list
 from .display.blocks import facts as facts
 from .display.blocks import figures as figures
-from .display.blocks import html_table as html_table
 from .display.blocks import notice as notice
 from .display.blocks import state_bar as state_bar
 from .display.blocks import statement as statement
 from .display.blocks import verdict as verdict
 from .display.files import export as export
+from .display.html_table import html_table as html_table
 from .display.plots.coverage import plot_coverage_by_product as plot_coverage_by_product
 from .display.plots.coverage import plot_coverage_by_section as plot_coverage_by_section
 from .display.plots.coverage import plot_coverage_over_time as plot_coverage_over_time
@@ -28,6 +28,9 @@ from .display.plots.findings import plot_stories as plot_stories
 from .display.plots.findings import plot_trends as plot_trends
 from .display.plots.findings import plot_triage as plot_triage
 from .display.plots.style import picture as picture
+from .display.report_tables import settings as settings
+from .display.report_tables import sources as sources
+from .display.report_tables import table as table
 from .errors import ApiError as ApiError
 from .errors import AuthenticationError as AuthenticationError
 from .errors import ConfigError as ConfigError
@@ -85,6 +88,7 @@ from .reports.facts import located_bugs as located_bugs
 from .reports.facts import story_results as story_results
 from .reports.features import feature_catalog as feature_catalog
 from .reports.features import untested_features as untested_features
+from .reports.glossary import band_definitions as band_definitions
 from .reports.glossary import definitions as definitions
 from .reports.health import completeness as completeness
 from .reports.health import health_summary as health_summary
@@ -136,6 +140,7 @@ __all__ = [
     "backtest",
     "backtest_sentence",
     "backtest_summary",
+    "band_definitions",
     "bug_bucket",
     "bugs_answer",
     "bugs_by_device",
@@ -204,8 +209,10 @@ __all__ = [
     "resolve_api",
     "resolve_db_path",
     "run",
+    "settings",
     "severity_score",
     "shrunk_rates",
+    "sources",
     "state_bar",
     "statement",
     "status",
@@ -218,6 +225,7 @@ __all__ = [
     "sync",
     "sync_async",
     "sync_features",
+    "table",
     "trends",
     "trends_by_product",
     "trends_by_week",

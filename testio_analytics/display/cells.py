@@ -146,6 +146,11 @@ def number_words(number: float) -> str:
     return f"{number:,.2f}" if abs(number) >= 0.005 else f"{number:.1g}"
 
 
+def rounded(number: float) -> float:
+    """Return the number with six significant digits, as numbers leave: their last digits differ between processors."""
+    return number if not math.isfinite(number) or number.is_integer() else float(f"{number:.6g}")
+
+
 def share_words(share: float) -> str:
     """Return a share as whole per cent, like "26 %", in the words of `words.percent` and never broken over a line end.
 

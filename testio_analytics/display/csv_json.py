@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from testio_analytics.display.cells import checked_frame, clean, in_utc, is_missing
+from testio_analytics.display.cells import checked_frame, clean, in_utc, is_missing, rounded
 from testio_analytics.errors import ReportError
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -27,7 +27,7 @@ UNSAFE_IN_A_TERMINAL = re.compile("[\x7f-\x9f\u200e\u200f\u061c\u2028-\u202e\u20
 def csv_text(frame: pd.DataFrame) -> str:
     """Return the frame as CSV: a line of column names, then one line per row, without the index.
 
-    Times are ISO 8601 in UTC, truth values ``true`` and ``false``, numbers as they are, missing values empty. Text
+    Times are ISO 8601 in UTC, truth values ``true`` and ``false``, numbers with six significant digits, missing values empty. Text
     that a spreadsheet would take for a formula gets an apostrophe in front; control characters become visible.
 
     Raises:
@@ -69,7 +69,7 @@ def _csv_cell(value: object) -> object:
 def json_text(frame: pd.DataFrame) -> str:
     """Return the frame as a JSON list with one object per row.
 
-    Types are kept: numbers, ``true`` and ``false``, ``null`` for missing values, ISO 8601 text in UTC for times. Text
+    Types are kept: numbers (with six significant digits), ``true`` and ``false``, ``null`` for missing values, ISO 8601 text in UTC for times. Text
     comes back exactly; characters that a terminal would obey are written as escapes.
 
     Raises:
@@ -111,4 +111,4 @@ def plain_value(value: Any) -> Any:
 def _finite(number: float) -> float:
     if not math.isfinite(number):
         raise ReportError(f"{number!r} cannot be exported: an infinite number is no measurement.")
-    return number
+    return rounded(number)

@@ -135,7 +135,7 @@ _ALL: tuple[Column, ...] = (
         "count",
         "Those of the {window} days before the report date.",
     ),
-    Column("planned_tests", "Scheduled tests", "count", "Distinct planned tests that cover the feature."),
+    Column("planned_tests", "Scheduled", "count", "Distinct planned tests that cover the feature."),
     Column(
         "last_tested_at", "Last tested", "time", "The newest executed test's end; empty when never tested, or undated."
     ),
@@ -145,7 +145,7 @@ _ALL: tuple[Column, ...] = (
     Column("first_seen", "First seen", "time", "When a sync first stored the row."),
     Column(
         "changed_since_tested",
-        "Changed since tested",
+        "Changed since",
         "flag",
         "Whether title, description or directions differ from those that the newest executed test was given; empty when never tested.",
     ),

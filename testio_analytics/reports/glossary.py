@@ -6,14 +6,16 @@ from collections.abc import Mapping
 
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import checked_days
+from testio_analytics.reports.columns import COLUMNS
+from testio_analytics.reports.triage import BANDS
 
 DEFINITIONS: Mapping[str, Mapping[str, str]] = {
     "coverage": {
         "Active feature": "A feature that was in the catalogue of its product at the last complete read.",
         "Executed test": (
-            "A test of status running, locked, archived or completed that had ended by the instant of the "
-            "report, or that was still running then. It belongs to the instant of its end; one without an end, "
-            "to that of its start."
+            "A test of status running, locked, archived or completed that had ended by the report date, or that"
+            " was still running then. It belongs to the time of its end; one without an end, to that of its "
+            "start."
         ),
         "Planned test": (
             "A test of status initialized, customer_finalized or waiting. Planned is not executed: it has "
@@ -36,32 +38,32 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         ),
         "Planned": "Only planned tests cover it.",
         "Untested": "No executed and no planned test covers it, and the product's tests are completely read.",
-        "Ever covered": "Features tested or stale, out of all active features.",
-        "Recently covered": "Features tested in the last {stale_after} days, out of all active features.",
+        "Covered, all time": "Features tested or stale, out of all active features.",
+        "Covered recently": "Features tested in the last {stale_after} days, out of all active features.",
         "Interval": (
             "95 % Wilson score interval of a share: how far a share of so few features can be trusted. Where a "
             "gap could change a count, the highest possible count stands beside it."
         ),
     },
     "bugs": {
-        "Active accepted": "A bug of status accepted that was not accepted by the timer.",
-        "Auto accepted": "A bug of status accepted that the timer accepted, because nobody decided in time.",
+        "Accepted manually": "A bug of status accepted that a person accepted.",
+        "Auto-accepted": "A bug of status accepted that was accepted automatically, because nobody decided in time.",
         "Rejected bug": "A bug of status rejected.",
         "Open bug": "A bug of status forwarded: handed to the customer, and not decided.",
         "Other bug": "A bug of any other status, or of none. It counts in every total and in no rate's numerator.",
         "Valid bug": (
-            "A bug that was not rejected. Those that the customer knew before are valid, and counted apart, too."
+            "A bug that was not rejected. Those that the customer knew before are valid, and counted separately, too."
         ),
         "Bug of a feature": (
             "By the test feature that the bug names, and its feature in that test's list; else as the bug "
-            "itself says; else as the results of the test say. What leads to no feature is not attributable, "
-            "and counted apart."
+            "itself says; else as the results of the test say. A bug that is linked to no feature is not "
+            "attributable, and counted separately."
         ),
         "Bugs per test": (
             "Distinct valid bugs of a feature divided by the distinct executed tests that cover it. It is no "
             "density: the API has no size to divide by."
         ),
-        "Shrunk": (
+        "Adjusted bugs per test": (
             "Bugs per test drawn towards the product's average, the more so the fewer tests there are "
             "(gamma-Poisson, prior by moments; the average itself where fewer than five features were tested or"
             " they differ by no more than chance). Rankings use it."
@@ -84,61 +86,60 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         "Result of a story": (
             "Failed when a run failed, else blocked when one is blocked, else passed when one passed. Where the"
             " single runs were not read it is the API's word, but for a story that nobody ran and a bug names: "
-            "the API calls it failed, and it has no result. Where somebody ran it and a bug names it, the bug "
-            "may be all that failed: such stories are marked."
+            "the API calls it failed, and it has no result. Where somebody ran it and a bug names it, failed "
+            "may be inferred from the bug alone: such stories are marked."
         ),
         "Story passed": (
             "The newest executed test with a result of the story says passed. Inside one test failed comes "
             "before blocked, and blocked before passed."
         ),
         "Story failed": (
-            "It says failed: a tester's run failed. Where single runs were not read, a bug that names the story"
-            " may be all that failed; such stories are counted apart as well."
+            "It says failed: a tester's run failed. Where single runs were not read, failed may be inferred "
+            "from a linked bug alone; such stories are counted separately as well."
         ),
         "Story blocked": "It says blocked. Blocked is not coverage.",
         "In scope, not run": "Its feature was in scope of an executed test, and nobody ran the story.",
         "Never in scope": "Its feature was in scope of no executed test.",
         "Unknown story": (
             "A test that may have run it was not read, a test of unknown status has its feature in scope, or "
-            "its result is not said or a word that is not known."
+            "its result is missing or of an unknown status."
         ),
         "Story coverage": "Stories with a passed or failed result, out of all active stories.",
     },
     "triage": {
         "Active acceptance": "Active accepted bugs out of all bugs.",
-        "Auto acceptance": "Auto accepted bugs out of all accepted bugs.",
+        "Auto-acceptance": "Auto-accepted bugs out of all accepted bugs.",
         "Overall acceptance": "All accepted bugs out of all bugs.",
         "Rejection": "Rejected bugs out of all bugs.",
-        "Review": "Active accepted and rejected bugs, the decisions of people, out of all bugs.",
-        "Immature test": (
-            "A test that ended less than {matures_after} days before the instant of the report, or is still "
-            "running. Its bugs can still change by timer, and figures with them are provisional."
+        "Review": "Active accepted and rejected bugs, the manual decisions, out of all bugs.",
+        "Recent test": (
+            "A test that ended less than {matures_after} days before the report date, or is still running. Its "
+            "bugs can still be accepted automatically, and figures with them are provisional."
         ),
     },
     "planning": {
         "Risk": "Likelihood times impact. It orders features; it is no probability.",
         "Likelihood": (
-            "The weighted mean of four parts: shrunk bugs per test against the product's average, time since "
+            "The weighted mean of four parts: adjusted bugs per test against the product's average, time since "
             "the last executed test (half at {half_age} days, full when never tested), texts changed since that"
             " test, and failures or bugs in it."
         ),
         "Impact": (
-            "The weight that the user gave, else the mean of two parts: how grave its bugs are (the mean weight"
-            " of those with a known severity, drawn towards the product's), and its number of stories against "
-            "the product's average of features that have some."
+            "The weight that the user gave, else the mean of two parts: the severity of its bugs (the mean "
+            "weight of those whose severity is known, drawn towards the product's), and its number of stories "
+            "against the product's average of features that have some."
         ),
         "Missing part": "It counts as 0.5, and is flagged.",
     },
     "data": {
-        "As of": (
-            "The instant of the report: what the last sync knew when it ended, unless another instant is asked "
-            "for. It is never the clock of the machine, so the same database gives the same report. The "
-            "catalogue is always the one now stored; only ages and the question whether a test had ended by "
-            "then follow another instant."
+        "Report date": (
+            "What the last sync knew when it ended, unless another date is asked for. It is never the clock of "
+            "the machine, so the same database gives the same report. The catalogue is always the one now "
+            "stored; only ages and the question whether a test had ended by then follow another date."
         ),
         "Complete": (
-            "Every row that the API holds was read and stored, at the last read of this stream of this product."
-            " A row that came and could not be stored is as much a gap as a page that could not be read."
+            "Every record that the API holds was read and stored, at the last read of this data set of this "
+            "product. A rejected record is as much a gap as a page that could not be read."
         ),
     },
 }
@@ -170,3 +171,14 @@ def definitions(
         if not subjects or subject in subjects
         for term, meaning in terms.items()
     ]
+
+
+def band_definitions(bands: Mapping[str, tuple[float, float]] = BANDS) -> list[tuple[str, str]]:
+    """Return each triage rate that has bands, with its label, and from where on it is a warning and critical."""
+    return [(COLUMNS[rate].label, _band_words(*bounds)) for rate, bounds in bands.items()]
+
+
+def _band_words(warning: float, critical: float) -> str:
+    if warning < critical:
+        return f"warning from {warning:.0%}, critical from {critical:.0%}".replace("%", " %")
+    return f"warning at {warning:.0%} or below, critical at {critical:.0%} or below".replace("%", " %")

@@ -595,7 +595,7 @@ REPORTS: Mapping[str, Report] = {report.name: report for report in _ALL}
 
 PAGE_TABLES: Mapping[str, View] = {
     "features_to_test": View(
-        columns("product sections feature state why rank", rank={"label": "Rank by risk"}),
+        columns("product_id product feature_id feature sections state why rank", rank={"label": "Rank by risk"}),
         "Features to order a test for.",
         page=_names("feature state why rank"),
         under=("product", "sections"),

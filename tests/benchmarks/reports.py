@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +99,9 @@ def report(db: Path, chosen: Collection[str]) -> dict[str, Any]:
     loaded_megabytes = _peak_megabytes()
     counts = (f"{len(getattr(mirror, name)):,} {name}" for name in ("products", "features", "tests", "bugs"))
     reports = {}
-    for name, function in REPORTS.items():
+    for name, report in REPORTS.items():
         if not chosen or name in chosen:
-            reports[name], _ = _timed(lambda function=function: function(mirror))
+            reports[name], _ = _timed(partial(report.function, mirror))
     return {
         "rows": ", ".join(counts),
         "loading": loading,

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from browser import sample_frame, sample_table
 from testio_analytics.display import blocks
-from testio_analytics.display.blocks import Block, html_table
+from testio_analytics.display.blocks import Block
 from testio_analytics.display.cells import STATES, clean
+from testio_analytics.display.html_table import SHOWN_TEXT, html_table
 from testio_analytics.errors import ReportError
 
 HOSTILE = [
@@ -220,7 +221,7 @@ def test_no_text_becomes_markup(rows: list[tuple[str, str, str]], caption: str) 
     block.html.encode("utf-8")
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", block.html + block.text)
     text = "".join(found.texts)
-    assert all(clean(name).strip() in text for name, *_ in rows if len(name) <= blocks.SHOWN_TEXT)
+    assert all(clean(name).strip() in text for name, *_ in rows if len(name) <= SHOWN_TEXT)
 
 
 @given(st.lists(st.tuples(ANY_TEXT, st.one_of(st.none(), st.integers(-(10**12), 10**12))), max_size=4))

@@ -176,7 +176,7 @@ def test_last_tested_gathers_very_old_tests_in_the_last_bar() -> None:
 
 def test_white_text_is_readable_on_every_state_and_states_on_white() -> None:
     """A contrast of at least 4.5 to 1 (WCAG 2.2, 1.4.3)."""
-    for colour in (*coverage.COLOURS.values(), style.SOFT, style.INK, coverage.EVER_INK):
+    for colour in (*style.STATE_COLOURS.values(), style.SOFT, style.INK, style.MIDDLE_GREEN):
         assert contrast(colour, "#ffffff") >= 4.5, colour
 
 

@@ -23,6 +23,7 @@ from browser import notebook_of, output_of, picture_output, sample_notebook
 from strategies import Account
 from testio_analytics import config
 from testio_analytics.display import blocks, cells
+from testio_analytics.display.html_table import html_table
 from testio_analytics.errors import DatabaseMissingError, ReportError, UnknownValueError
 from testio_analytics.pages import build, notebooks, sanitize
 from testio_analytics.pages.build import html_page, make_pages
@@ -357,7 +358,7 @@ def test_what_is_no_notebook_is_told(tmp_path: Path, content: str) -> None:
 
 def test_a_page_shows_outputs_and_prose_and_no_code() -> None:
     """One title, our blocks unchanged, pictures with their texts; no code, prompt or error stream."""
-    table = blocks.html_table(__import__("pandas").DataFrame({"feature": ["a"]}), caption="Features.")
+    table = html_table(__import__("pandas").DataFrame({"feature": ["a"]}), caption="Features.")
     warning = nbformat.v4.new_output("stream", name="stderr", text="DeprecationWarning")  # type: ignore[no-untyped-call]
     html = html_page(
         notebook_of("# Untested\n\nProse with *stress*.", table, warning, picture_output("A bar."), "# Second"),

@@ -30,6 +30,7 @@ from browser import (
 from testio_analytics.display import blocks
 from testio_analytics.display.cells import STATES
 from testio_analytics.display.csv_json import csv_text
+from testio_analytics.display.html_table import html_table
 from testio_analytics.pages.build import html_page
 
 HOSTILE = [
@@ -88,7 +89,7 @@ def hostile_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shown += [blocks.facts(dict(zip(HOSTILE, HOSTILE, strict=True)))]
     shown += [blocks.definition_list(zip(HOSTILE, HOSTILE, strict=True), summary=HOSTILE[0], is_open=True)]
     shown += [blocks.state_bar(dict.fromkeys(HOSTILE, 3), caption=HOSTILE[1])]
-    shown += [blocks.html_table(frame, caption=HOSTILE[0], under=["product"], download="hostile.csv")]
+    shown += [html_table(frame, caption=HOSTILE[0], under=["product"], download="hostile.csv")]
     texts = [f"# {HOSTILE[0]}", *HOSTILE[1:]]
     return written(tmp_path_factory.mktemp("hostile"), notebook_of(*texts, *shown, picture_output(HOSTILE[2])))
 
@@ -231,7 +232,7 @@ def test_the_download_is_the_frame(browser: Browser, page_file: Path, tmp_path: 
 def test_a_large_download_arrives_whole(browser: Browser, tmp_path: Path) -> None:
     """More than the 2 MB that a browser follows in an address come through as well."""
     frame = pd.DataFrame({"feature": [f"Feature {n} äöü " + "x" * 300 for n in range(9_000)]})
-    table = blocks.html_table(frame, caption="All.", download="all.csv")
+    table = html_table(frame, caption="All.", download="all.csv")
     path = written(tmp_path, notebook_of("# All", table))
     with visited(browser, path, accept_downloads=True) as visit:
         with visit.page.expect_download() as coming:
@@ -300,7 +301,7 @@ def test_a_filtered_print_says_that_it_is_filtered(browser: Browser, page_file: 
 def test_a_table_too_wide_scrolls_by_itself_and_by_keyboard(browser: Browser, tmp_path: Path) -> None:
     """Only its own region scrolls, and that can be focused; a table that fits is no stop for the keyboard."""
     wide = pd.DataFrame({f"a_rather_long_name_{n}": [f"value{n}" * 4] for n in range(14)})
-    shown = [*sample_blocks(sample_frame()), blocks.html_table(wide, caption="Wide."), sample_table(sample_frame(3))]
+    shown = [*sample_blocks(sample_frame()), html_table(wide, caption="Wide."), sample_table(sample_frame(3))]
     with visited(browser, written(tmp_path, notebook_of("# T", *shown)), viewport=WIDE) as visit:
         regions = visit.page.eval_on_selector_all(
             ".scroll", "all => all.map(r => [r.scrollWidth > r.clientWidth, r.tabIndex])"

@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from testio_analytics.display import blocks
 from testio_analytics.display.cells import STATES
+from testio_analytics.display.html_table import html_table
 
 BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
@@ -153,7 +154,7 @@ def sample_frame(rows: int = 60) -> pd.DataFrame:
 
 def sample_table(frame: pd.DataFrame) -> blocks.Block:
     """Return the sample report as a notebook would show it."""
-    return blocks.html_table(
+    return html_table(
         frame,
         caption="Features that need a test, most alarming first. Tests counted since 1 January 2025.",
         labels={
@@ -251,7 +252,7 @@ def sample_notebook() -> nbformat.NotebookNode:
         *sample_blocks(frame),
         "## Where the gaps are\n\nCoverage counts a feature as soon as **one executed test** has it in scope.",
         picture_output("Share of features ever tested: Harbour Booking 74 %, Ferry App 52 %, Kiosk 31 %."),
-        blocks.html_table(coverage, caption="Coverage by product.", shares=["ever_tested"]),
+        html_table(coverage, caption="Coverage by product.", shares=["ever_tested"]),
         "## The list\n\nSort by a column's head; the third click restores this order.",
         sample_table(frame),
         "## How to read this",

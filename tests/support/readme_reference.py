@@ -1,4 +1,4 @@
-"""Write the parts of the README that repeat the code: the tables, the reports and the definitions.
+"""Write the parts of the README that repeat the code: the tables.
 
 Run it after a change (`python tests/support/readme_reference.py`); a test fails while the README says something else.
 """
@@ -9,8 +9,6 @@ import re
 from pathlib import Path
 
 from testio_analytics.mirror.schema import ALL_TABLES, BOOKKEEPING, Table
-from testio_analytics.reports.glossary import definitions
-from testio_analytics.reports.registry import REPORTS
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -37,18 +35,7 @@ def _table_part(table: Table) -> str:
     return f"{title}{head}| column | kind | meaning |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n\n</details>"
 
 
-def reports_part() -> str:
-    """Return the list of reports as Markdown."""
-    rows = [f"| `{name}` | {report.title} |" for name, report in REPORTS.items()]
-    return "| report | shows |\n| --- | --- |\n" + "\n".join(rows)
-
-
-def definitions_part() -> str:
-    """Return the definitions as Markdown."""
-    return "\n".join(f"- **{term}.** {meaning}" for term, meaning in definitions())
-
-
-PARTS = {"tables": tables_part, "reports": reports_part, "definitions": definitions_part}
+PARTS = {"tables": tables_part}
 
 
 def with_parts(text: str) -> str:

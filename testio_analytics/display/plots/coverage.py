@@ -1,11 +1,8 @@
-"""Report frames to pictures: a frame and an optional `ax` in, the `ax` out.
-
-Colours are those of Okabe and Ito, darkened until white text on them is readable, and never the only sign.
-"""
+"""Report frames to pictures: a frame and an optional `ax` in, the `ax` out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,32 +10,24 @@ import pandas as pd
 
 from testio_analytics.display.plots.style import (
     FAINT,
+    GREEN,
     INK,
+    LIGHT_GREEN,
     LONGEST_NAME,
+    MIDDLE_GREEN,
     SOFT,
+    STATE_COLOURS,
     colour_key,
     drawable,
     drawing,
     rows_axis,
+    stacked_bar,
 )
 from testio_analytics.frames.instants import checked_days
 from testio_analytics.text import MONTHS, counted, day_words, interval_words, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-COLOURS: Mapping[str, str] = {
-    "untested": "#b3261e",
-    "planned": "#0b5cad",
-    "unknown": "#5b4b8a",
-    "stale": "#8a5a00",
-    "tested": "#00694b",
-}
-"""One colour per state, in the order of the bars: never executed, then what may be, then what was executed."""
-
-RECENT, EVER, EVER_INK = "#00694b", "#9ccfbd", "#3b7d69"
-DIGIT, MARGIN = 0.015, 0.008
-"""How much of the width a digit takes, and the space around a number: a bar narrower than its number has none."""
 
 
 # -- plots ----------------------------------------------------------------------------------------------------------
@@ -57,7 +46,9 @@ def plot_states(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     alt = f"Active features by state. {'; '.join(_states_words(name, row) for name, row in _zip(names, rows))}."
     with drawing(ax, 0.75 + 0.42 * max(len(rows), 1), alt) as axes:
         for place, (_, row) in enumerate(rows.iterrows()):
-            _stack(axes, place, row)
+            stacked_bar(
+                axes, place, {state: row[state] for state in STATE_COLOURS}, STATE_COLOURS, "no active features"
+            )
         axes.set_xlim(0, 1)
         sizes = ["" if pd.isna(n) else f"{int(n):,}" for n in rows["active_features"]]
         rows_axis(axes, names, sizes)
@@ -100,7 +91,7 @@ def plot_last_tested(catalog: pd.DataFrame, *, stale_after: float = 180, ax: Axe
     fresh, stale = (_histogram(days[dated["state"] == state], edges) for state in ("tested", "stale"))
     with drawing(ax, 3.1, _age_words(catalog, dated, stale_after)) as axes:
         for counts, state in ((fresh, "tested"), (stale, "stale")):
-            axes.bar(edges[:-1], counts, width=width, align="edge", color=COLOURS[state], edgecolor="white")
+            axes.bar(edges[:-1], counts, width=width, align="edge", color=STATE_COLOURS[state], edgecolor="white")
         top = int(max([*fresh, *stale, 1]))
         _age_labels(axes, edges, fresh + stale, top)
         _age_axis(axes, edges, top, stale_after)
@@ -119,13 +110,16 @@ def plot_coverage_over_time(trend: pd.DataFrame, *, ax: Axes | None = None) -> A
         until = known["until"].dt.tz_localize(None).to_numpy()
         share = known["share"].to_numpy(dtype=float)
         low, high = known["low"].to_numpy(dtype=float), known["high"].to_numpy(dtype=float)
-        axes.fill_between(until, low, high, color=EVER, alpha=0.45, linewidth=0)
-        axes.plot(until, share, color=RECENT, linewidth=2, marker="o", markersize=4)
+        axes.fill_between(until, low, high, color=LIGHT_GREEN, alpha=0.45, linewidth=0)
+        axes.plot(until, share, color=GREEN, linewidth=2, marker="o", markersize=4)
         if (known["covered_highest"] > known["covered"]).any():
             highest = known["covered_highest"] / known["active_features"]
-            axes.plot(until, highest.to_numpy(dtype=float), color=COLOURS["unknown"], linewidth=1.2, linestyle=":")
+            axes.plot(
+                until, highest.to_numpy(dtype=float), color=STATE_COLOURS["unknown"], linewidth=1.2, linestyle=":"
+            )
             colour_key(
-                axes, [("Recently covered", RECENT), ("Dotted: at most, with what gaps may hide", COLOURS["unknown"])]
+                axes,
+                [("Covered recently", GREEN), ("Dotted: at most, with what gaps may hide", STATE_COLOURS["unknown"])],
             )
         _trend_axis(axes, known)
     return axes
@@ -145,29 +139,14 @@ def _named(row: pd.Series[Any]) -> str:
     return f"{drawable(row['section'], LONGEST_NAME)}\n{drawable(row['product'], LONGEST_NAME)}"
 
 
-def _stack(axes: Axes, place: int, row: pd.Series[Any]) -> None:
-    """Draw one row of states, each as its share of the row, with its number inside where that fits."""
-    whole = row["active_features"]
-    if pd.isna(whole) or whole == 0:
-        text = "unknown: the features were never read" if pd.isna(whole) else "no active features"
-        axes.text(0.005, place, text, va="center_baseline", color=SOFT)
-        return
-    left = 0.0
-    for state, colour in COLOURS.items():
-        share = int(row[state]) / int(whole)
-        axes.barh(place, share, left=left, height=0.68, color=colour, edgecolor="white", linewidth=1)
-        number = f"{int(row[state]):,}"
-        if share >= DIGIT * len(number) + MARGIN:
-            axes.text(left + share / 2, place, number, ha="center", va="center_baseline", color="white")
-        left += share
-
-
 def _state_key(coverage: pd.DataFrame) -> list[tuple[str, str]]:
     """Return the states that occur, with their number where no feature can be in two rows."""
-    totals = {state: int(coverage[state].sum()) for state in COLOURS}
+    totals = {state: int(coverage[state].sum()) for state in STATE_COLOURS}
     is_distinct = "section" not in coverage
     return [
-        (f"{total:,} {state}" if is_distinct else state, COLOURS[state]) for state, total in totals.items() if total
+        (f"{total:,} {state}" if is_distinct else state, STATE_COLOURS[state])
+        for state, total in totals.items()
+        if total
     ]
 
 
@@ -185,8 +164,8 @@ def _plot_coverage(coverage: pd.DataFrame, ax: Axes | None) -> Axes:
         has_range = (rows["ever_covered_highest"] > rows["ever_covered"]).any() or (
             rows["recent_covered_highest"] > rows["recent_covered"]
         ).any()
-        doubt = [("Hatched: cannot be told", COLOURS["unknown"])] if has_range else []
-        colour_key(axes, [("Ever in an executed test", EVER_INK), ("Recently", RECENT), *doubt])
+        doubt = [("Hatched: unknown", STATE_COLOURS["unknown"])] if has_range else []
+        colour_key(axes, [("Covered, all time", MIDDLE_GREEN), ("Covered recently", GREEN), *doubt])
     return axes
 
 
@@ -202,14 +181,14 @@ def _bar_pair(axes: Axes, place: int, row: pd.Series[Any]) -> None:
         text = "no active features" if _is_empty(row) else "unknown: not enough was read"
         axes.text(0.005, place, text, va="center_baseline", color=SOFT)
         return
-    for kind, colour, shift in (("ever", EVER, -0.2), ("recent", RECENT, 0.2)):
+    for kind, colour, shift in (("ever", LIGHT_GREEN, -0.2), ("recent", GREEN, 0.2)):
         share, low, high = (float(row[f"{kind}_{name}"]) for name in ("share", "low", "high"))
         highest = int(row[f"{kind}_covered_highest"]) / int(whole)
         axes.barh(place + shift, share, height=0.36, color=colour)
         if highest > share:
             look: dict[str, Any] = {
                 "facecolor": "none",
-                "edgecolor": COLOURS["unknown"],
+                "edgecolor": STATE_COLOURS["unknown"],
                 "hatch": "////",
                 "linewidth": 0,
             }
@@ -258,7 +237,9 @@ def _age_axis(axes: Axes, edges: np.ndarray[Any, Any], top: int, stale_after: fl
 
 
 def _age_key(catalog: pd.DataFrame, dated: pd.DataFrame) -> list[tuple[str, str]]:
-    entries = [(f"{(catalog['state'] == state).sum():,} {state}", COLOURS[state]) for state in ("tested", "stale")]
+    entries = [
+        (f"{(catalog['state'] == state).sum():,} {state}", STATE_COLOURS[state]) for state in ("tested", "stale")
+    ]
     without = len(catalog) - len(dated)
     return [*entries, *([(f"{without:,} without a date, not shown", SOFT)] if without else [])]
 
@@ -277,7 +258,7 @@ def _trend_axis(axes: Axes, known: pd.DataFrame) -> None:
         text = f"{percent(float(last['share']))}\n{int(last['covered']):,} of {int(last['active_features']):,}"
         spot = (last["until"].tz_localize(None).to_numpy(), float(last["share"]))
         axes.annotate(
-            text, spot, (8, 0), textcoords="offset points", va="center_baseline", color=RECENT, weight="bold", size=9
+            text, spot, (8, 0), textcoords="offset points", va="center_baseline", color=GREEN, weight="bold", size=9
         )
 
 
@@ -288,7 +269,7 @@ def _states_words(name: str, row: pd.Series[Any]) -> str:
     name = name.replace("\n", ", ")
     if pd.isna(row["active_features"]):
         return f"{name}: features never read"
-    parts = [f"{int(row[state]):,} {state}" for state in COLOURS if row[state]]
+    parts = [f"{int(row[state]):,} {state}" for state in STATE_COLOURS if row[state]]
     return f"{name}: {counted(int(row['active_features']), 'feature')}" + (f", {', '.join(parts)}" if parts else "")
 
 

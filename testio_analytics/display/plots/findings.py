@@ -1,7 +1,6 @@
 """Plots of what tests found: bugs per feature, stories, triage, the course of time, and what to test next.
 
-Each takes a report frame and an optional `ax`, and returns the `ax`. Colours are those of Okabe and Ito, darkened until
-white text on them is readable, and never the only sign.
+Each takes a report frame and an optional `ax`, and returns the `ax`.
 """
 
 from __future__ import annotations
@@ -13,44 +12,28 @@ import numpy as np
 import pandas as pd
 
 from testio_analytics.display.plots.style import (
+    BLUE,
+    BUCKET_COLOURS,
     FAINT,
     INK,
+    LIGHT_BLUE,
     LONGEST_NAME,
+    RED,
     SOFT,
+    STORY_COLOURS,
     colour_key,
     drawable,
     drawing,
     rows_axis,
+    stacked_bar,
 )
+from testio_analytics.reports.columns import BUCKET_WORDS
 from testio_analytics.text import MONTHS, counted, interval_words, listed, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-STORY_COLOURS: Mapping[str, str] = {
-    "failed": "#b3261e",
-    "blocked": "#8a5a00",
-    "passed": "#00694b",
-    "in scope, not run": "#0b5cad",
-    "never in scope": "#6b7280",
-    "unknown": "#5b4b8a",
-}
-BUCKET_COLOURS: Mapping[str, str] = {
-    "active_accepted": "#00694b",
-    "auto_accepted": "#8a5a00",
-    "rejected": "#b3261e",
-    "open": "#0b5cad",
-    "other": "#5b4b8a",
-}
-BUCKET_WORDS: Mapping[str, str] = {
-    "active_accepted": "Accepted",
-    "auto_accepted": "Accepted by timer",
-    "rejected": "Rejected",
-    "open": "Open",
-    "other": "Other",
-}
-ABOVE, USUAL, LINE = "#b3261e", "#0b5cad", "#57606a"
-DIGIT, MARGIN = 0.015, 0.008
+ABOVE, USUAL, LINE = RED, BLUE, SOFT
 MOST_ROWS = 15
 MOST_LABELS = 12
 
@@ -58,7 +41,7 @@ MOST_LABELS = 12
 def plot_bugs_per_feature(bugs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the bugs per test of the features that have the most, and return the axes.
 
-    `bugs` is what `bugs_per_feature` returns; its first 15 rows with a rank are drawn. The dot is the shrunk figure,
+    `bugs` is what `bugs_per_feature` returns; its first 15 rows with a rank are drawn. The dot is the adjusted figure,
     the line its 95 % interval, the ring the raw figure, and the small upright stroke the average of the product.
     """
     rows = bugs[bugs["rank"].notna() & bugs["shrunk"].notna()].head(MOST_ROWS)
@@ -82,8 +65,8 @@ def plot_bugs_per_feature(bugs: pd.DataFrame, *, ax: Axes | None = None) -> Axes
         rows_axis(axes, names, [f"{int(row['bugs'])} in {int(row['tests'])}" for row in _each(rows)])
         axes.set_xlim(left=0)
         axes.grid(axis="x", color=FAINT, linewidth=0.6)
-        axes.set_xlabel("Bugs per test; dot: shrunk, ring: raw, line: 95 % interval, stroke: the product's average")
-        colour_key(axes, [("More than its product's average", ABOVE), ("As expected", USUAL)])
+        axes.set_xlabel("Bugs per test; dot: adjusted, ring: raw, line: 95 % interval, stroke: the product's average")
+        colour_key(axes, [("Higher than product average", ABOVE), ("As expected", USUAL)])
     return axes
 
 
@@ -100,7 +83,7 @@ def plot_stories(stories: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     words = [f"{row['product']}: {_parts_words(part)}" for row, part in zip(_each(rows), parts, strict=True)]
     with drawing(ax, 0.75 + 0.42 * max(len(rows), 1), f"Active stories by state. {'; '.join(words)}.") as axes:
         for place, part in enumerate(parts):
-            _stack(axes, place, part, STORY_COLOURS, "no active stories")
+            stacked_bar(axes, place, part, STORY_COLOURS, "no active stories")
         axes.set_xlim(0, 1)
         rows_axis(axes, names, ["" if pd.isna(n) else f"{int(n):,}" for n in rows["stories"]])
         axes.set_xticks([])
@@ -118,7 +101,7 @@ def plot_triage(triage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     rows = triage[triage["month"].notna() & (triage["total"].fillna(0) > 0)]
     words = [
-        f"{row['month']}: {_parts_words({BUCKET_WORDS[b].lower(): row[b] for b in BUCKET_COLOURS})}"
+        f"{row['month']}: {_parts_words({BUCKET_WORDS[b]: row[b] for b in BUCKET_COLOURS})}"
         + (" (provisional)" if row["is_provisional"] else "")
         for row in _each(rows)
     ]
@@ -136,7 +119,7 @@ def plot_triage(triage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
         _month_axis(axes, [str(month) for month in rows["month"]])
         shown = [bucket for bucket in BUCKET_COLOURS if rows[bucket].sum()]
-        colour_key(axes, [(BUCKET_WORDS[bucket], BUCKET_COLOURS[bucket]) for bucket in shown])
+        colour_key(axes, [(BUCKET_WORDS[bucket].capitalize(), BUCKET_COLOURS[bucket]) for bucket in shown])
     return axes
 
 
@@ -156,14 +139,14 @@ def plot_trends(trends: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             is_open = bool(row["is_partial"]) or bool(row["is_provisional"])
             if pd.notna(row["bugs"]):
                 hatch = "////" if is_open else None
-                axes.bar(place, float(row["bugs"]), width=0.82, color="#9cc3e6", edgecolor="white", hatch=hatch)
+                axes.bar(place, float(row["bugs"]), width=0.82, color=LIGHT_BLUE, edgecolor="white", hatch=hatch)
         places = np.arange(len(trends))
         tests = trends["tests"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
         axes.plot(places, tests, color=ABOVE, linewidth=1.8, marker="o", markersize=4)
         axes.set_ylim(bottom=0)
         axes.grid(axis="y", color=FAINT, linewidth=0.6)
         _month_axis(axes, [str(label) for label in trends["label"]])
-        colour_key(axes, [("Valid bugs", "#0b5cad"), ("Executed tests", ABOVE)])
+        colour_key(axes, [("Valid bugs", BLUE), ("Executed tests", ABOVE)])
     return axes
 
 
@@ -233,23 +216,6 @@ def _each(rows: pd.DataFrame) -> list[Any]:
 
 def _parts_words(parts: Mapping[str, Any]) -> str:
     return listed([f"{int(n):,} {name}" for name, n in parts.items() if pd.notna(n) and n], most=9) or "none"
-
-
-def _stack(axes: Axes, place: int, parts: Mapping[str, Any], colours: Mapping[str, str], empty: str) -> None:
-    """Draw one row as shares of its sum, with each number inside where that fits."""
-    numbers = {name: 0 if pd.isna(n) else int(n) for name, n in parts.items()}
-    whole = sum(numbers.values())
-    if not whole:
-        text = "unknown: not enough was read" if all(pd.isna(n) for n in parts.values()) else empty
-        axes.text(0.005, place, text, va="center_baseline", color=SOFT)
-        return
-    left = 0.0
-    for name, number in numbers.items():
-        share, text = number / whole, f"{number:,}"
-        axes.barh(place, share, left=left, height=0.68, color=colours[name], edgecolor="white", linewidth=1)
-        if share >= DIGIT * len(text) + MARGIN:
-            axes.text(left + share / 2, place, text, ha="center", va="center_baseline", color="white")
-        left += share
 
 
 def _month_axis(axes: Axes, labels: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from testio_analytics.display.cells import is_missing
 from testio_analytics.errors import ReportError
 from testio_analytics.text import short
 
@@ -21,6 +22,34 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INK, SOFT, FAINT = "#1b1f24", "#57606a", "#d8dee4"
+RED, AMBER, GREEN, BLUE, VIOLET, GREY = "#b3261e", "#8a5a00", "#00694b", "#0b5cad", "#5b4b8a", "#6b7280"
+LIGHT_BLUE, LIGHT_GREEN, MIDDLE_GREEN = "#9cc3e6", "#9ccfbd", "#3b7d69"
+"""The colours of Okabe and Ito, darkened until white text on them is readable, and never the only sign."""
+
+STATE_COLOURS: Mapping[str, str] = {
+    "untested": RED,
+    "planned": BLUE,
+    "unknown": VIOLET,
+    "stale": AMBER,
+    "tested": GREEN,
+}
+"""One colour per state, in the order of the bars: never executed, then what may be, then what was executed."""
+
+STORY_COLOURS: Mapping[str, str] = {
+    "failed": RED,
+    "blocked": AMBER,
+    "passed": GREEN,
+    "in scope, not run": BLUE,
+    "never in scope": GREY,
+    "unknown": VIOLET,
+}
+BUCKET_COLOURS: Mapping[str, str] = {
+    "active_accepted": GREEN,
+    "auto_accepted": AMBER,
+    "rejected": RED,
+    "open": BLUE,
+    "other": VIOLET,
+}
 FONT = "DejaVu Sans"
 STYLE: Mapping[str, Any] = {
     "font.family": FONT,
@@ -44,6 +73,9 @@ SCREEN, SHARPNESS = 100, 2
 """Pixels of a page to the inch, and pixels of the picture to each of them."""
 
 LONGEST_NAME = 30
+DIGIT, MARGIN = 0.015, 0.008
+"""How much of the width a digit takes, and the space around a number: a bar narrower than its number has none."""
+
 LONGEST_KEY, KEY_GAP = 56, 2
 """Characters in one line of a colour key, the gap between two names counted as some of them."""
 
@@ -132,6 +164,23 @@ def rows_axis(axes: Axes, names: Sequence[str], sizes: Sequence[str]) -> None:
         axes.annotate(
             size, (1, place), (6, 0), ("axes fraction", "data"), "offset points", va="center_baseline", color=SOFT
         )
+
+
+def stacked_bar(axes: Axes, place: int, parts: Mapping[str, Any], colours: Mapping[str, str], empty: str) -> None:
+    """Draw one row as shares of its sum, with each number inside where that fits; `empty` is said of a row of none."""
+    numbers = {name: 0 if is_missing(n) else int(n) for name, n in parts.items()}
+    whole = sum(numbers.values())
+    if not whole:
+        text = "unknown: not enough was read" if all(map(is_missing, parts.values())) else empty
+        axes.text(0.005, place, text, va="center_baseline", color=SOFT)
+        return
+    left = 0.0
+    for name, number in numbers.items():
+        share, text = number / whole, f"{number:,}"
+        axes.barh(place, share, left=left, height=0.68, color=colours[name], edgecolor="white", linewidth=1)
+        if share >= DIGIT * len(text) + MARGIN:
+            axes.text(left + share / 2, place, text, ha="center", va="center_baseline", color="white")
+        left += share
 
 
 def colour_key(axes: Axes, entries: Sequence[tuple[str, str]]) -> None:
