@@ -6,14 +6,13 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from testio_analytics.demo.account import oddities
-from testio_analytics.demo.account.blueprints import Blueprint
 from testio_analytics.demo.account.catalogue import Ids, build_product
 from testio_analytics.demo.account.findings import Habits
 from testio_analytics.demo.account.history import write_history
 from testio_analytics.demo.account.model import Account, Product, paused_collector
 from testio_analytics.demo.account.oddities import DEMO_POISONED_TEST
 from testio_analytics.demo.account.planted import PLANTED_SECRETS
-from testio_analytics.demo.account.products import PhotoSection, blueprints
+from testio_analytics.demo.account.products import Blueprint, PhotoSection, blueprints
 from testio_analytics.demo.account.schedule import build_schedule
 
 __all__ = ["DEMO_NOW", "DEMO_POISONED_TEST", "PLANTED_SECRETS", "PhotoSection", "demo_account"]

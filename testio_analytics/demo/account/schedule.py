@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Literal
 
-from testio_analytics.demo.account.blueprints import Area, Blueprint
+from testio_analytics.demo.account.areas import Area
 from testio_analytics.demo.account.catalogue import Topic
+from testio_analytics.demo.account.products import Blueprint, Workload
 
 Phase = Literal["ended", "running", "planned", "draft", "cancelled"]
 
@@ -53,20 +54,20 @@ def build_schedule(
     popularity = {topic.id: rng.lognormvariate(0.0, 0.7) for topic in topics}
     least_age = [(topic, age) for topic in topics if (age := _least_age(topic)) is not None]
     picker = Picker(blueprint, least_age, popularity, rng, now, kinds or KIND_WEIGHTS)
-    slots = [picker.slot(phase, *times) for phase, times in _times(blueprint, rng, now)]
+    slots = [picker.slot(phase, *times) for phase, times in _times(blueprint.workload, rng, now)]
     _cover_planned(slots, topics)
     _cover_stale(slots, topics, rng, now)
     _cover_poisoned(slots, topics, now)
     return sorted(slots, key=lambda slot: slot.start)
 
 
-def _times(blueprint: Blueprint, rng: Random, now: datetime) -> list[tuple[Phase, tuple[datetime, str]]]:
-    ahead: tuple[tuple[Phase, int], ...] = (("planned", blueprint.planned), ("draft", blueprint.drafts))
+def _times(load: Workload, rng: Random, now: datetime) -> list[tuple[Phase, tuple[datetime, str]]]:
+    ahead: tuple[tuple[Phase, int], ...] = (("planned", load.planned), ("draft", load.drafts))
     times: list[tuple[Phase, tuple[datetime, str]]] = [
-        ("ended", (_past(now, blueprint.growth, rng), "")) for _ in range(blueprint.tests)
+        ("ended", (_past(now, load.growth, rng), "")) for _ in range(load.tests)
     ]
-    times += [("running", (now - timedelta(hours=9 + 2 * n), "coverage")) for n in range(blueprint.running)]
-    times += [("cancelled", (_past(now, 1.0, rng), "")) for _ in range(blueprint.cancelled)]
+    times += [("running", (now - timedelta(hours=9 + 2 * n), "coverage")) for n in range(load.running)]
+    times += [("cancelled", (_past(now, 1.0, rng), "")) for _ in range(load.cancelled)]
     for phase, number in ahead:
         times += [(phase, (_future(now, rng), "")) for _ in range(number)]
     return times
@@ -119,15 +120,10 @@ class Picker:
         return self.rng.choices(areas, [area.attention for area in areas])[0]
 
     def _section(self, area: Area, allowed: list[Topic]) -> int:
-        homes = area.sections or self.blueprint.section_ids[:1]
-        guests = [
-            section
-            for topic in allowed
-            if topic.area is area
-            for section in topic.feature.section_ids
-            if section not in homes
-        ]
-        return self.rng.choice(guests) if guests and self.rng.random() < 0.12 else self.rng.choice(homes)
+        own = self.blueprint.section_of(area)
+        mine = [topic.feature.section_ids for topic in allowed if topic.area is area]
+        others = [section for sections in mine for section in sections if section != own]
+        return self.rng.choice(others if others and self.rng.random() < 0.12 else [own])
 
     def _topics(self, kind: str, area: Area, near: list[Topic]) -> list[Topic]:
         number = self.rng.randint(*FEATURE_RANGES[kind])
