@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from testio_analytics.demo.account import wording
-from testio_analytics.demo.account.areas import Area, Fate
+from testio_analytics.demo.account.areas import Area, Coverage
 from testio_analytics.demo.account.model import Feature, Payload, Product
 from testio_analytics.demo.account.products import Blueprint
 
@@ -34,11 +34,11 @@ class Ids:
 
 @dataclass
 class Topic:
-    """One feature as the history sees it: where it belongs, how it fares, how much trouble it makes."""
+    """One feature while tests are made up: its area, how tests cover it, and its expected bugs per test."""
 
     feature: Feature
     area: Area
-    fate: Fate
+    coverage: Coverage
     rate: float = 0.0
 
     @property
@@ -68,10 +68,10 @@ def build_product(blueprint: Blueprint, ids: Ids, rng: Random) -> tuple[Product,
                 _feature_payload(title, area, ids, rng), [blueprint.section_of(area), *blueprint.shared.get(title, ())]
             ),
             area,
-            fate,
+            coverage,
         )
         for area in blueprint.areas
-        for title, fate in area.titles
+        for title, coverage in area.titles
     ]
     _write_stories(blueprint, topics, ids, rng)
     product = Product(
@@ -79,7 +79,7 @@ def build_product(blueprint: Blueprint, ids: Ids, rng: Random) -> tuple[Product,
         payload=blueprint.payload,
         is_sectioned=blueprint.is_sectioned,
         section_ids=list(blueprint.section_ids),
-        features=[topic.feature for topic in topics if topic.fate != "retired"],
+        features=[topic.feature for topic in topics if topic.coverage != "retired"],
     )
     return product, topics
 
@@ -97,7 +97,7 @@ def _feature_payload(title: str, area: Area, ids: Ids, rng: Random) -> Payload:
 
 def _write_stories(blueprint: Blueprint, topics: list[Topic], ids: Ids, rng: Random) -> None:
     first_section = blueprint.section_ids[:1]
-    listed = [topic for topic in topics if topic.fate != "retired"]
+    listed = [topic for topic in topics if topic.coverage != "retired"]
     # The first section's own count must be exact, so features shared into it from elsewhere count with it.
     first = [topic for topic in listed if {*first_section} & {*topic.feature.section_ids}]
     first.sort(key=lambda topic: topic.feature.section_ids[0] not in first_section)

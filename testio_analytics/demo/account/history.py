@@ -51,7 +51,7 @@ def write_history(
 def set_rates(topics: list[Topic], slots: list[Slot], bugs: float, rng: Random, now: datetime) -> None:
     """Give each topic a bug rate (gamma-distributed around its area's), scaled so that `bugs` are expected in total."""
     for topic in topics:
-        topic.rate = topic.area.trouble * rng.gammavariate(0.9, 1.0 / 0.9)
+        topic.rate = topic.area.bugs * rng.gammavariate(0.9, 1.0 / 0.9)
     expected = sum(topic.rate * exposure(slot, now) for slot in slots if _has_begun(slot) for topic in slot.topics)
     for topic in topics:
         topic.rate *= bugs / expected if expected else 0.0
