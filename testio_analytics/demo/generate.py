@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from testio_analytics.demo.account.blueprints import Area, Blueprint
+from testio_analytics.concurrency import gc_paused
+from testio_analytics.demo.account.areas import Area
 from testio_analytics.demo.account.build import DEMO_NOW
 from testio_analytics.demo.account.catalogue import Ids, Topic, build_product
 from testio_analytics.demo.account.findings import Habits
 from testio_analytics.demo.account.history import write_history
-from testio_analytics.demo.account.model import Account, Product, paused_collector
-from testio_analytics.demo.account.products import default_section, section
+from testio_analytics.demo.account.model import Account, Product
+from testio_analytics.demo.account.products import Blueprint, Workload, default_section, product_payload, section
 from testio_analytics.demo.account.schedule import build_schedule
 
 FULL_KINDS: dict[str, int] = {"coverage": 1, "focused": 1}
@@ -63,17 +64,14 @@ def generate_account(
         raise ValueError("There must be at least one product, and one feature for each of them.")
     rng, ids = Random(f"generate/{seed}"), Ids()
     account = Account(now, [])
-    with paused_collector():
+    with gc_paused():
         for number in range(products):
             share = _Share(number, products)
             blueprint = Blueprint(
-                **_frame(number, is_sectioned=bool(sectioned_every) and number % sectioned_every == 0),
+                *_frame(number, is_sectioned=bool(sectioned_every) and number % sectioned_every == 0),
                 areas=_areas(share.of(features), never_tested, rng),
                 stories=int(share.of(features) * stories_per_feature),
-                tests=share.of(tests),
-                bugs=share.of(bugs),
-                growth=rng.choice((0.7, 1.0, 1.6)),
-                test_ids=(1_000_000 + number * 100_000, 1_000_000 + (number + 1) * 100_000),
+                workload=_workload(number, share.of(tests), share.of(bugs), rng),
                 refused=refused,
                 timer=timer,
             )
@@ -91,32 +89,33 @@ class _Share:
         return total * (self.number + 1) // self.products - total * self.number // self.products
 
 
-def _frame(number: int, *, is_sectioned: bool) -> dict[str, Any]:
+def _frame(number: int, *, is_sectioned: bool) -> tuple[dict[str, Any], tuple[int, ...], bool]:
+    # The payload, the sections with an address, and whether the server treats the product as sectioned.
     product_id, first = 80_000 + number, 90_000 + number * 10
     sections = [section(first + 1, "Web"), section(first + 2, "Mobile")] if is_sectioned else []
-    payload = {
-        "id": product_id,
-        "name": f"Generated product {number + 1}",
-        "description": None,
-        "type": "website",
-        "default_section_id": first,
-        "sections": sections,
-        "sections_with_default": [default_section(first), *sections],
-        "connection": None,
-        "remote_device_testing": False,
-    }
+    everything = [default_section(first), *sections]
+    payload = product_payload(
+        *(product_id, f"Generated product {number + 1}", None, first),
+        sections=sections,
+        sections_with_default=everything,
+    )
     section_ids = (first + 1, first + 2, first) if is_sectioned else (first,)
-    return {"id": product_id, "payload": payload, "sectioned": is_sectioned, "section_ids": section_ids}
+    return payload, section_ids, is_sectioned
+
+
+def _workload(number: int, tests: int, bugs: int, rng: Random) -> Workload:
+    first_id = 1_000_000 + number * 100_000
+    return Workload(tests, bugs=bugs, growth=rng.choice((0.7, 1.0, 1.6)), test_ids=(first_id, first_id + 100_000))
 
 
 def _areas(features: int, never_tested: float, rng: Random) -> tuple[Area, ...]:
     names = _titles(features, rng)
-    fates = ["never" if rng.random() < never_tested else "normal" for _ in names]
-    fates[0] = "normal"  # a test needs something to look at
-    titles = list(zip(names, fates, strict=True))
+    coverages = ["never" if rng.random() < never_tested else "normal" for _ in names]
+    coverages[0] = "normal"  # a test needs something to look at
+    titles = list(zip(names, coverages, strict=True))
     size = 10
     return tuple(
-        Area(f"Area {start // size + 1}", "user", tuple(titles[start : start + size]), trouble=rng.uniform(0.5, 2.0))  # type: ignore[arg-type]
+        Area(f"Area {start // size + 1}", "user", tuple(titles[start : start + size]), bugs=rng.uniform(0.5, 2.0))  # type: ignore[arg-type]
         for start in range(0, features, size)
     )
 
@@ -130,12 +129,12 @@ def _titles(number: int, rng: Random) -> list[str]:
 
 def _shared(blueprint: Blueprint) -> Blueprint:
     """Put every second area into the second section, and share every tenth feature with it."""
-    if not blueprint.sectioned:
+    if not blueprint.is_sectioned:
         return blueprint
     second = blueprint.section_ids[1]
-    areas = tuple(replace(area, sections=(second,)) if n % 2 else area for n, area in enumerate(blueprint.areas))
-    shared = tuple((area.titles[0][0], second) for area in areas if not area.sections)
-    at_home = sum(len(area.titles) for area in areas if not area.sections)
+    areas = tuple(replace(area, section=second) if n % 2 else area for n, area in enumerate(blueprint.areas))
+    shared = {area.titles[0][0]: (second,) for area in areas if area.section is None}
+    at_home = sum(len(area.titles) for area in areas if area.section is None)
     total = sum(len(area.titles) for area in areas)
     stories = blueprint.stories * at_home // total
     return replace(blueprint, areas=areas, shared=shared, stories=stories, other_stories=blueprint.stories - stories)

@@ -17,14 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 from testio_analytics.config import TOKEN_VARIABLE, environment
 from testio_analytics.errors import ReportError, UnknownValueError
 from testio_analytics.frames.instants import as_instant
-from testio_analytics.pages.notebooks import (
-    copy_notebooks,
-    notebook_paths,
-    run_notebook,
-    run_notebooks,
-    tags,
-    with_cells,
-)
+from testio_analytics.pages.execution import run_notebook, run_notebooks
+from testio_analytics.pages.notebooks import copy_notebooks, notebook_paths, tags, with_cells
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

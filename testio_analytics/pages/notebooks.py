@@ -1,39 +1,22 @@
-"""The notebooks that ship with the package: where they are, how they are copied, and running them with parameters."""
+"""The notebooks that ship with the package: where they are, how they are copied, and how their parameters are set."""
 
 from __future__ import annotations
 
-import asyncio
-import atexit
-import json
 import math
-import os
-import sys
-from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from testio_analytics.config import TOKEN_VARIABLE
 from testio_analytics.display.cells import one_line, shortened
 from testio_analytics.errors import ReportError
 
 if TYPE_CHECKING:
-    from jupyter_client.manager import AsyncKernelManager
     from nbformat import NotebookNode
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
 PARAMETERS_TAG = "parameters"
 INJECTED_TAG = "injected-parameters"
-
-CELL_SECONDS = 600
-START_SECONDS = 120
-LONGEST_MESSAGE = 300
-LONGEST_SOCKET_PATH = 90
-"""A path of more than about 100 characters is too long for a socket (sun_path in unix(7)), and some are added."""
-
-Result = TypeVar("Result")
 
 
 # -- where they are -------------------------------------------------------------------------------------------------
@@ -167,148 +150,3 @@ def _is_plain(value: object) -> bool:
     if type(value) is float:
         return math.isfinite(value)
     return type(value) in {type(None), bool, int, str}
-
-
-# -- running --------------------------------------------------------------------------------------------------------
-
-
-def run_notebook(path: Path, *, parameters: Mapping[str, Any]) -> NotebookNode:
-    """Run one notebook with these parameters and return it with its outputs; the file is left as it is.
-
-    Raises:
-        ReportError: it cannot be read, takes no parameters, or one of its cells failed.
-    """
-    return run_notebooks([path], parameters=parameters)[0]
-
-
-def run_notebooks(paths: Sequence[Path], *, parameters: Mapping[str, Any]) -> list[NotebookNode]:
-    """Run notebooks that do not depend on each other, as many at once as there are processors.
-
-    Each runs in a fresh kernel of this Python, in an empty folder of its own, without the API token and without the
-    user's IPython configuration. The kernels are ended in any case. The first failure ends them all.
-
-    Raises:
-        ReportError: a notebook cannot be read, takes no parameters, or one of its cells failed.
-    """
-    prepared = {path: with_parameters(read_notebook(path), parameters, name=path.stem) for path in paths}
-    return _apart(_run_all(prepared))
-
-
-async def _run_all(notebooks: Mapping[Path, NotebookNode]) -> list[NotebookNode]:
-    seats = asyncio.Semaphore(os.cpu_count() or 1)
-
-    async def seated(path: Path, notebook: NotebookNode) -> NotebookNode:
-        async with seats:
-            return await _execute(path.stem, notebook)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(seated(path, notebook)) for path, notebook in notebooks.items()]
-    except BaseExceptionGroup as failures:
-        # One message for one failed run: the first; the others were stopped because of it.
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
-
-
-async def _execute(name: str, notebook: NotebookNode) -> NotebookNode:
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError
-
-    with TemporaryDirectory(prefix="testio-") as place:
-        folder = Path(place)
-        manager = _kernel_manager(folder)
-        client = NotebookClient(
-            notebook, km=manager, timeout=CELL_SECONDS, startup_timeout=START_SECONDS, shutdown_kernel="immediate"
-        )
-        (folder / "work").mkdir()
-        log = folder / "kernel.log"
-        try:
-            with log.open("wb") as said:
-                start: dict[str, Any] = {"cwd": str(folder / "work"), "env": _kernel_environment(folder)}
-                await client.async_execute(cleanup_kc=True, stdout=said, stderr=said, **start)
-        except (CellExecutionError, CellTimeoutError) as error:
-            raise ReportError(_failure(name, notebook, error)) from None
-        except (RuntimeError, OSError) as error:  # the kernel did not start, or died
-            why = _last_line(f"{error}\n{log.read_text(errors='replace')}")
-            raise ReportError(f"The notebook {name} could not be run, its kernel died: {why}") from error
-        finally:
-            # What fails or is stopped while the kernel starts is not cleaned up by the client.
-            if manager.has_kernel:
-                await manager.shutdown_kernel(now=True)
-            if client.kc is not None:
-                client.kc.stop_channels()
-            atexit.unregister(client._cleanup_kernel)
-    return notebook
-
-
-def _kernel_manager(folder: Path) -> AsyncKernelManager:
-    """Return a manager whose kernel is this very Python, whatever kernels the user has installed."""
-    from jupyter_client.kernelspec import KernelSpecManager
-    from jupyter_client.manager import AsyncKernelManager
-
-    kernel = folder / "kernels" / "report"
-    kernel.mkdir(parents=True)
-    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    spec = {"argv": command, "display_name": "report", "language": "python"}
-    (kernel / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
-    connection = folder / "k.json"
-    # Sockets in the folder are out of reach for other users of the machine; a port on it would not be.
-    has_sockets = os.name == "posix" and len(str(connection)) < LONGEST_SOCKET_PATH
-    return AsyncKernelManager(
-        kernel_name="report",
-        kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder / "kernels")]),
-        connection_file=str(connection),
-        transport="ipc" if has_sockets else "tcp",
-    )
-
-
-def _kernel_environment(folder: Path) -> dict[str, str]:
-    """Return the environment for a kernel: this one without the token, with this package importable."""
-    token = os.environ.get(TOKEN_VARIABLE, "")
-    kept = {name: value for name, value in os.environ.items() if not (token and token in value)}
-    kept.pop(TOKEN_VARIABLE, None)
-    places = [str(PACKAGE.parent), kept.get("PYTHONPATH", "")]
-    return kept | {
-        "PYTHONPATH": os.pathsep.join(filter(None, places)),
-        "PYTHONHASHSEED": "0",  # the same database gives the same page, byte for byte
-        "IPYTHONDIR": str(folder / "ipython"),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    }
-
-
-def _failure(name: str, notebook: NotebookNode, error: Exception) -> str:
-    """Return which cell failed and how; the cell is counted as the reader of the notebook counts."""
-    code = [cell for cell in notebook.cells if cell.cell_type == "code" and INJECTED_TAG not in tags(cell)]
-    for number, cell in enumerate(code, start=1):
-        for output in cell.outputs:
-            if output.output_type == "error":
-                return f"The notebook {name} failed in code cell {number}: {output.ename}: {_last_line(output.evalue)}"
-    return f"The notebook {name} failed: {_last_line(str(error))}"
-
-
-def _last_line(text: str) -> str:
-    lines = [one_line(line) for line in text.splitlines() if line.strip()]
-    return shortened(lines[-1], LONGEST_MESSAGE) if lines else "(no message)"
-
-
-def _apart(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """Run the coroutine in a thread of its own, and stop it when this one is interrupted.
-
-    In the main thread the notebook client would take over the signals, and Ctrl-C would no longer stop the run; in
-    a notebook, the loop of the main thread is already running.
-    """
-    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
-
-    async def stoppable() -> Result:
-        started.set_result((asyncio.get_running_loop(), asyncio.current_task()))
-        return await coroutine
-
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        outcome = pool.submit(asyncio.run, stoppable())
-        try:
-            return outcome.result()
-        except KeyboardInterrupt:
-            loop, task = started.result()
-            if task is not None:
-                loop.call_soon_threadsafe(task.cancel)
-            raise

@@ -15,10 +15,10 @@ from starlette.applications import Starlette
 
 from testio_analytics.demo.account import clock
 from testio_analytics.demo.account.build import DEMO_POISONED_TEST, PLANTED_SECRETS, demo_account
-from testio_analytics.demo.account.model import Account, Bug, Cycle, Execution, Payload
+from testio_analytics.demo.account.model import Account, Bug, Cycle, Execution, Payload, Product
 from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults
-from testio_analytics.demo.server.metrics import feature_status, story_status, with_metrics
+from testio_analytics.demo.server.metrics import status_of, with_metrics
 from testio_analytics.demo.server.server import running_server
 
 BASE = "http://testserver/customer/v2"
@@ -28,6 +28,12 @@ BASE = "http://testserver/customer/v2"
 def app() -> Starlette:
     """Return the faultless demo API, to be read only."""
     return create_app(demo_account())
+
+
+def part_of(app: Starlette, *product_ids: int) -> Account:
+    """Return an account of its own with copies of these products of the demo account."""
+    whole: Account = app.state.account
+    return Account(whole.now, [whole.product(product_id) for product_id in product_ids]).copy()
 
 
 def ask(app: Starlette, path: str, *, method: str = "GET", token: str | None = "Token demo") -> httpx.Response:
@@ -213,14 +219,14 @@ def test_product_endpoint_serves_the_union_of_all_sections_once(app: Starlette) 
         assert sum(map(len, parts)) > len(everything)
 
 
-def test_features_of_the_default_section_alone_are_in_the_union_only() -> None:
+def test_features_of_the_default_section_alone_are_in_the_union_only(app: Starlette) -> None:
     """4.3 trap 4: the default section of a sectioned product may own features that no real section lists."""
-    account = demo_account()
-    account.add_feature(18559, {"id": 399_999, "title": "Hidden", "user_stories": []}, [18990])
-    app = create_app(account)
-    assert 399_999 in ids(body(app, "/products/18559/features")["features"])
-    assert 399_999 not in ids(body(app, "/products/18559/sections/19013/features")["features"])
-    assert ids(body(app, "/products/18559/sections/18990/features")["features"]) == [399_999]
+    account = part_of(app, 70210)
+    account.add_feature(70210, {"id": 399_999, "title": "Hidden", "user_stories": []}, [70210])
+    changed = create_app(account)
+    assert 399_999 in ids(body(changed, "/products/70210/features")["features"])
+    assert 399_999 not in ids(body(changed, "/products/70210/sections/70601/features")["features"])
+    assert ids(body(changed, "/products/70210/sections/70210/features")["features"]) == [399_999]
 
 
 @pytest.mark.parametrize("path", ["/products/21362/features", "/products/18559/sections/25618/features"])
@@ -273,9 +279,9 @@ def test_shared_feature_has_the_same_body_in_each_section(app: Starlette) -> Non
         None,
     ],
 )
-def test_malformed_rows_are_served_as_they_are(payload: Any) -> None:
+def test_malformed_rows_are_served_as_they_are(app: Starlette, payload: Any) -> None:
     """A test may put any JSON into a list; its neighbours are still served."""
-    account = demo_account()
+    account = part_of(app, 21362)
     account.add_feature(21362, payload)
     rows = body(create_app(account), "/products/21362/features?includes[]=user_stories")["features"]
     assert rows[-1] == payload
@@ -296,7 +302,7 @@ def test_malformed_rows_are_served_as_they_are(payload: Any) -> None:
 )
 def test_malformed_tests_are_served_as_they_are(payload: Any) -> None:
     """A test may put any JSON into the test list as well; the whole list is still served, in both forms."""
-    account = demo_account_with_no_tests()
+    account = EMPTY.copy()
     account.add_test(70588, {"id": 1, "end_at": "2026-06-01T00:00:00Z", "features": []})
     account.add_test(70588, payload)
     app = create_app(account)
@@ -526,33 +532,18 @@ def test_metrics_of_the_documented_example() -> None:
     [
         ([], False, "not_tested"),
         ([], True, "failed"),
+        (["not_tested"], False, "not_tested"),
         (["passed"], False, "passed"),
+        (["passed", "not_tested"], False, "passed"),
         (["passed", "passed"], True, "failed"),
         (["passed", "blocked"], False, "blocked"),
         (["blocked"], True, "failed"),
         (["passed", "blocked", "failed"], False, "failed"),
     ],
 )
-def test_story_status_follows_the_documented_order(statuses: list[str], has_bug: bool, expected: str) -> None:
-    """7.8: failed or bug, then blocked, then not tested, then passed."""
-    assert story_status([run(status) for status in statuses], has_bug) == expected
-
-
-@pytest.mark.parametrize(
-    ("stories", "has_bug", "expected"),
-    [
-        ([], False, "not_tested"),
-        ([], True, "failed"),
-        (["not_tested"], False, "not_tested"),
-        (["passed", "not_tested"], False, "passed"),
-        (["passed", "blocked"], False, "blocked"),
-        (["passed", "blocked", "failed"], False, "failed"),
-        (["passed"], True, "failed"),
-    ],
-)
-def test_feature_status_derives_from_its_stories(stories: list[str], has_bug: bool, expected: str) -> None:
-    """7.8: the same precedence; without stories only ever not tested or failed."""
-    assert feature_status([{"execution_status": status} for status in stories], has_bug) == expected
+def test_statuses_follow_the_documented_order(statuses: list[str], has_bug: bool, expected: str) -> None:
+    """7.8: failed or bug, then blocked, then passed, then not tested, for stories and features alike."""
+    assert status_of(statuses, has_bug) == expected
 
 
 def test_pending_and_cancelled_executions_do_not_count() -> None:
@@ -566,7 +557,7 @@ def test_pending_and_cancelled_executions_do_not_count() -> None:
 
 def test_metrics_agree_with_bugs_and_executions_over_http(app: Starlette) -> None:
     """7.5 to 7.8: what the detail says equals what the bug and execution lists say, test by test."""
-    rows = body(app, "/products/18559/exploratory_tests?page=3&per_page=20")["exploratory_tests"]
+    rows = body(app, "/products/18559/exploratory_tests?page=6&per_page=8")["exploratory_tests"]
     seen = 0
     for row in rows:
         detail = body(app, f"/exploratory_tests/{row['id']}?includes[]=user_stories")["exploratory_test"]
@@ -755,9 +746,9 @@ def test_templates_need_a_product_and_come_per_section(app: Starlette) -> None:
 # --- the account behind it --------------------------------------------------------------------------------------
 
 
-def test_changes_of_the_account_show_in_the_next_answer() -> None:
+def test_changes_of_the_account_show_in_the_next_answer(app: Starlette) -> None:
     """Between two syncs a test renames a feature, drops one, adds a test: the server serves what is there now."""
-    account = demo_account()
+    account = part_of(app, 21362)
     app = create_app(account)
     first, second = ids(body(app, "/products/21362/features")["features"])[:2]
     account.rename_feature(first, "Renamed")
@@ -772,7 +763,7 @@ def test_changes_of_the_account_show_in_the_next_answer() -> None:
 
 def test_the_account_can_be_exchanged() -> None:
     """A test may put a changed copy in its place."""
-    app = create_app(demo_account())
+    app = create_app(EMPTY)
     app.state.account = Account(datetime(2026, 1, 1, tzinfo=UTC), [])
     assert body(app, "/products") == {"products": []}
 
@@ -786,15 +777,15 @@ def test_answers_do_not_change_the_account(app: Starlette) -> None:
 
 def test_the_log_counts_what_was_asked() -> None:
     """Tests read totals, paths, queries and statuses; requests without the token count apart."""
-    app = create_app(demo_account())
+    app = create_app(EMPTY)
     body(app, "/products")
-    body(app, "/products/21362/exploratory_tests?page=1")
+    body(app, "/products/70588/exploratory_tests?page=1")
     ask(app, "/nowhere")
     ask(app, "/products", token=None)
     log = app.state.log
     assert (log.total, log.refused, log.max_in_flight, log.in_flight) == (3, 1, 1, 0)
-    assert log.paths == {"/products": 1, "/products/21362/exploratory_tests": 1, "/nowhere": 1}
-    assert log.queries == ["/products", "/products/21362/exploratory_tests?page=1", "/nowhere"]
+    assert log.paths == {"/products": 1, "/products/70588/exploratory_tests": 1, "/nowhere": 1}
+    assert log.queries == ["/products", "/products/70588/exploratory_tests?page=1", "/nowhere"]
     assert log.statuses == {200: 2, 404: 1, 401: 1}
     log.clear()
     assert (log.total, log.paths, log.queries, log.statuses) == (0, {}, [], {})
@@ -807,7 +798,7 @@ OFFSETS = st.sampled_from(["Z", "+02:00", "+01:00", "-05:00"])
 @given(st.lists(st.tuples(st.integers(0, 5000), OFFSETS), min_size=1, max_size=12))
 def test_order_is_by_instant_whatever_the_offset(ends: list[tuple[int, str]]) -> None:
     """1: string comparison of timestamps with varying offsets is wrong."""
-    account = demo_account_with_no_tests()
+    account = EMPTY.copy()
     for number, (minutes, offset) in enumerate(ends, start=1):
         local = clock.parsed(f"2026-01-01T00:00:00{offset}") + timedelta(minutes=minutes)
         text = local.isoformat().replace("+00:00", "Z")
@@ -817,14 +808,8 @@ def test_order_is_by_instant_whatever_the_offset(ends: list[tuple[int, str]]) ->
     assert moments == sorted(moments, reverse=True)
 
 
-def demo_account_with_no_tests() -> Account:
-    """Return an account with one empty product."""
-    product = EMPTY.copy()
-    product.products = [product.product(70588)]
-    return product
-
-
-EMPTY = Account(datetime(2026, 1, 1, tzinfo=UTC), [demo_account().product(70588)])
+EMPTY = Account(datetime(2026, 1, 1, tzinfo=UTC), [Product(70588, {"id": 70588}, False, [])])
+"""One product without anything, to be read only."""
 
 
 def test_a_real_port_answers_like_the_app_in_process(app: Starlette) -> None:

@@ -25,9 +25,10 @@ from testio_analytics import config
 from testio_analytics.display import blocks, cells
 from testio_analytics.display.html_table import html_table
 from testio_analytics.errors import DatabaseMissingError, ReportError, UnknownValueError
-from testio_analytics.pages import build, notebooks, sanitize
+from testio_analytics.pages import build, execution, notebooks, sanitize
 from testio_analytics.pages.build import html_page, make_pages
-from testio_analytics.pages.notebooks import literal, run_notebook, run_notebooks, with_parameters
+from testio_analytics.pages.execution import run_notebook, run_notebooks
+from testio_analytics.pages.notebooks import literal, with_parameters
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 PARAMETERS = "db = None\nproduct_id = None\nas_of = None"
@@ -259,7 +260,7 @@ def test_a_kernel_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest
 
 def test_a_cell_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After its time is over the cell is an error, and its kernel is gone."""
-    monkeypatch.setattr(notebooks, "CELL_SECONDS", 2)
+    monkeypatch.setattr(execution, "CELL_SECONDS", 2)
     note = tmp_path / "pid"
     source = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
 
@@ -274,7 +275,7 @@ def test_ctrl_c_stops_the_run_and_its_kernel(tmp_path: Path) -> None:
     source = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     path = saved(tmp_path, "n", report_of(source))
     program = (
-        "import pathlib; from testio_analytics.pages.notebooks import run_notebook;"
+        "import pathlib; from testio_analytics.pages.execution import run_notebook;"
         f"run_notebook(pathlib.Path({str(path)!r}), parameters={{'db': 'x'}})"
     )
     root = str(Path(config.__file__).parent.parent)
@@ -314,7 +315,7 @@ def test_a_run_that_is_stopped_while_its_kernel_starts_leaves_no_socket_open(
     notebook = with_parameters(report_of("print(1)"), {"db": "x"}, name="n")
 
     async def go() -> None:
-        task = asyncio.create_task(notebooks._execute("n", notebook))
+        task = asyncio.create_task(execution._execute("n", notebook))
         while not clients:
             await asyncio.sleep(0.01)
         task.cancel()

@@ -17,8 +17,9 @@ from testio_analytics.api.client import Client, Waits
 from testio_analytics.concurrency import run
 from testio_analytics.config import ApiSettings
 from testio_analytics.demo.account.model import Account
-from testio_analytics.demo.server.app import RequestLog, create_app
+from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults
+from testio_analytics.demo.server.middleware import RequestLog
 from testio_analytics.mirror.schema import ALL_TABLES
 from testio_analytics.mirror.sync import SyncResult, sync_async
 

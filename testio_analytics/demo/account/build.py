@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+from testio_analytics.concurrency import gc_paused
 from testio_analytics.demo.account import oddities
-from testio_analytics.demo.account.blueprints import Blueprint
 from testio_analytics.demo.account.catalogue import Ids, build_product
 from testio_analytics.demo.account.findings import Habits
 from testio_analytics.demo.account.history import write_history
-from testio_analytics.demo.account.model import Account, Product, paused_collector
+from testio_analytics.demo.account.model import Account, Product
 from testio_analytics.demo.account.oddities import DEMO_POISONED_TEST
 from testio_analytics.demo.account.planted import PLANTED_SECRETS
-from testio_analytics.demo.account.products import PhotoSection, blueprints
+from testio_analytics.demo.account.products import Blueprint, PhotoSection, blueprints
 from testio_analytics.demo.account.schedule import build_schedule
 
 __all__ = ["DEMO_NOW", "DEMO_POISONED_TEST", "PLANTED_SECRETS", "PhotoSection", "demo_account"]
@@ -34,7 +34,7 @@ def demo_account(photo_section: PhotoSection = "real") -> Account:
     (testio-api.md, 16).
     """
     ids = Ids()
-    with paused_collector():
+    with gc_paused():
         account = Account(DEMO_NOW, [_product(blueprint, ids) for blueprint in blueprints(photo_section)])
         oddities.apply(account, ids)
     return account

@@ -9,8 +9,9 @@ from random import Random
 from typing import Any
 
 from testio_analytics.demo.account import wording
-from testio_analytics.demo.account.blueprints import Area, Blueprint, Fate
+from testio_analytics.demo.account.areas import Area, Coverage
 from testio_analytics.demo.account.model import Feature, Payload, Product
+from testio_analytics.demo.account.products import Blueprint
 
 
 @dataclass
@@ -33,11 +34,11 @@ class Ids:
 
 @dataclass
 class Topic:
-    """One feature as the history sees it: where it belongs, how it fares, how much trouble it makes."""
+    """One feature while tests are made up: its area, how tests cover it, and its expected bugs per test."""
 
     feature: Feature
     area: Area
-    fate: Fate
+    coverage: Coverage
     rate: float = 0.0
 
     @property
@@ -62,24 +63,25 @@ class Topic:
 def build_product(blueprint: Blueprint, ids: Ids, rng: Random) -> tuple[Product, list[Topic]]:
     """Return the product with its catalogue, and one topic per feature; the retired ones have a history only."""
     topics = [
-        Topic(Feature(_feature_payload(title, area, ids, rng), _sections_of(title, area, blueprint)), area, fate)
+        Topic(
+            Feature(
+                _feature_payload(title, area, ids, rng), [blueprint.section_of(area), *blueprint.shared.get(title, ())]
+            ),
+            area,
+            coverage,
+        )
         for area in blueprint.areas
-        for title, fate in area.titles
+        for title, coverage in area.titles
     ]
     _write_stories(blueprint, topics, ids, rng)
     product = Product(
         id=blueprint.id,
         payload=blueprint.payload,
-        is_sectioned=blueprint.sectioned,
+        is_sectioned=blueprint.is_sectioned,
         section_ids=list(blueprint.section_ids),
-        features=[topic.feature for topic in topics if topic.fate != "retired"],
+        features=[topic.feature for topic in topics if topic.coverage != "retired"],
     )
     return product, topics
-
-
-def _sections_of(title: str, area: Area, blueprint: Blueprint) -> list[int]:
-    home = area.sections or blueprint.section_ids[:1]
-    return [*home, *(section for name, section in blueprint.shared if name == title)]
 
 
 def _feature_payload(title: str, area: Area, ids: Ids, rng: Random) -> Payload:
@@ -94,14 +96,13 @@ def _feature_payload(title: str, area: Area, ids: Ids, rng: Random) -> Payload:
 
 
 def _write_stories(blueprint: Blueprint, topics: list[Topic], ids: Ids, rng: Random) -> None:
-    home = blueprint.section_ids[:1]
-    living = [topic for topic in topics if topic.fate != "retired"]
-    first = [topic for topic in living if topic.feature.section_ids[:1] == list(home)]
-    other = [topic for topic in living if topic.feature.section_ids[:1] != list(home)]
+    first_section = blueprint.section_ids[:1]
+    listed = [topic for topic in topics if topic.coverage != "retired"]
     # The first section's own count must be exact, so features shared into it from elsewhere count with it.
-    shared_in = [topic for topic in other if home and home[0] in topic.feature.section_ids]
-    rest = [topic for topic in other if topic not in shared_in]
-    for group, total in ((first + shared_in, blueprint.stories), (rest, blueprint.other_stories)):
+    first = [topic for topic in listed if {*first_section} & {*topic.feature.section_ids}]
+    first.sort(key=lambda topic: topic.feature.section_ids[0] not in first_section)
+    rest = [topic for topic in listed if topic not in first]
+    for group, total in ((first, blueprint.stories), (rest, blueprint.other_stories)):
         for topic, number in zip(group, story_numbers(len(group), total, rng), strict=True):
             topic.feature.payload["user_stories"] = _stories(topic, number, ids, rng)
 

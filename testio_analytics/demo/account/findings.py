@@ -59,7 +59,7 @@ def exposure(slot: Slot, now: datetime) -> float:
 
 
 @dataclass(frozen=True)
-class Scene:
+class TestRun:
     """One test while it is being filled: who takes part, and the sources of ids and chance."""
 
     cycle: Cycle
@@ -70,84 +70,84 @@ class Scene:
     rng: Random
     now: datetime
 
-    def someone(self) -> str:
+    def tester(self) -> str:
         """Return the screen name of one of the testers."""
         return self.rng.choice(self.team)
 
-    def moment(self) -> datetime:
+    def time_within(self) -> datetime:
         """Return some instant between the start of the test and its end, or now while it runs."""
         return self.slot.start + (min(self.slot.end, self.now) - self.slot.start) * self.rng.random()
 
 
 def add_findings(cycle: Cycle, slot: Slot, habits: Habits, ids: Ids, rng: Random, now: datetime) -> None:
     """Fill the bugs and executions of a test that has started."""
-    scene = Scene(cycle, slot, habits, rng.sample(wording.TESTERS, rng.randint(4, 9)), ids, rng, now)
+    run = TestRun(cycle, slot, habits, rng.sample(wording.TESTERS, rng.randint(4, 9)), ids, rng, now)
     factor = exposure(slot, now)
     for topic, row in zip(slot.topics, cycle.payload["features"], strict=True):
-        found = [_bug(scene, topic, row) for _ in range(poisson(topic.rate * factor, rng))]
+        found = [_bug(run, topic, row) for _ in range(poisson(topic.rate * factor, rng))]
         cycle.bugs += found
-        cycle.executions += _executions(scene, row, len(found))
+        cycle.executions += _executions(run, row, len(found))
 
 
-def _bug(scene: Scene, topic: Topic, row: Payload) -> Bug:
-    severity = _weighted(SEVERITIES.get(scene.slot.kind, SEVERITIES["focused"]), scene.rng)
-    decision, reported = _decision(scene), scene.moment()
+def _bug(run: TestRun, topic: Topic, row: Payload) -> Bug:
+    severity = _weighted(SEVERITIES.get(run.slot.kind, SEVERITIES["focused"]), run.rng)
+    decision, reported = _decision(run), run.time_within()
     payload: Payload = {
-        "id": next(scene.ids.bug),
+        "id": next(run.ids.bug),
         "severity": severity,
         **decision,
-        **(_form(scene, topic, row) if severity == "custom" else _report(scene, topic, severity)),
-        "known": scene.rng.random() < 0.05,
-        "fixed": scene.rng.choice((None, None, None, True)) if decision["status"] == "accepted" else None,
-        "language": "de" if scene.rng.random() < 0.1 else "en",
+        **(_form(run, topic, row) if severity == "custom" else _report(run, topic, severity)),
+        "known": run.rng.random() < 0.05,
+        "fixed": run.rng.choice((None, None, None, True)) if decision["status"] == "accepted" else None,
+        "language": "de" if run.rng.random() < 0.1 else "en",
         "location": f"https://www.skerry.invalid/{topic.id}",
-        "author": {"name": scene.someone()},
+        "author": {"name": run.tester()},
         "reported_at": clock.local_text(reported, milliseconds=True),
         "exported_at": None,
         "external_idx": None,
-        "test": {"id": scene.cycle.payload["id"], "title": scene.cycle.payload["title"]},
+        "test": {"id": run.cycle.payload["id"], "title": run.cycle.payload["title"]},
         "test_feature": {"id": row["id"], "feature_id": topic.id},
-        "comments": _comments(scene, decision["status"], reported),
+        "comments": _comments(run, decision["status"], reported),
     }
     stories = [story["id"] for story in row["user_stories"]]
-    linked = scene.rng.sample(stories, 1) if stories and scene.rng.random() < 0.4 else []
+    linked = run.rng.sample(stories, 1) if stories and run.rng.random() < 0.4 else []
     bug = Bug(payload, test_feature_id=row["id"], story_ids=linked)
-    _export(bug, reported, scene.rng)
+    _export(bug, reported, run.rng)
     return bug
 
 
-def _decision(scene: Scene) -> dict[str, Any]:
-    if scene.now - scene.slot.end < MATURE_AFTER:
-        status = scene.rng.choices(("forwarded", "accepted", "rejected", "question"), (74, 16, 8, 2))[0]
+def _decision(run: TestRun) -> dict[str, Any]:
+    if run.now - run.slot.end < MATURE_AFTER:
+        status = run.rng.choices(("forwarded", "accepted", "rejected", "question"), (74, 16, 8, 2))[0]
         return {"status": status, "auto_accepted": False}
-    luck = scene.rng.random()
-    if luck < UNDECIDED_FOR_LONG + QUESTION_SHARE:
-        return {"status": "forwarded" if luck < UNDECIDED_FOR_LONG else "question", "auto_accepted": False}
-    if scene.rng.random() < scene.habits.refused:
+    chance = run.rng.random()
+    if chance < UNDECIDED_FOR_LONG + QUESTION_SHARE:
+        return {"status": "forwarded" if chance < UNDECIDED_FOR_LONG else "question", "auto_accepted": False}
+    if run.rng.random() < run.habits.refused:
         return {"status": "rejected", "auto_accepted": False}
-    by_timer = scene.rng.random() < scene.habits.timer / (1.0 - scene.habits.refused)
+    by_timer = run.rng.random() < run.habits.timer / (1.0 - run.habits.refused)
     return {"status": "accepted", "auto_accepted": by_timer}
 
 
-def _report(scene: Scene, topic: Topic, severity: str) -> Payload:
-    rng = scene.rng
+def _report(run: TestRun, topic: Topic, severity: str) -> Payload:
+    rng = run.rng
     symptom = wording.filled(rng.choice(wording.SYMPTOMS[severity]), topic.title, topic.area.name)
     return {
         "title": symptom + rng.choice(wording.CIRCUMSTANCES),
         "expected_result": rng.choice(wording.EXPECTED),
         "actual_result": rng.choice(wording.ACTUAL),
         "steps": _steps(topic, rng),
-        "devices": [device_report(scene) for _ in range(rng.choices((1, 2, 3), (80, 15, 5))[0])],
-        "attachments": _screenshots(scene),
+        "devices": [device_report(run) for _ in range(rng.choices((1, 2, 3), (80, 15, 5))[0])],
+        "attachments": _screenshots(run),
     }
 
 
-def _form(scene: Scene, topic: Topic, row: Payload) -> Payload:
+def _form(run: TestRun, topic: Topic, row: Payload) -> Payload:
     # A form of the customer's own (severity custom): no steps, no devices, but a report (testio-api.md, 8.2).
-    rating = str(scene.rng.randint(1, 5))
+    rating = str(run.rng.randint(1, 5))
     answer = {"key": "q1", "name": "Rating", "type": "number", "value": rating, "position": 1}
     remark = {"key": "q2", "name": "Why", "type": "text", "value": f"About {row['title']}", "position": 2}
-    title = wording.filled(scene.rng.choice(wording.SYMPTOMS["custom"]), topic.title, topic.area.name)
+    title = wording.filled(run.rng.choice(wording.SYMPTOMS["custom"]), topic.title, topic.area.name)
     return {
         "title": title,
         "expected_result": None,
@@ -164,28 +164,28 @@ def _steps(topic: Topic, rng: Random) -> list[str]:
     return [wording.filled(wording.STEPS[place], topic.title, topic.area.name) for place in places]
 
 
-def device_report(scene: Scene) -> Payload:
+def device_report(run: TestRun) -> Payload:
     """Return one device report with an id of its own."""
-    return {"id": next(scene.ids.device), **wording.hardware(scene.rng.randrange(1000))}
+    return {"id": next(run.ids.device), **wording.hardware(run.rng.randrange(1000))}
 
 
-def _screenshots(scene: Scene) -> list[Payload] | None:
-    if scene.rng.random() < 0.4:
-        return [planted.attachment(next(scene.ids.attachment), "screenshot.png", "image/png")]
-    return scene.rng.choice((None, []))
+def _screenshots(run: TestRun) -> list[Payload] | None:
+    if run.rng.random() < 0.4:
+        return [planted.attachment(next(run.ids.attachment), "screenshot.png", "image/png")]
+    return run.rng.choice((None, []))
 
 
-def _comments(scene: Scene, status: str, reported: datetime) -> list[Payload]:
-    rng = scene.rng
+def _comments(run: TestRun, status: str, reported: datetime) -> list[Payload]:
+    rng = run.rng
     bodies = [rng.choice(wording.REMARKS) for _ in range(rng.choice((0, 0, 1)))]
     if status == "rejected":
         reasons = tuple(text for _, _, text in wording.REJECT_REASONS)
         bodies.append(rng.choice(reasons if rng.random() < 0.85 else wording.FREE_REJECTIONS))
     return [
         {
-            "id": next(scene.ids.comment),
+            "id": next(run.ids.comment),
             "body": body,
-            "author": {"name": scene.someone()},
+            "author": {"name": run.tester()},
             "created_at": clock.local_text(reported + timedelta(hours=3 * (number + 1))),
         }
         for number, body in enumerate(bodies)
@@ -200,30 +200,30 @@ def _export(bug: Bug, reported: datetime, rng: Random) -> None:
         bug.payload["external_idx"] = f"SKER-{bug.payload['id'] % 100_000}"
 
 
-def _executions(scene: Scene, row: Payload, bugs: int) -> list[Execution]:
+def _executions(run: TestRun, row: Payload, bugs: int) -> list[Execution]:
     weights = (80, 4 + 5 * bugs, 5, 3, 2)
-    runs = []
+    executions = []
     for story in row["user_stories"]:
-        for _ in range(scene.rng.choices((0, 1, 2, 3), (25, 45, 22, 8))[0]):
-            status = scene.rng.choices(("passed", "failed", "blocked", "pending", "cancelled"), weights)[0]
-            runs.append(Execution(_execution(scene, status), story["id"], story["user_story_version_id"]))
-    return runs
+        for _ in range(run.rng.choices((0, 1, 2, 3), (25, 45, 22, 8))[0]):
+            status = run.rng.choices(("passed", "failed", "blocked", "pending", "cancelled"), weights)[0]
+            executions.append(Execution(_execution(run, status), story["id"], story["user_story_version_id"]))
+    return executions
 
 
-def _execution(scene: Scene, status: str) -> Payload:
+def _execution(run: TestRun, status: str) -> Payload:
     is_done = status in {"passed", "failed", "blocked"}
     remarks = {"passed": "Works as described.", "failed": "Does not work as described.", "blocked": "Could not start."}
-    environment = scene.cycle.payload["test_environment"]
+    environment = run.cycle.payload["test_environment"]
     return {
-        "id": next(scene.ids.execution),
+        "id": next(run.ids.execution),
         "status": status,
         "comment": remarks.get(status),
-        "executed_by": scene.someone() if is_done else None,
-        "executed_at": clock.zulu_text(scene.moment(), milliseconds=True),
-        "device_reports": [device_report(scene)] if is_done else [],
+        "executed_by": run.tester() if is_done else None,
+        "executed_at": clock.zulu_text(run.time_within(), milliseconds=True),
+        "device_reports": [device_report(run)] if is_done else [],
         "test_cycle": {
-            "id": scene.cycle.payload["id"],
-            "title": scene.cycle.payload["title"],
+            "id": run.cycle.payload["id"],
+            "title": run.cycle.payload["title"],
             "test_environment": {"id": environment["id"], "title": environment["title"]},
         },
     }

@@ -7,29 +7,18 @@ from random import Random
 from typing import Any
 
 from testio_analytics.demo.account import clock, planted, wording
-from testio_analytics.demo.account.blueprints import Blueprint
 from testio_analytics.demo.account.catalogue import Ids, Topic, embedded_section
 from testio_analytics.demo.account.findings import Habits, add_findings, exposure
 from testio_analytics.demo.account.model import Cycle, Payload, Product, Template
+from testio_analytics.demo.account.products import Blueprint
 from testio_analytics.demo.account.schedule import Slot
 
 LOCKED_FOR = timedelta(days=35)
 """A test with bugs is archived about five weeks after its end (testio-api.md, 7.9: four to six)."""
 
-SEASONS = (
-    "winter",
-    "winter",
-    "spring",
-    "spring",
-    "spring",
-    "summer",
-    "summer",
-    "summer",
-    "autumn",
-    "autumn",
-    "autumn",
-    "winter",
-)
+SEASONS = ("winter", "spring", "summer", "autumn")
+"""A test prepares for the season that the month after next belongs to."""
+
 FUNCTIONAL: dict[str, tuple[bool, bool, bool]] = {"rapid": (False, False, True), "usability": (True, False, False)}
 """Low, high and critical functional bugs in scope, by testing type; all of them elsewhere."""
 
@@ -50,8 +39,8 @@ def write_history(
         for title, host in (("Preview", "preview"), ("Production", "www"))
     ]
     product.templates = _templates(product, ids)
-    set_rates(topics, slots, blueprint.bugs, rng, now)
-    for slot, test_id in zip(slots, test_ids(len(slots), blueprint.test_ids, rng), strict=True):
+    set_rates(topics, slots, blueprint.workload.bugs, rng, now)
+    for slot, test_id in zip(slots, test_ids(len(slots), blueprint.workload.test_ids, rng), strict=True):
         cycle = Cycle(_test_payload(product, slot, test_id, habits, ids, rng))
         if slot.phase in {"ended", "running"}:
             add_findings(cycle, slot, habits, ids, rng, now)
@@ -62,7 +51,7 @@ def write_history(
 def set_rates(topics: list[Topic], slots: list[Slot], bugs: float, rng: Random, now: datetime) -> None:
     """Give each topic a bug rate (gamma-distributed around its area's), scaled so that `bugs` are expected in total."""
     for topic in topics:
-        topic.rate = topic.area.trouble * rng.gammavariate(0.9, 1.0 / 0.9)
+        topic.rate = topic.area.bugs * rng.gammavariate(0.9, 1.0 / 0.9)
     expected = sum(topic.rate * exposure(slot, now) for slot in slots if _has_begun(slot) for topic in slot.topics)
     for topic in topics:
         topic.rate *= bugs / expected if expected else 0.0
@@ -130,7 +119,7 @@ def _title(slot: Slot, rng: Random) -> str:
     facts = {
         "{week}": str(week),
         "{release}": f"{year - 2020}.{week // 2}",
-        "{season}": SEASONS[(slot.start.month + 1) % 12],
+        "{season}": SEASONS[(slot.start.month + 2) // 3 % 4],
         "{month}": f"{slot.start:%B}",
     }
     for mark, text in facts.items():

@@ -7,20 +7,21 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Literal
 
-from testio_analytics.demo.account.blueprints import Area, Blueprint
+from testio_analytics.demo.account.areas import Area
 from testio_analytics.demo.account.catalogue import Topic
+from testio_analytics.demo.account.products import Blueprint, Workload
 
 Phase = Literal["ended", "running", "planned", "draft", "cancelled"]
 
 YEARS_OF_HISTORY = timedelta(days=730)
 STALE_AGE = timedelta(days=200)
-"""Topics of the fate `stale` are in no test that ended later than this before now; the reports' limit is 180 days."""
+"""Topics of the coverage `stale` are in no test that ended later than this before now; the reports' limit is 180 days."""
 
 DURATIONS: dict[str, int] = {"coverage": 28, "focused": 24, "rapid": 2, "usability": 24, "external": 24, "custom": 24}
 """Default duration of each testing type in hours (testio-api.md, 7.9)."""
 
 RETIRED_FOR = timedelta(days=280)
-"""Topics of the fate `retired` were deleted from the catalogue about that long before now."""
+"""Topics of the coverage `retired` were deleted from the catalogue about that long before now."""
 
 KIND_WEIGHTS: dict[str, int] = {"coverage": 34, "focused": 38, "rapid": 16, "usability": 6, "external": 5, "custom": 1}
 FEATURE_RANGES: dict[str, tuple[int, int]] = {
@@ -52,21 +53,21 @@ def build_schedule(
     """Return the product's tests, earliest start first."""
     popularity = {topic.id: rng.lognormvariate(0.0, 0.7) for topic in topics}
     least_age = [(topic, age) for topic in topics if (age := _least_age(topic)) is not None]
-    picker = Picker(blueprint, least_age, popularity, rng, now, kinds or KIND_WEIGHTS)
-    slots = [picker.slot(phase, *times) for phase, times in _times(blueprint, rng, now)]
+    picker = TestPicker(blueprint, least_age, popularity, rng, now, kinds or KIND_WEIGHTS)
+    slots = [picker.slot(phase, *times) for phase, times in _times(blueprint.workload, rng, now)]
     _cover_planned(slots, topics)
     _cover_stale(slots, topics, rng, now)
     _cover_poisoned(slots, topics, now)
     return sorted(slots, key=lambda slot: slot.start)
 
 
-def _times(blueprint: Blueprint, rng: Random, now: datetime) -> list[tuple[Phase, tuple[datetime, str]]]:
-    ahead: tuple[tuple[Phase, int], ...] = (("planned", blueprint.planned), ("draft", blueprint.drafts))
+def _times(load: Workload, rng: Random, now: datetime) -> list[tuple[Phase, tuple[datetime, str]]]:
+    ahead: tuple[tuple[Phase, int], ...] = (("planned", load.planned), ("draft", load.drafts))
     times: list[tuple[Phase, tuple[datetime, str]]] = [
-        ("ended", (_past(now, blueprint.growth, rng), "")) for _ in range(blueprint.tests)
+        ("ended", (_past(now, load.growth, rng), "")) for _ in range(load.tests)
     ]
-    times += [("running", (now - timedelta(hours=9 + 2 * n), "coverage")) for n in range(blueprint.running)]
-    times += [("cancelled", (_past(now, 1.0, rng), "")) for _ in range(blueprint.cancelled)]
+    times += [("running", (now - timedelta(hours=9 + 2 * n), "coverage")) for n in range(load.running)]
+    times += [("cancelled", (_past(now, 1.0, rng), "")) for _ in range(load.cancelled)]
     for phase, number in ahead:
         times += [(phase, (_future(now, rng), "")) for _ in range(number)]
     return times
@@ -90,7 +91,7 @@ def _office_hour(moment: datetime, rng: Random) -> datetime:
 
 
 @dataclass
-class Picker:
+class TestPicker:
     """Chooses kind, area, section and topics of a test.
 
     `least_age` says for each topic that is picked at all how long ago a test of it must have ended.
@@ -111,28 +112,23 @@ class Picker:
         allowed = [topic for topic, least in self.least_age if age > least]
         area = self._area(allowed)
         section_id = self._section(area, allowed)
-        near = [topic for topic in allowed if section_id in topic.feature.section_ids]
-        return Slot(phase, kind, start, end, area, section_id, self._topics(kind, area, near))
+        in_section = [topic for topic in allowed if section_id in topic.feature.section_ids]
+        return Slot(phase, kind, start, end, area, section_id, self._topics(kind, area, in_section))
 
     def _area(self, allowed: list[Topic]) -> Area:
         areas = list({topic.area.name: topic.area for topic in allowed}.values())
         return self.rng.choices(areas, [area.attention for area in areas])[0]
 
     def _section(self, area: Area, allowed: list[Topic]) -> int:
-        homes = area.sections or self.blueprint.section_ids[:1]
-        guests = [
-            section
-            for topic in allowed
-            if topic.area is area
-            for section in topic.feature.section_ids
-            if section not in homes
-        ]
-        return self.rng.choice(guests) if guests and self.rng.random() < 0.12 else self.rng.choice(homes)
+        own = self.blueprint.section_of(area)
+        mine = [topic.feature.section_ids for topic in allowed if topic.area is area]
+        others = [section for sections in mine for section in sections if section != own]
+        return self.rng.choice(others if others and self.rng.random() < 0.12 else [own])
 
-    def _topics(self, kind: str, area: Area, near: list[Topic]) -> list[Topic]:
+    def _topics(self, kind: str, area: Area, in_section: list[Topic]) -> list[Topic]:
         number = self.rng.randint(*FEATURE_RANGES[kind])
-        own = [topic for topic in near if topic.area is area]
-        other = [topic for topic in near if topic.area is not area and topic.area.attention > 0]
+        own = [topic for topic in in_section if topic.area is area]
+        other = [topic for topic in in_section if topic.area is not area and topic.area.attention > 0]
         chosen = self._sample(own, number)
         if kind == "coverage" and len(chosen) < number:
             chosen += self._sample(other, min(2, number - len(chosen)))
@@ -146,9 +142,9 @@ class Picker:
 
 def _least_age(topic: Topic) -> timedelta | None:
     ages = {"stale": STALE_AGE, "retired": RETIRED_FOR}
-    if topic.fate in ages:
-        return ages[topic.fate]
-    if topic.fate != "normal" or topic.area.attention <= 0:
+    if topic.coverage in ages:
+        return ages[topic.coverage]
+    if topic.coverage != "normal" or topic.area.attention <= 0:
         return None
     return timedelta(days=topic.area.quiet_days) if topic.area.quiet_days else -YEARS_OF_HISTORY
 
@@ -156,9 +152,9 @@ def _least_age(topic: Topic) -> timedelta | None:
 def _cover_planned(slots: list[Slot], topics: list[Topic]) -> None:
     # Each area with planned topics takes over one of the planned tests.
     free = [slot for slot in slots if slot.phase == "planned"]
-    waiting = [topic for topic in topics if topic.fate == "planned"]
-    for slot, name in zip(free, sorted({topic.area.name for topic in waiting}), strict=False):
-        mine = [topic for topic in waiting if topic.area.name == name]
+    planned = [topic for topic in topics if topic.coverage == "planned"]
+    for slot, name in zip(free, sorted({topic.area.name for topic in planned}), strict=False):
+        mine = [topic for topic in planned if topic.area.name == name]
         slot.area, slot.section_id = mine[0].area, mine[0].feature.section_ids[0]
         same = [
             topic for topic in slot.topics if topic.area is slot.area and slot.section_id in topic.feature.section_ids
@@ -169,9 +165,9 @@ def _cover_planned(slots: list[Slot], topics: list[Topic]) -> None:
 def _cover_stale(slots: list[Slot], topics: list[Topic], rng: Random, now: datetime) -> None:
     seen = {topic.id for slot in slots if slot.phase == "ended" for topic in slot.topics}
     for topic in topics:
-        if topic.fate == "stale" and topic.id not in seen:
-            homes = [slot for slot in slots if _can_take(slot, topic, now)]
-            rng.choice([slot for slot in homes if slot.area is topic.area] or homes).topics.append(topic)
+        if topic.coverage == "stale" and topic.id not in seen:
+            candidates = [slot for slot in slots if _can_take(slot, topic, now)]
+            rng.choice([slot for slot in candidates if slot.area is topic.area] or candidates).topics.append(topic)
 
 
 def _can_take(slot: Slot, topic: Topic, now: datetime) -> bool:
@@ -181,11 +177,11 @@ def _can_take(slot: Slot, topic: Topic, now: datetime) -> bool:
 
 def _cover_poisoned(slots: list[Slot], topics: list[Topic], now: datetime) -> None:
     # One recent test of their own: nothing else shows that anybody looked at these features.
-    hidden = [topic for topic in topics if topic.fate == "poisoned"]
-    if hidden:
+    covered = [topic for topic in topics if topic.coverage == "poisoned"]
+    if covered:
         slot = max((slot for slot in slots if _is_settled_and_recent(slot, now)), key=lambda slot: slot.end)
-        slot.area, slot.section_id = hidden[0].area, hidden[0].feature.section_ids[0]
-        slot.kind, slot.topics = "coverage", hidden
+        slot.area, slot.section_id = covered[0].area, covered[0].feature.section_ids[0]
+        slot.kind, slot.topics = "coverage", covered
 
 
 def _is_settled_and_recent(slot: Slot, now: datetime) -> bool:

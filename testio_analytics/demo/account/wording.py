@@ -39,9 +39,6 @@ STORY_WISHES: tuple[str, ...] = (
     "be sure that {x} shows only my own data",
 )
 
-COMMON_WISHES: tuple[str, ...] = ("see the price including taxes before I confirm", "go back without losing my entries")
-"""Wishes without the feature's name: two features may carry the same sentence, so text alone cannot tell them apart."""
-
 DESCRIPTIONS: tuple[str | None, ...] = (
     "Everything about {x}, from opening it to the confirmation.",
     "Check that {x} works on all supported browsers.",

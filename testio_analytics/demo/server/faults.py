@@ -5,7 +5,7 @@ Counters drive all of them, so that the same requests in the same order meet the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -69,12 +69,34 @@ class Faults:
         return self.product_features != "current"
 
 
-@dataclass(frozen=True)
-class _Switch:
-    example: str
-    help: str
-    apply: Callable[[Faults, str], Faults]
-    needs_value: bool = True
+Change = Callable[[Faults, str], Faults]
+
+FAULT_HELP = """\
+legacy                                the API of November 2025: 422 for the features of a sectioned product, no includes[]
+legacy-500                            the same with 500 instead of 422
+staging                               the staging host: page ignored, bugs without auto_accepted
+stories-400                           400 instead of 500 for stories without section_id
+poisoned-test=144469                  500 for every list of tests with one of these ids
+poisoned-detail                       500 for the detail of a poisoned test as well
+failing-section=25618                 500 for ever for these sections
+429-every=10                          429 on every n-th request
+429-first=3                           429 on the first n requests
+retry-after=2                         seconds that a 429 asks to wait (1)
+retry-after-date                      Retry-After as an HTTP date
+no-retry-after                        429 without Retry-After
+error-every=7                         a 5xx on every n-th request
+error-first=2                         a 5xx on the first n requests
+error-status=502                      which 5xx (503)
+bug-ids-limit=15                      524 for a bug filter with more test ids
+html-every=9                          an HTML page with status 200 on every n-th request
+truncated-every=9                     half of the JSON on every n-th request
+dropped-every=9                       a connection closed midway on every n-th request
+slow=0.2                              seconds until each answer
+concurrent-limit=3                    500 for every request above so many at once
+redirect=https://elsewhere.invalid    every request sent to another host"""
+"""One line per fault: an example of how it is written, and what it does."""
+
+_EXAMPLES = {example.partition("=")[0]: example for example in (line.split()[0] for line in FAULT_HELP.splitlines())}
 
 
 def parse_faults(texts: Iterable[str]) -> Faults:
@@ -87,16 +109,15 @@ def parse_faults(texts: Iterable[str]) -> Faults:
     for text in texts:
         name, equals, value = text.partition("=")
         name, value = name.strip(), value.strip()
-        if name not in _SWITCHES:
-            raise UnknownValueError("A fault", name, _SWITCHES)
-        switch = _SWITCHES[name]
-        if switch.needs_value != bool(equals and value):
-            raise UnknownValueError(f"The fault {name}", text, [switch.example])
-        faults = switch.apply(faults, value)
+        if name not in _CHANGES:
+            raise UnknownValueError("A fault", name, _CHANGES)
+        if ("=" in _EXAMPLES[name]) != bool(equals and value):
+            raise UnknownValueError(f"The fault {name}", text, [_EXAMPLES[name]])
+        faults = _CHANGES[name](faults, value)
     return faults
 
 
-def _number(attribute: str) -> Callable[[Faults, str], Faults]:
+def _number(attribute: str) -> Change:
     def apply(faults: Faults, value: str) -> Faults:
         if not value.isdecimal() or int(value) < 1:
             raise UnknownValueError(
@@ -107,7 +128,7 @@ def _number(attribute: str) -> Callable[[Faults, str], Faults]:
     return apply
 
 
-def _ids(attribute: str) -> Callable[[Faults, str], Faults]:
+def _ids(attribute: str) -> Change:
     def apply(faults: Faults, value: str) -> Faults:
         parts = [part.strip() for part in value.split(",")]
         if not all(part.isdecimal() for part in parts):
@@ -119,7 +140,7 @@ def _ids(attribute: str) -> Callable[[Faults, str], Faults]:
     return apply
 
 
-def _fixed(**changes: Any) -> Callable[[Faults, str], Faults]:
+def _fixed(**changes: Any) -> Change:
     return lambda faults, _: replace(faults, **changes)
 
 
@@ -142,61 +163,27 @@ def _redirect(faults: Faults, value: str) -> Faults:
     return replace(faults, redirect_to=value.rstrip("/"))
 
 
-_SWITCHES: dict[str, _Switch] = {
-    "legacy": _Switch(
-        "legacy",
-        "the API of November 2025: 422 for the features of a sectioned product, no includes[]",
-        _fixed(product_features="legacy"),
-        needs_value=False,
-    ),
-    "legacy-500": _Switch(
-        "legacy-500", "the same with 500 instead of 422", _fixed(product_features="legacy-500"), needs_value=False
-    ),
-    "staging": _Switch(
-        "staging", "the staging host: page ignored, bugs without auto_accepted", _fixed(staging=True), needs_value=False
-    ),
-    "stories-400": _Switch(
-        "stories-400",
-        "400 instead of 500 for stories without section_id",
-        _fixed(stories_without_section=400),
-        needs_value=False,
-    ),
-    "poisoned-test": _Switch(
-        "poisoned-test=144469", "500 for every list of tests with one of these ids", _ids("poisoned_tests")
-    ),
-    "poisoned-detail": _Switch(
-        "poisoned-detail",
-        "500 for the detail of a poisoned test as well",
-        _fixed(poisoned_detail=True),
-        needs_value=False,
-    ),
-    "failing-section": _Switch("failing-section=25618", "500 for ever for these sections", _ids("failing_sections")),
-    "429-every": _Switch("429-every=10", "429 on every n-th request", _number("rate_limit_every")),
-    "429-first": _Switch("429-first=3", "429 on the first n requests", _number("rate_limit_first")),
-    "retry-after": _Switch("retry-after=2", "seconds that a 429 asks to wait (1)", _number("retry_after")),
-    "retry-after-date": _Switch(
-        "retry-after-date", "Retry-After as an HTTP date", _fixed(retry_after_form="date"), needs_value=False
-    ),
-    "no-retry-after": _Switch(
-        "no-retry-after", "429 without Retry-After", _fixed(retry_after_form="none"), needs_value=False
-    ),
-    "error-every": _Switch("error-every=7", "a 5xx on every n-th request", _number("error_every")),
-    "error-first": _Switch("error-first=2", "a 5xx on the first n requests", _number("error_first")),
-    "error-status": _Switch("error-status=502", "which 5xx (503)", _error_status),
-    "bug-ids-limit": _Switch("bug-ids-limit=15", "524 for a bug filter with more test ids", _number("bug_ids_limit")),
-    "html-every": _Switch("html-every=9", "an HTML page with status 200 on every n-th request", _number("html_every")),
-    "truncated-every": _Switch(
-        "truncated-every=9", "half of the JSON on every n-th request", _number("truncated_every")
-    ),
-    "dropped-every": _Switch(
-        "dropped-every=9", "a connection closed midway on every n-th request", _number("dropped_every")
-    ),
-    "slow": _Switch("slow=0.2", "seconds until each answer", _slow),
-    "concurrent-limit": _Switch(
-        "concurrent-limit=3", "500 for every request above so many at once", _number("concurrent_limit")
-    ),
-    "redirect": _Switch("redirect=https://elsewhere.invalid", "every request sent to another host", _redirect),
+_CHANGES: Mapping[str, Change] = {
+    "legacy": _fixed(product_features="legacy"),
+    "legacy-500": _fixed(product_features="legacy-500"),
+    "staging": _fixed(staging=True),
+    "stories-400": _fixed(stories_without_section=400),
+    "poisoned-test": _ids("poisoned_tests"),
+    "poisoned-detail": _fixed(poisoned_detail=True),
+    "failing-section": _ids("failing_sections"),
+    "429-every": _number("rate_limit_every"),
+    "429-first": _number("rate_limit_first"),
+    "retry-after": _number("retry_after"),
+    "retry-after-date": _fixed(retry_after_form="date"),
+    "no-retry-after": _fixed(retry_after_form="none"),
+    "error-every": _number("error_every"),
+    "error-first": _number("error_first"),
+    "error-status": _error_status,
+    "bug-ids-limit": _number("bug_ids_limit"),
+    "html-every": _number("html_every"),
+    "truncated-every": _number("truncated_every"),
+    "dropped-every": _number("dropped_every"),
+    "slow": _slow,
+    "concurrent-limit": _number("concurrent_limit"),
+    "redirect": _redirect,
 }
-
-FAULT_HELP = "\n".join(f"{switch.example:<38}{switch.help}" for switch in _SWITCHES.values())
-"""One line per fault: an example of how it is written, and what it does."""

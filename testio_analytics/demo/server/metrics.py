@@ -21,27 +21,14 @@ def with_metrics(cycle: Cycle) -> Payload:
     return {**cycle.payload, **shown, "analytics": analytics(measured, cycle.bugs, runs)}
 
 
-def story_status(runs: Iterable[Execution], has_bug: bool) -> str:
-    """Return the status of a story: failed before blocked before not tested before passed (testio-api.md, 7.8)."""
-    statuses = {run.payload["status"] for run in runs}
-    if "failed" in statuses or has_bug:
-        return "failed"
-    if "blocked" in statuses:
-        return "blocked"
-    return "passed" if statuses else "not_tested"
+def status_of(statuses: Iterable[str], has_bug: bool) -> str:
+    """Return the status of a story from those of its runs, or of a test feature from those of its stories.
 
-
-def feature_status(stories: list[Payload], has_bug: bool) -> str:
-    """Return the status of a test feature, from its measured stories by the same precedence and its own bugs.
-
-    One without stories is only ever ``not_tested`` or ``failed`` (testio-api.md, 7.8).
+    A bug or ``failed`` comes before ``blocked``, that before ``passed``, that before ``not_tested``, so that a feature
+    without stories is only ever ``not_tested`` or ``failed`` (testio-api.md, 7.8).
     """
-    statuses = {story["execution_status"] for story in stories}
-    if "failed" in statuses or has_bug:
-        return "failed"
-    if "blocked" in statuses:
-        return "blocked"
-    return "passed" if "passed" in statuses else "not_tested"
+    found = {"failed"} if has_bug else set(statuses)
+    return next((status for status in ("failed", "blocked", "passed") if status in found), "not_tested")
 
 
 def _measured_feature(row: Any, bugs: list[Bug], runs: list[Execution]) -> Any:
@@ -55,7 +42,7 @@ def _measured_feature(row: Any, bugs: list[Bug], runs: list[Execution]) -> Any:
     return {
         **row,
         "user_stories": stories if stories is None else measured,
-        "execution_status": feature_status(measured, bool(mine)),
+        "execution_status": status_of((story["execution_status"] for story in measured), bool(mine)),
         "tester_count": len(testers | _authors(mine)),
         "bugs_found": len(mine),
         "bug_ids": [bug.payload["id"] for bug in mine],
@@ -67,7 +54,7 @@ def _measured_story(story: Payload, bugs: list[Bug], runs: list[Execution]) -> P
     linked = [bug for bug in bugs if story["id"] in bug.story_ids]
     return {
         **story,
-        "execution_status": story_status(mine, bool(linked)),
+        "execution_status": status_of((run.payload["status"] for run in mine), bool(linked)),
         "tested_by_count": len({run.payload["executed_by"] for run in mine}),
         "bugs_found": len(linked),
         "bug_ids": [bug.payload["id"] for bug in linked],

@@ -11,8 +11,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from testio_analytics.demo.account.build import demo_account
-from testio_analytics.demo.server.app import PREFIX, create_app
+from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults
+from testio_analytics.demo.server.middleware import PREFIX
 
 STARTUP_LIMIT = 10.0
 """Seconds within which a server in a thread must listen."""
