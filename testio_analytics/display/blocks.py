@@ -27,20 +27,17 @@ from testio_analytics.display.cells import (
     Kind,
     cell_words,
     checked_frame,
-    clean,
     heading,
     in_utc,
     is_id,
     is_missing,
     kind_of,
-    one_line,
     share_words,
-    shortened,
     value_words,
 )
 from testio_analytics.display.csv_json import BYTE_ORDER_MARK, csv_text
 from testio_analytics.errors import ReportError
-from testio_analytics.text import EN_DASH, instant_words, interval_words
+from testio_analytics.text import EN_DASH, clean, instant_words, interval_words, one_line, short
 
 OUR_BLOCK = {"testio_analytics": "block"}
 """Metadata that tells our own markup from other people's when a page is made."""
@@ -417,7 +414,7 @@ def _long_text(text: str) -> str:
     if len(text) <= SHOWN_TEXT:
         return _isolated(text)
     size = f" <small>({len(text):,} characters)</small>" if len(text) > KEPT_TEXT else ""
-    opening, whole = _isolated(shortened(text, SHOWN_TEXT)), _isolated(shortened(text, KEPT_TEXT))
+    opening, whole = _isolated(short(text, SHOWN_TEXT)), _isolated(short(text, KEPT_TEXT))
     return f'<details class="long"><summary>{opening}</summary><p>{whole}{size}</p></details>'
 
 
@@ -428,7 +425,7 @@ def _isolated(text: str) -> str:
 
 def _under(values: Mapping[str, Any], layout: _Layout) -> str:
     present = [name for name in layout.under if not is_missing(values[name])]
-    said = [_isolated(shortened(layout.says(values[name], name), SHOWN_TEXT)) for name in present]
+    said = [_isolated(short(layout.says(values[name], name), SHOWN_TEXT)) for name in present]
     return f"<small>{' · '.join(said)}</small>" if said else ""
 
 
@@ -442,11 +439,11 @@ def _download(frame: pd.DataFrame, name: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    return shortened(one_line(text), KEPT_TEXT)
+    return short(one_line(text), KEPT_TEXT)
 
 
 def _name(text: str) -> str:
-    return shortened(one_line(text), SHOWN_NAME)
+    return short(one_line(text), SHOWN_NAME)
 
 
 def _typeset(sentence: str) -> str:

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from testio_analytics.config import TOKEN_VARIABLE
-from testio_analytics.display.cells import one_line, shortened
 from testio_analytics.errors import ReportError
+from testio_analytics.text import one_line, short
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
@@ -89,7 +89,7 @@ def read_notebook(path: Path) -> NotebookNode:
     try:
         notebook: NotebookNode = nbformat.read(path, as_version=4)
     except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        raise ReportError(f"{path} could not be read as a notebook: {shortened(one_line(str(error)), 200)}") from error
+        raise ReportError(f"{path} could not be read as a notebook: {short(one_line(str(error)), 200)}") from error
     return notebook
 
 
@@ -288,7 +288,7 @@ def _failure(name: str, notebook: NotebookNode, error: Exception) -> str:
 
 def _last_line(text: str) -> str:
     lines = [one_line(line) for line in text.splitlines() if line.strip()]
-    return shortened(lines[-1], LONGEST_MESSAGE) if lines else "(no message)"
+    return short(lines[-1], LONGEST_MESSAGE) if lines else "(no message)"
 
 
 def _apart(coroutine: Coroutine[Any, Any, Result]) -> Result:
