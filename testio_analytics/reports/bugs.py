@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from testio_analytics.api.vocabulary import BUG_STATUSES, OLDER_BUG_KINDS, SEVERITIES
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
@@ -30,13 +31,6 @@ from testio_analytics.text import label
 Bucket = Literal["active_accepted", "auto_accepted", "rejected", "open", "other"]
 
 BUCKETS: tuple[Bucket, ...] = ("active_accepted", "auto_accepted", "rejected", "open", "other")
-KNOWN_BUG_STATUSES = ("accepted", "rejected", "forwarded", "question", "submitted", "manager_approved")
-GRAVITIES = ("critical", "high", "low")
-KINDS = ("visual", "content", "suggestion", "custom")
-OLDER_KINDS = ("spelling", "test_case")
-SEVERITIES = (*GRAVITIES, *KINDS)
-"""The severities with a column of their own, the gravest first."""
-
 OTHER_SEVERITY = "severity_other"
 SEVERITY_WEIGHTS: Mapping[str, float] = {
     "critical": 5,
@@ -350,7 +344,7 @@ def unknown_bug_values(mirror: Mirror) -> pd.DataFrame:
     """
     bugs = located_bugs(mirror)
     parts = []
-    for what, known in (("severity", (*SEVERITIES, *OLDER_KINDS)), ("status", KNOWN_BUG_STATUSES)):
+    for what, known in (("severity", (*SEVERITIES, *OLDER_BUG_KINDS)), ("status", BUG_STATUSES)):
         unknown = bugs[~bugs[what].isin(known)]
         parts.append(unknown.assign(what=what, value=unknown[what]))
     found = pd.concat(parts).sort_values("bug_id")

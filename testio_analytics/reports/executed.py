@@ -6,6 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
+from testio_analytics.api.vocabulary import EXECUTED, NEITHER, PLANNED
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.completeness import active, product_names, report_instant
@@ -13,9 +14,6 @@ from testio_analytics.text import label
 
 Group = Literal["executed", "planned", "neither", "unknown"]
 
-EXECUTED = ("running", "locked", "archived", "completed")
-PLANNED = ("initialized", "customer_finalized", "waiting")
-NEITHER = ("cancelled",)
 NO_STATUS = "(no status)"
 UNLINKED_COLUMNS = (
     "test_feature_id",

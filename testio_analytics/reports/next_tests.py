@@ -13,10 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
+from testio_analytics.api.vocabulary import SEVERITIES
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.bugs import SEVERITIES, SEVERITY_WEIGHTS, bugs_per_feature
+from testio_analytics.reports.bugs import SEVERITY_WEIGHTS, bugs_per_feature
 from testio_analytics.reports.completeness import report_instant
 from testio_analytics.reports.coverage import reading_gaps, with_gaps
 from testio_analytics.reports.executed import feature_scope

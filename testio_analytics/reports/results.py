@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from testio_analytics.api.vocabulary import SEVERITIES, STORY_STATUSES
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.bugs import SEVERITIES, located_bugs
+from testio_analytics.reports.bugs import located_bugs
 from testio_analytics.reports.completeness import (
     active,
     never_synced_products,
@@ -27,9 +28,6 @@ from testio_analytics.reports.features import described_features
 from testio_analytics.text import counted
 
 RESULTS = ("issues", "failed", "blocked", "known bugs", "passed", "no findings", "none", "unknown")
-STORY_STATUSES = ("failed", "blocked", "passed", "not_tested")
-"""The words for the result of a story in a test, the weightiest first."""
-
 RUN_COLUMNS = (
     *("test_feature_id", "user_story_id", "test_id", "feature_id", "title", "api_status", "status", "is_by_bug"),
     *("tested_by", "bugs_found"),

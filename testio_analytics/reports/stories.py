@@ -10,13 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from testio_analytics.api.vocabulary import STORY_STATUSES
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.completeness import active, product_names, report_instant, stream_doubts, unread_tests
 from testio_analytics.reports.coverage import NO_SECTION, reading_gaps, share, with_gaps
 from testio_analytics.reports.executed import dated_tests, feature_scope
 from testio_analytics.reports.features import memberships
-from testio_analytics.reports.results import STORY_STATUSES, story_results
+from testio_analytics.reports.results import story_results
 from testio_analytics.text import label
 
 STATES = ("failed", "blocked", "passed", "in scope, not run", "never in scope", "unknown")

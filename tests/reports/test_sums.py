@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 import testio_analytics as ta
 from strategies import Account, accounts_with_findings, opened
+from testio_analytics.api.vocabulary import SEVERITIES
 from testio_analytics.frames.mirror import Mirror, load_mirror
-from testio_analytics.reports.bugs import BUCKETS, DEVICE_PARTS, OTHER_SEVERITY, PLACE_COLUMNS, SEVERITIES
+from testio_analytics.reports.bugs import BUCKETS, DEVICE_PARTS, OTHER_SEVERITY, PLACE_COLUMNS
 from testio_analytics.reports.stories import COUNT_COLUMNS
 from testio_analytics.reports.trends import trends_by_product
 
