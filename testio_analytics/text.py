@@ -15,8 +15,6 @@ from html import escape
 from math import isnan
 from typing import Any
 
-from wcwidth import grapheme_boundary_before
-
 MONTHS = (
     "January",
     "February",
@@ -87,6 +85,8 @@ def short(text: str, longest: int = LONGEST_NAME) -> str:
     """
     if len(text) <= longest:
         return text
+    from wcwidth import grapheme_boundary_before  # its tables take longer to read than `--help` to print
+
     cut = grapheme_boundary_before(text, longest) or longest - 1
     return text[:cut].rstrip() + ELLIPSIS
 

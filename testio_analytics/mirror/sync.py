@@ -23,7 +23,7 @@ from sqlite_utils import Database
 
 from testio_analytics import errors
 from testio_analytics.api.client import Client
-from testio_analytics.concurrency import gather, gc_paused, run, run_in_thread
+from testio_analytics.concurrency import gather, run, run_in_thread
 from testio_analytics.config import resolve_api, resolve_db_path
 from testio_analytics.mirror import diff, ledger, rows, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
@@ -346,10 +346,9 @@ async def _store(job: _Job, reads: Sequence[StreamRead], product_id: int | None)
     target = job.target
 
     def write() -> list[ChangeSet]:
-        with gc_paused():
-            changes = [diff.plan(target.db, read, product_id=product_id, full=job.asked.full) for read in reads]
-            if target.run_id is not None:
-                store.save(target.db, changes, run_id=target.run_id, now=target.clock())
+        changes = [diff.plan(target.db, read, product_id=product_id, full=job.asked.full) for read in reads]
+        if target.run_id is not None:
+            store.save(target.db, changes, run_id=target.run_id, now=target.clock())
         return changes
 
     async with target.turn:
