@@ -1,4 +1,4 @@
-"""The front desk: each command a few lines. Results go to standard output, messages to standard error.
+"""The command line: each command a few lines. Results go to standard output, messages to standard error.
 
 Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
 """
@@ -17,6 +17,7 @@ import click
 
 from testio_analytics import errors
 from testio_analytics.config import DB_PATH_VARIABLE, resolve_db_path
+from testio_analytics.text import clean
 
 if TYPE_CHECKING:
     from testio_analytics.mirror.sync import SyncResult
@@ -34,7 +35,7 @@ Exit codes:
   3  done but incomplete: everything readable is stored, the gaps are named"""
 
 
-class FrontDesk(click.Group):
+class Commands(click.Group):
     """The group of commands; turns this package's errors into one message and the right exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -42,19 +43,14 @@ class FrontDesk(click.Group):
         try:
             return super().invoke(ctx)
         except errors.UnknownValueError as error:
-            raise click.UsageError(printable(str(error))) from error
+            raise click.UsageError(clean(str(error))) from error
         except errors.TestioError as error:
-            raise click.ClickException(printable(str(error))) from error
-
-
-def printable(text: str) -> str:
-    """Return text of the API as a terminal may show it: control characters, escapes among them, become visible."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+            raise click.ClickException(clean(str(error))) from error
 
 
 def say(text: str) -> None:
     """Write a message for the person at the terminal."""
-    click.echo(printable(text), err=True)
+    click.echo(clean(text), err=True)
 
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -80,7 +76,7 @@ json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="P
 
 
 @click.group(
-    cls=FrontDesk,
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EXIT_CODES,
 )

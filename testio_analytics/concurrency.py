@@ -61,7 +61,7 @@ async def gather(*coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Keep the garbage collector from looking while rows are made or written; nothing may be awaited meanwhile.
+    """Pause the garbage collector for one pure call that makes many objects; nothing may be awaited meanwhile.
 
     Rows are many, live on, and hold no cycles: each look at all of them finds nothing, and takes a third of the time.
     """

@@ -1,14 +1,19 @@
-"""How names, counts, shares and instants are put into the sentences of the reports.
+"""Text made safe for each place where it is shown, and names, counts, shares and instants in words.
 
-Nothing here depends on the machine's locale. Text of the API is shortened and put on one line, not escaped: that is
-done where it is shown.
+Text of the API is hostile: it may hold terminal escapes, NUL, half characters, and marks that turn the reading
+direction of everything after them. There is one function for each target: `clean` for terminals and messages,
+`one_line` where a line end would break the layout, `for_html` for pages, `formula_safe` for spreadsheets. What the
+database can hold is decided in `api.values`. Nothing here depends on the machine's locale.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
+from html import escape
 from math import isnan
+from typing import Any
 
 MONTHS = (
     "January",
@@ -26,6 +31,64 @@ MONTHS = (
 )
 LONGEST_NAME = 60
 EN_DASH = "\N{EN DASH}"
+ELLIPSIS = "…"
+
+VISIBLE_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
+LINE_ENDS = {0x2028: "\n", 0x2029: "\n"}
+DIRECTION_CONTROLS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+NOT_CHARACTERS = dict.fromkeys(
+    (*range(0x80, 0xA0), *range(0xD800, 0xE000), *range(0xFDD0, 0xFDF0), 0xFFFE, 0xFFFF), "\ufffd"
+)
+CLEANING: dict[int, Any] = {**VISIBLE_CONTROLS, **LINE_ENDS, **DIRECTION_CONTROLS, **NOT_CHARACTERS}
+
+FORMULA_STARTS = frozenset("=+-@＝＋－＠")  # noqa: RUF001  the wide forms start a formula too, in some locales
+
+
+def clean(text: str) -> str:
+    """Return the text with nothing left that acts instead of being read.
+
+    Control characters become their pictures (NUL becomes ``␀``, escape ``␛``), C1 controls, half surrogates and
+    non-characters the replacement character; marks that override the reading direction are dropped. Line ends
+    become ``\\n``; they and tabs stay.
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(CLEANING)
+
+
+def one_line(text: str) -> str:
+    """Return the text, made safe by `clean`, as one line with single spaces."""
+    return " ".join(clean(text).split())
+
+
+def for_html(text: str) -> str:
+    """Return the text, made safe by `clean`, as it stands between the tags of a page or in a quoted attribute."""
+    return escape(clean(text))
+
+
+def formula_safe(text: str) -> str:
+    """Return the text as a spreadsheet shows it instead of running it.
+
+    An apostrophe goes in front where a formula character begins the text, also behind blanks and invisible
+    characters, and where a tab or line end does (OWASP, "CSV injection").
+    """
+    text = clean(text)
+    return f"'{text}" if text[:1] in {"\t", "\n"} or _first_visible(text) in FORMULA_STARTS else text
+
+
+def _first_visible(text: str) -> str:
+    return next((c for c in text if not c.isspace() and unicodedata.category(c) not in {"Cf", "Cc"}), "")
+
+
+def short(text: str, longest: int = LONGEST_NAME) -> str:
+    """Return at most that many characters of the text, with … where something was cut.
+
+    What reads as one character (letters with accents, joined emoji) is not cut in two unless it is longer than that.
+    """
+    if len(text) <= longest:
+        return text
+    from wcwidth import grapheme_boundary_before  # its tables take longer to read than `--help` to print
+
+    cut = grapheme_boundary_before(text, longest) or longest - 1
+    return text[:cut].rstrip() + ELLIPSIS
 
 
 def day_words(instant: datetime) -> str:
@@ -49,11 +112,6 @@ def label(name: object, kind: str, key: object) -> str:
     """Return a name on one line, or kind and id ("Feature 81001") where there is none."""
     text = " ".join(str(name).split()) if isinstance(name, str) else ""
     return text or f"{kind} {key}"
-
-
-def short(text: str, longest: int = LONGEST_NAME) -> str:
-    """Return the text, cut with an ellipsis where it is longer than that many characters."""
-    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
 def lowered(sentence: str) -> str:

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from syncing import TOKEN, query
-from testio_analytics.cli import cli, printable
+from testio_analytics.cli import cli, say
 from testio_analytics.demo.account.build import demo_account
 from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults
@@ -221,9 +221,10 @@ def test_copied_notebooks_find_the_database_from_their_own_folder(demo_db: Path)
     assert ran.returncode == 0, ran.stderr
 
 
-def test_terminal_escapes_of_the_api_are_made_visible() -> None:
-    """Text of the API cannot move the cursor, change colours or ring the bell."""
-    assert printable("a\x1b[2Jb\x07") == "a\\x1b[2Jb\\x07"
+def test_terminal_escapes_of_the_api_are_made_visible(capsys: pytest.CaptureFixture[str]) -> None:
+    """Text of the API cannot move the cursor, change colours, ring the bell or turn the reading direction."""
+    say("a\x1b[2Jb\x07\u202ec")
+    assert capsys.readouterr().err == "a␛[2Jb␇c\n"
 
 
 def test_fault_list_is_help() -> None:

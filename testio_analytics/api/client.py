@@ -19,11 +19,13 @@ import httpx
 import stamina
 
 from testio_analytics import errors
-from testio_analytics.api import payloads
 from testio_analytics.api.pacing import Pacer
-from testio_analytics.api.paging import PAGE_SIZE, PagedList, read_pages, same_rows
-from testio_analytics.concurrency import gather, gc_paused
+from testio_analytics.api.paging import PagedList, read_counted_pages, read_pages
+from testio_analytics.api.scrubbing import scrub_text
+from testio_analytics.api.values import from_json, list_in
+from testio_analytics.concurrency import gc_paused
 from testio_analytics.config import BASE_URL_VARIABLE, DEFAULT_BASE_URL, TOKEN_HELP, ApiSettings
+from testio_analytics.text import one_line, short
 
 log = logging.getLogger("testio_analytics.api.client")
 # Retries are reported by this module; without a handler of its own, stamina's logger would print them as well.
@@ -38,6 +40,7 @@ ATTEMPTS = 4
 FEWER_ATTEMPTS = 2  # where the caller can ask for less
 LONGEST_WAIT_SECONDS = 60.0
 MAX_REDIRECTS = 3
+LONGEST_WORDS = 200  # characters that are kept of what the server says
 
 Query = Sequence[tuple[str, str | int]]
 WITH_STORIES: Query = (("includes[]", "user_stories"),)
@@ -121,14 +124,7 @@ class Client:
 
     async def product(self, product_id: int) -> dict[str, Any]:
         """Return one product."""
-        path = f"products/{product_id}"
-        answer = await self.get(path)
-        product = answer.get("product") if isinstance(answer, Mapping) else None
-        if not isinstance(product, dict):
-            raise errors.UnreadableAnswerError(
-                f"GET /{path} answered without a `product` object. {_REPORT_IT}", path=path, status=200
-            )
-        return product
+        return await self._object(f"products/{product_id}", "product")
 
     async def features(self, product_id: int, section_id: int | None = None) -> list[Any]:
         """Return the features of a product, or of one of its sections, with their stories."""
@@ -142,16 +138,9 @@ class Client:
 
     async def test(self, test_id: int, *, with_results: bool = False) -> dict[str, Any]:
         """Return one exploratory test, if asked for with what came of its features and stories."""
-        path = f"exploratory_tests/{test_id}"
-        answer = await self.get(path, WITH_STORIES if with_results else ())
-        test = answer.get("exploratory_test") if isinstance(answer, Mapping) else None
-        if not isinstance(test, dict):
-            raise errors.UnreadableAnswerError(
-                f"GET /{path} answered without an `exploratory_test` object. {_REPORT_IT}",
-                path=path,
-                status=200,
-            )
-        return test
+        return await self._object(
+            f"exploratory_tests/{test_id}", "exploratory_test", WITH_STORIES if with_results else ()
+        )
 
     async def bugs(self, test_ids: Sequence[int], *, is_last_try: bool) -> list[Any]:
         """Return all bugs of these tests.
@@ -162,27 +151,21 @@ class Client:
         query: Query = (("filter_test_cycle_ids", ",".join(map(str, test_ids))),)
         return await self._list("bugs", "bugs", query, attempts=ATTEMPTS if is_last_try else FEWER_ATTEMPTS)
 
-    async def executions(self, version_id: int) -> tuple[list[Any], int | None]:
-        """Return the runs of one version of one story, oldest first, and how many there are as the API counts them.
+    async def executions(self, version_id: int) -> PagedList:
+        """Return the runs of one version of one story, oldest first, with their number as the API counts them.
 
         One version at a time: the rows do not name it (testio-api 9).
         """
-        runs: list[Any] = []
         path = key = "user_story_version_executions"
-        number = 1
-        while True:
-            query: Query = (("user_story_version_ids[]", version_id), ("page", number), ("per_page", PAGE_SIZE))
+
+        async def page(number: int, size: int) -> tuple[list[Any], int | None]:
+            query: Query = (("user_story_version_ids[]", version_id), ("page", number), ("per_page", size))
             answer = await self.get(path, query, envelope=key)
-            page = list(payloads.listed(answer, key) or ())
-            meta = answer.get("meta") if isinstance(answer, Mapping) else None
+            meta = answer.get("meta")
             count = meta.get("record_count") if isinstance(meta, Mapping) else None
-            total = count if isinstance(count, int) else None
-            if page and same_rows(page, runs[-len(page) :]):
-                return runs, total  # a server that repeats its last page for ever
-            runs += page
-            if len(page) < PAGE_SIZE or (total is not None and len(runs) >= total):
-                return runs, total
-            number += 1
+            return list_in(answer, key) or [], count if isinstance(count, int) else None
+
+        return await read_counted_pages(page)
 
     async def tests(self, product_id: int) -> PagedList:
         """Return all exploratory tests of a product, newest end first."""
@@ -198,7 +181,16 @@ class Client:
 
     async def _list(self, path: str, key: str, query: Query = (), *, attempts: int = ATTEMPTS) -> list[Any]:
         answer = await self.get(path, query, attempts=attempts, envelope=key)
-        return list(payloads.listed(answer, key) or ())
+        return list_in(answer, key) or []
+
+    async def _object(self, path: str, key: str, query: Query = ()) -> dict[str, Any]:
+        answer = await self.get(path, query)
+        found = answer.get(key) if isinstance(answer, Mapping) else None
+        if not isinstance(found, dict):
+            raise errors.UnreadableAnswerError(
+                f"GET /{path} answered without an object named `{key}`. {_REPORT_IT}", path=path, status=200
+            )
+        return found
 
     async def get(self, path: str, query: Query = (), *, attempts: int = ATTEMPTS, envelope: str | None = None) -> Any:
         """Return the decoded answer of one GET, tried up to `attempts` times.
@@ -232,7 +224,7 @@ class Client:
         async with self.pacer.slot(alone=alone) as epoch:
             try:
                 answer = await self._send(url)
-                if envelope and payloads.listed(answer, envelope) is None:
+                if envelope and list_in(answer, envelope) is None:
                     raise errors.UnreadableAnswerError(
                         f"GET {self._shown(url)} answered without a list named `{envelope}`. {_REPORT_IT}",
                         status=200,
@@ -248,7 +240,7 @@ class Client:
 
     async def _send(self, url: str) -> Any:
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._answer(url)
+            response = await self.answer(url)
             if not response.has_redirect_location:
                 return self._decoded(response, url)
             url = self._redirected(response, url)
@@ -256,7 +248,8 @@ class Client:
             f"GET {self._shown(url)} was redirected more than {MAX_REDIRECTS} times.", path=self._shown(url)
         )
 
-    async def _answer(self, url: str) -> httpx.Response:
+    async def answer(self, url: str) -> httpx.Response:
+        """Return the answer to one GET as it came; its time is noted in `sent`."""
         clock = asyncio.get_running_loop().time
         began = clock()
         try:
@@ -269,10 +262,6 @@ class Client:
             ) from None  # the cause holds the request with its headers
         finally:
             self.sent.append(Sent(url, began, clock()))
-
-    async def repeat(self, urls: Sequence[str]) -> None:
-        """Send requests for addresses again, together, and throw the answers away: what the network alone takes."""
-        await gather(*(self._answer(url) for url in urls))
 
     def _redirected(self, response: httpx.Response, url: str) -> str:
         here = httpx.URL(url)
@@ -292,7 +281,7 @@ class Client:
             raise _status_error(response, path, self._detail(response))
         try:
             with gc_paused():
-                return payloads.from_json(response.content)
+                return from_json(response.content)
         except (ValueError, RecursionError):
             kind = self._said(response.headers.get("content-type", "no content type"))
             raise errors.UnreadableAnswerError(
@@ -313,8 +302,7 @@ class Client:
 
     def _said(self, words: str) -> str:
         """Return words of the server as one line that a terminal and a database can hold."""
-        words = payloads.scrub_text(words, self.secrets)
-        return "".join(character if character.isprintable() else " " for character in words)[:200]
+        return short(one_line(scrub_text(words, self.secrets)), LONGEST_WORDS)
 
     def _shown(self, url: str) -> str:
         """Return the part of the address below the base, readable."""

@@ -7,12 +7,12 @@ How a page is fetched is the caller's business.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from testio_analytics import errors
-from testio_analytics.api.sections import as_id
+from testio_analytics.api.values import id_in
 from testio_analytics.concurrency import gather
 
 log = logging.getLogger("testio_analytics.api.paging")
@@ -20,7 +20,6 @@ log = logging.getLogger("testio_analytics.api.paging")
 PAGE_SIZE = 25
 NARROWER = {25: 10, 10: 5, 5: 2, 2: 1}
 HOPELESS_RUN = 5  # failing rows in a row after which a page is given up
-LOST_PAGES = 2  # lost pages in a row after which the rest of a list is given up
 PAGES_AT_ONCE = 4
 UNPAGED_ROWS = 150  # what a list without paging holds at most (testio-api 7.1)
 
@@ -33,6 +32,13 @@ class Page(Protocol):
 
     async def __call__(self, number: int, size: int, *, is_last_try: bool) -> list[Any]:
         """Return the rows of that page; fewer than `size` of them on the last one."""
+
+
+class CountedPage(Protocol):
+    """Fetch page `number` (from 1) of `size` rows from a list that may count itself."""
+
+    async def __call__(self, number: int, size: int) -> tuple[list[Any], int | None]:
+        """Return the rows of that page, and how many rows the list has, None where the answer does not say."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +69,17 @@ class PagedList:
     """All rows of a list that could be read, and those that could not.
 
     `is_settled` is false when the list kept changing while it was read, so that a row may have slipped through.
+    `total` is the number of rows as the answer itself counts them, None where it does not.
     """
 
     rows: tuple[Any, ...]
     holes: tuple[Hole, ...]
     is_settled: bool
+    total: int | None = None
 
 
 async def read_pages(page: Page) -> PagedList:
-    """Return all rows of the list, and the holes in it.
+    """Return all rows of a list that has no total and may move meanwhile, and the holes in it.
 
     The first page is read again at the end: where it changed, the whole list is read once more.
 
@@ -79,10 +87,27 @@ async def read_pages(page: Page) -> PagedList:
         ApiError: whatever costs more than a page, such as a refused token.
     """
     for _ in range(2):
-        rows = await _all_rows(page)
+        rows = await _all_rows(lambda number: _whole_page(page, number), at_once=PAGES_AT_ONCE)
         if len(rows) < PAGE_SIZE or await _begins_with(page, rows[:PAGE_SIZE]):
             return _paged_list(rows, is_settled=True)
     return _paged_list(rows, is_settled=False)
+
+
+async def read_counted_pages(page: CountedPage) -> PagedList:
+    """Return all rows of a short list that grows at its end only and may say its total.
+
+    Raises:
+        ApiError: a page could not be read.
+    """
+    total: int | None = None
+
+    async def fetch(number: int) -> list[Any]:
+        nonlocal total
+        rows, total = await page(number, PAGE_SIZE)
+        return rows
+
+    rows = await _all_rows(fetch, at_once=1, is_all=lambda count: total is not None and count >= total)
+    return replace(_paged_list(rows, is_settled=True), total=total)
 
 
 async def _begins_with(page: Page, first: Sequence[Any]) -> bool:
@@ -95,33 +120,46 @@ async def _begins_with(page: Page, first: Sequence[Any]) -> bool:
     return same_rows(again[:PAGE_SIZE], first)  # more come where the server ignores paging
 
 
-async def _all_rows(page: Page) -> list[Any]:
+async def _all_rows(
+    fetch: Callable[[int], Coroutine[Any, Any, list[Any] | Hole]],
+    *,
+    at_once: int,
+    is_all: Callable[[int], bool] = lambda _: False,
+) -> list[Any]:
     """Return the rows in list order, a `Hole` standing where rows could not be read.
 
-    Pages are read until one is not full. No total is known, so the number asked for at once grows from one.
+    Pages are read until one is not full, or `is_all` says of the number of rows that it is the whole list. Where
+    nothing says how many pages there are, the number asked for at once grows from one.
     """
     rows: list[Any] = []
-    number, window, lost = 1, 1, 0
+    number, window = 1, 1
     while True:
-        found = await gather(*(_whole_page(page, number + ahead) for ahead in range(window)))
-        for part in found:
-            number += 1
-            lost = lost + 1 if isinstance(part, Hole) else 0
-            if isinstance(part, Hole) and lost == LOST_PAGES:
-                return [
-                    *rows[: 1 - LOST_PAGES],
-                    replace(part, position=part.position - PAGE_SIZE, count=None),
-                ]
-            if isinstance(part, list) and (len(part) > PAGE_SIZE or (rows and same_rows(part, rows[: len(part)]))):
-                return _unpaged(part)
-            if isinstance(part, list) and len(part) == PAGE_SIZE and same_rows(part, rows[-PAGE_SIZE:]):
-                return rows  # a server that repeats its last page for ever
-            if part == [] and rows and isinstance(rows[-1], Hole) and rows[-1].count == PAGE_SIZE:
-                rows[-1] = replace(rows[-1], count=None)  # the lost page was the last one, and maybe not a full one
-            rows.extend([part] if isinstance(part, Hole) else part)
-            if isinstance(part, list) and len(part) < PAGE_SIZE:
+        pages = await gather(*(fetch(number + ahead) for ahead in range(window)))
+        for page in pages:
+            if _is_end(rows, page) or is_all(len(rows)):
                 return rows
-        window = min(window * 2, PAGES_AT_ONCE)
+        number += window
+        window = min(window * 2, at_once)
+
+
+def _is_end(rows: list[Any], page: list[Any] | Hole) -> bool:
+    """Add one page to the rows, and return whether the list ends with it."""
+    before = rows[-1] if rows and isinstance(rows[-1], Hole) and rows[-1].count == PAGE_SIZE else None
+    if isinstance(page, Hole):
+        if before:  # two lost pages, one after the other: the end cannot be found
+            rows[-1] = replace(page, position=before.position, count=None)
+            return True
+        rows.append(page)
+        return False
+    if len(page) > PAGE_SIZE or (rows and same_rows(page, rows[: len(page)])):
+        rows[:] = _unpaged(page)
+        return True
+    if len(page) == PAGE_SIZE and same_rows(page, rows[-PAGE_SIZE:]):
+        return True  # a server that repeats its last page for ever
+    if page == [] and before:
+        rows[-1] = replace(before, count=None)  # the lost page was the last one, and maybe not a full one
+    rows.extend(page)
+    return len(page) < PAGE_SIZE
 
 
 async def _whole_page(page: Page, number: int) -> list[Any] | Hole:
@@ -174,7 +212,7 @@ def same_rows(some: Sequence[Any], others: Sequence[Any]) -> bool:
 
 def _identity(row: Any) -> Any:
     """Return what tells a row from others: its id, or all of it where it has none."""
-    found = _id_of(row)
+    found = row.get("id") if isinstance(row, Mapping) else None
     return row if found is None else found
 
 
@@ -197,8 +235,4 @@ def _paged_list(rows: Sequence[Any], *, is_settled: bool) -> PagedList:
 
 def _nearest_id(rows: Iterable[Any]) -> int | None:
     """Return the first usable id: an odd one is text of the API, which has no place in the name of a gap."""
-    return next((found for row in rows if (found := as_id(_id_of(row))) is not None), None)
-
-
-def _id_of(row: Any) -> Any:
-    return row.get("id") if isinstance(row, Mapping) else None
+    return next((found for row in rows if (found := id_in(row)) is not None), None)

@@ -6,9 +6,78 @@ at least two together with the default one. A single default entry belongs to a 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any, TypeGuard
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from testio_analytics.api.values import as_id, as_json, id_in, list_in
+
+
+@dataclass(frozen=True)
+class Sections:
+    """The two section lists of a product; missing, null and malformed lists are empty.
+
+    Attributes:
+        own: the entries of ``sections``: those that the customer made.
+        with_default: the entries of ``sections_with_default``.
+        default_id: the usable id of the default section as the product says it, else None.
+    """
+
+    own: tuple[Any, ...]
+    with_default: tuple[Any, ...]
+    default_id: int | None
+
+    @property
+    def is_sectioned(self) -> bool:
+        """Whether the product is sectioned: it has a section of its own, or two together with the default one."""
+        return len(self.own) > 0 or len(self.with_default) > 1
+
+    @property
+    def to_read(self) -> tuple[Any, ...]:
+        """The entries of the sections to read, in the order of the payload."""
+        return (self.own or self.with_default) if self.is_sectioned else ()
+
+    @property
+    def ids(self) -> list[int]:
+        """The usable ids of the sections to read; a sectioned product may have none."""
+        return _ids(self.to_read)
+
+    @property
+    def known_ids(self) -> list[int]:
+        """Every section id that the payload names, the default section included.
+
+        What remains to be asked when a product that looks plain turns out to be sectioned after all.
+        """
+        return list(dict.fromkeys([*_ids((*self.own, *self.with_default)), *filter(None, [self.default_id])]))
+
+    @property
+    def has_nameless(self) -> bool:
+        """Whether a section that should be read has no usable id, so that nobody can ask for it."""
+        return any(id_in(entry) is None for entry in self.to_read)
+
+    @property
+    def names(self) -> dict[int, str]:
+        """The names of the sections by id, as far as they are text."""
+        named = ((id_in(entry), entry["name"]) for entry in (*self.with_default, *self.own) if _has_name(entry))
+        return {key: name for key, name in named if key is not None}
+
+    @property
+    def entries(self) -> list[Any]:
+        """The entries of both lists, the customer's own first; what the second list only repeats is left out."""
+        known = {as_json(entry) for entry in self.own}  # not `in`: to Python, the ids 1, 1.0 and True are equal
+        return [*self.own, *(entry for entry in self.with_default if as_json(entry) not in known)]
+
+    @property
+    def implicit_id(self) -> int | None:
+        """The id of the default section: as the product says, else the only one that is not the customer's own."""
+        others = [found for found in _ids(self.with_default) if found not in _ids(self.own)]
+        return others[0] if self.default_id is None and len(others) == 1 else self.default_id
+
+
+def sections_of(product: Mapping[str, Any]) -> Sections:
+    """Return the section lists of a product's payload."""
+    own, with_default = (tuple(list_in(product, key) or ()) for key in ("sections", "sections_with_default"))
+    return Sections(own, with_default, as_id(product.get("default_section_id")))
 
 
 def has_sections(product: Mapping[str, Any]) -> bool:
@@ -16,7 +85,7 @@ def has_sections(product: Mapping[str, Any]) -> bool:
 
     Missing, null and malformed lists count as empty.
     """
-    return len(_entries(product, "sections")) > 0 or len(_entries(product, "sections_with_default")) > 1
+    return sections_of(product).is_sectioned
 
 
 def get_section_ids(product: Mapping[str, Any]) -> list[int]:
@@ -25,56 +94,12 @@ def get_section_ids(product: Mapping[str, Any]) -> list[int]:
     They come from ``sections``, or from ``sections_with_default`` where that is empty. Entries without a usable id
     are passed over, so that a sectioned product may have none.
     """
-    if not has_sections(product):
-        return []
-    return _ids(_entries(product, "sections") or _entries(product, "sections_with_default"))
+    return sections_of(product).ids
 
 
-def get_known_section_ids(product: Mapping[str, Any]) -> list[int]:
-    """Return every section id that the payload names, the default section included.
-
-    What remains to be asked when a product that looks plain turns out to be sectioned after all.
-    """
-    ids = _ids([*_entries(product, "sections"), *_entries(product, "sections_with_default")])
-    default = as_id(product.get("default_section_id"))
-    return ids if default is None or default in ids else [*ids, default]
+def _ids(entries: Iterable[Any]) -> list[int]:
+    return list(dict.fromkeys(found for entry in entries if (found := id_in(entry)) is not None))
 
 
-def has_nameless_sections(product: Mapping[str, Any]) -> bool:
-    """Return whether a section that should be read has no usable id, so that nobody can ask for it."""
-    entries = _entries(product, "sections") or _entries(product, "sections_with_default")
-    return has_sections(product) and any(
-        not isinstance(entry, Mapping) or as_id(entry.get("id")) is None for entry in entries
-    )
-
-
-def section_names(product: Mapping[str, Any]) -> dict[int, str]:
-    """Return the names of the sections by id, as far as they are text."""
-    entries = [*_entries(product, "sections_with_default"), *_entries(product, "sections")]
-    named = ((as_id(entry.get("id")), entry.get("name")) for entry in entries if isinstance(entry, Mapping))
-    return {key: name for key, name in named if key is not None and isinstance(name, str)}
-
-
-def is_id(value: object) -> TypeGuard[int]:
-    """Return whether the value is a usable id: a positive integer that a database key can hold."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
-
-
-def as_id(value: object) -> int | None:
-    """Return the usable id that the value is or spells in digits, else None.
-
-    Sections and rows are read by the same rule: a section that is stored is also visited.
-    """
-    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,19}\s*", value):
-        value = int(value)
-    return value if is_id(value) else None
-
-
-def _entries(product: Mapping[str, Any], key: str) -> list[Any]:
-    value = product.get(key)
-    return value if isinstance(value, list) else []
-
-
-def _ids(entries: list[Any]) -> list[int]:
-    ids = [as_id(entry.get("id")) for entry in entries if isinstance(entry, Mapping)]
-    return list(dict.fromkeys(found for found in ids if found is not None))
+def _has_name(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and isinstance(entry.get("name"), str)

@@ -20,17 +20,14 @@ from testio_analytics.display.cells import (
     MARKS,
     NO_BREAK_SPACE,
     UNKNOWN,
-    clean,
     in_utc,
     is_missing,
-    one_line,
     share_words,
-    shortened,
     value_words,
 )
 from testio_analytics.display.plots.style import SOFT, STATE_COLOURS
 from testio_analytics.errors import ReportError
-from testio_analytics.text import EN_DASH, instant_words
+from testio_analytics.text import EN_DASH, clean, instant_words, one_line, short
 
 OUR_BLOCK = {"testio_analytics": "block"}
 """Metadata that tells our own markup from other people's when a page is made."""
@@ -219,11 +216,11 @@ def _state_class(prefix: str, state: str) -> str:
 
 def one_sentence(text: str) -> str:
     """Return the text on one line and not longer than what a page keeps."""
-    return shortened(one_line(text), KEPT_TEXT)
+    return short(one_line(text), KEPT_TEXT)
 
 
 def _name(text: str) -> str:
-    return shortened(one_line(text), SHOWN_NAME)
+    return short(one_line(text), SHOWN_NAME)
 
 
 def typeset(sentence: str) -> str:

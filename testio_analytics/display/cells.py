@@ -1,15 +1,9 @@
-"""How one value reads: text made safe to show, and numbers, shares, dates and gaps in words.
-
-Text of the API is hostile: it may hold terminal escapes, NUL, half characters, and marks that turn the reading
-direction of everything after them. `clean` takes all of that out; escaping for HTML or CSV is the business of the
-room that writes HTML or CSV.
-"""
+"""How one value reads: numbers, shares, dates and gaps in words, and text made safe to show."""
 
 from __future__ import annotations
 
 import math
 import numbers
-import unicodedata
 from collections.abc import Collection
 from datetime import UTC, date, datetime
 from typing import Any, Literal, TypeAlias
@@ -17,13 +11,12 @@ from typing import Any, Literal, TypeAlias
 import pandas as pd
 
 from testio_analytics.errors import ReportError
-from testio_analytics.text import day_words, percent
+from testio_analytics.text import clean, day_words, percent
 
 Kind: TypeAlias = Literal["truth", "number", "time", "text"]
 
 MISSING = "–"
 UNKNOWN = "unknown"
-ELLIPSIS = "…"
 NO_BREAK_SPACE = "\u00a0"
 
 STATES = ("untested", "planned", "stale", "unknown", "tested")
@@ -34,50 +27,6 @@ MARKS = {"untested": "▲", "planned": "▶", "stale": "○", "unknown": "?", "t
 
 LOOKS = {state: state for state in STATES} | {"complete": "tested", "incomplete": "unknown", "never read": "unknown"}
 """Words that look like one of the states: what was not completely read is not known."""
-
-VISIBLE_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
-LINE_ENDS = {0x2028: "\n", 0x2029: "\n"}
-DIRECTION_CONTROLS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
-NOT_CHARACTERS = dict.fromkeys(
-    (*range(0x80, 0xA0), *range(0xD800, 0xE000), *range(0xFDD0, 0xFDF0), 0xFFFE, 0xFFFF), "\ufffd"
-)
-CLEANING: dict[int, Any] = {**VISIBLE_CONTROLS, **LINE_ENDS, **DIRECTION_CONTROLS, **NOT_CHARACTERS}
-
-
-def clean(text: str) -> str:
-    """Return the text with nothing left that acts instead of being read.
-
-    Control characters become their pictures (NUL becomes ``␀``, escape ``␛``), C1 controls, half surrogates and
-    non-characters the replacement character; marks that override the reading direction are dropped. Line ends
-    become ``\\n``; they and tabs stay.
-    """
-    return text.replace("\r\n", "\n").replace("\r", "\n").translate(CLEANING)
-
-
-def one_line(text: str) -> str:
-    """Return the text, made safe by `clean`, as one line with single spaces."""
-    return " ".join(clean(text).split())
-
-
-def shortened(text: str, limit: int) -> str:
-    """Return at most `limit` characters of the text, with … where something was cut, never inside a character.
-
-    Marks that belong to the character before them (accents, joiners, skin tones) are not parted from it.
-    """
-    if len(text) <= limit:
-        return text
-    cut = limit - 1
-    while cut > 1 and _belongs_to_the_character_before(text, cut):
-        cut -= 1
-    return text[:cut].rstrip() + ELLIPSIS
-
-
-def _belongs_to_the_character_before(text: str, position: int) -> bool:
-    def joins(character: str) -> bool:
-        return unicodedata.category(character) in {"Mn", "Me", "Mc"} or "\U0001f3fb" <= character <= "\U0001f3ff"
-
-    joiner = "\u200d"
-    return joins(text[position]) or text[position] == joiner or text[position - 1] == joiner
 
 
 def is_missing(value: Any) -> bool:

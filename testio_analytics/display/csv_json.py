@@ -8,19 +8,18 @@ import json
 import math
 import numbers
 import re
-import unicodedata
 from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
 
-from testio_analytics.display.cells import checked_frame, clean, in_utc, is_missing, rounded
+from testio_analytics.display.cells import checked_frame, in_utc, is_missing, rounded
 from testio_analytics.errors import ReportError
+from testio_analytics.text import formula_safe
 
 BYTE_ORDER_MARK = "\ufeff"
 """Put in front of a CSV file, it tells Excel that the file is UTF-8."""
 
-FORMULA_STARTS = frozenset("=+-@＝＋－＠")  # noqa: RUF001  the wide forms start a formula too, in some locales
 UNSAFE_IN_A_TERMINAL = re.compile("[\x7f-\x9f\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069]")
 
 
@@ -40,20 +39,6 @@ def csv_text(frame: pd.DataFrame) -> str:
     for row in frame.itertuples(index=False, name=None):
         writer.writerow([_csv_cell(value) for value in row])
     return lines.getvalue()
-
-
-def formula_safe(text: str) -> str:
-    """Return the text as a spreadsheet shows it instead of running it.
-
-    An apostrophe goes in front where a formula character begins the text, also behind blanks and invisible
-    characters, and where a tab or line end does (OWASP, "CSV injection").
-    """
-    text = clean(text)
-    return f"'{text}" if text[:1] in {"\t", "\n"} or _first_visible(text) in FORMULA_STARTS else text
-
-
-def _first_visible(text: str) -> str:
-    return next((c for c in text if not c.isspace() and unicodedata.category(c) not in {"Cf", "Cc"}), "")
 
 
 def _csv_cell(value: object) -> object:

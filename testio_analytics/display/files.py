@@ -7,12 +7,13 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from testio_analytics.display.csv_json import BYTE_ORDER_MARK, csv_text, formula_safe
+from testio_analytics.display.csv_json import BYTE_ORDER_MARK, csv_text
 from testio_analytics.errors import ReportError, UnknownValueError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.loaders import load_mirror
@@ -21,14 +22,24 @@ from testio_analytics.mirror.schema import ALL_TABLES
 from testio_analytics.reports.doubts import doubts, words
 from testio_analytics.reports.impact import ImpactSource
 from testio_analytics.reports.registry import REPORTS, options_of
+from testio_analytics.text import formula_safe
 
 FORMATS = ("csv", "parquet", "xlsx")
 WORKBOOK = "testio.xlsx"
 ABOUT = "about.json"
 LONGEST_CELL = 32_767
 MOST_ROWS = 1_048_575
-"""What a sheet holds beside its head, and a cell at most (Microsoft, "Excel specifications and limits")."""
+MOST_DIGITS = 15
+"""What a sheet holds beside its head, a cell, and a number at most (Microsoft, "Excel specifications and limits")."""
 
+WORKBOOK_OPTIONS = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "default_date_format": "yyyy-mm-dd hh:mm:ss",
+    "remove_timezone": True,  # Excel has none; all times are UTC, and the sheet About says so
+}
+FIRST_YEAR = 1900  # Excel knows no time before
 CUT = " […cut]"
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
@@ -116,52 +127,55 @@ def _write_parquet(frames: Frames, about: Mapping[str, Any], folder: Path) -> li
 
 
 def _write_xlsx(frames: Frames, about: Mapping[str, Any], folder: Path) -> list[Path]:
-    from openpyxl import Workbook
+    from xlsxwriter import Workbook
+    from xlsxwriter.exceptions import FileCreateError
 
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("About")
-    for key, value in about.items():
-        for text in value or ["nothing"] if isinstance(value, list) else [value]:
-            sheet.append([key, _cell(text)])
-    sheet.append(["cells", f"Text longer than {LONGEST_CELL:,} characters is cut and ends in “{CUT.strip()}”."])
+    path = folder / WORKBOOK
+    book = Workbook(path, {**WORKBOOK_OPTIONS, "tmpdir": str(folder)})
+    _add_about(book.add_worksheet("About"), about)
     names: set[str] = {"about"}
     for (kind, name), frame in frames.items():
         if len(frame) > MOST_ROWS:
             raise ReportError(
                 f"{name} has {len(frame):,} rows; a sheet holds {MOST_ROWS:,}. Export it as csv or parquet."
             )
-        _add_sheet(book, _sheet_name(name if kind == "reports" else f"t_{name}", names), frame)
-    path = folder / WORKBOOK
-    book.save(path)
+        _add_frame(book.add_worksheet(_sheet_name(name if kind == "reports" else f"t_{name}", names)), frame)
+    try:
+        book.close()
+    except FileCreateError as error:
+        raise OSError(*error.args) from error
     return [path]
 
 
-def _add_sheet(book: Any, name: str, frame: pd.DataFrame) -> None:
-    from openpyxl.utils import get_column_letter
-
-    sheet = book.create_sheet(name)
-    sheet.freeze_panes = "A2"
-    for number, column in enumerate(frame.columns, 1):
-        longest = max((len(str(value)) for value in frame[column].head(100)), default=0)
-        sheet.column_dimensions[get_column_letter(number)].width = min(max(longest, len(str(column))) + 2, 60)
-    sheet.auto_filter.ref = f"A1:{get_column_letter(max(len(frame.columns), 1))}{len(frame) + 1}"
-    sheet.append([_cell(str(column)) for column in frame.columns])
-    for row in zip(*(_plain(frame[column]) for column in frame.columns), strict=True):
-        sheet.append([_cell(value) for value in row])
-
-
-def _plain(column: pd.Series[Any]) -> list[Any]:
-    """Return the values as Excel knows them: times without zone, since it has none (the sheet About says that they are UTC)."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    return [
-        None if pd.isna(value) else value.item() if hasattr(value, "item") else value for value in column.astype(object)
+def _add_about(sheet: Any, about: Mapping[str, Any]) -> None:
+    lines = [
+        (key, text)
+        for key, value in about.items()
+        for text in (value or ["nothing"] if isinstance(value, list) else [value])
     ]
+    lines.append(("cells", f"Text longer than {LONGEST_CELL:,} characters is cut and ends in “{CUT.strip()}”."))
+    for number, line in enumerate(lines):
+        sheet.write_row(number, 0, map(_cell, line))
+
+
+def _add_frame(sheet: Any, frame: pd.DataFrame) -> None:
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, len(frame), max(len(frame.columns) - 1, 0))
+    for number, column in enumerate(frame.columns):
+        longest = max((len(str(value)) for value in frame[column].head(100)), default=0)
+        sheet.set_column(number, number, min(max(longest, len(str(column))) + 2, 60))
+    sheet.write_row(0, 0, map(_cell, frame.columns))
+    values = (frame[column].astype(object).where(frame[column].notna(), None) for column in frame.columns)
+    for number, row in enumerate(zip(*values, strict=True), 1):
+        sheet.write_row(number, 0, map(_cell, row))
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, pd.Timestamp):
-        return value.to_pydatetime(warn=False)
+    """Return the value as a cell can hold it without loss: a number with more digits than Excel keeps becomes text."""
+    if isinstance(value, datetime) and value.year < FIRST_YEAR:
+        return value.isoformat()
+    if isinstance(value, int) and abs(value) >= 10**MOST_DIGITS:
+        return str(value)
     if not isinstance(value, str):
         return value
     text = formula_safe(_ILLEGAL.sub("\ufffd", value))

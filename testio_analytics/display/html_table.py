@@ -27,13 +27,11 @@ from testio_analytics.display.cells import (
     is_id,
     is_missing,
     kind_of,
-    one_line,
     rounded,
-    shortened,
 )
 from testio_analytics.display.csv_json import BYTE_ORDER_MARK, csv_text
 from testio_analytics.errors import ReportError
-from testio_analytics.text import instant_words, interval_words
+from testio_analytics.text import instant_words, interval_words, one_line, short
 
 SHOWN_TEXT = 160
 """A long text shows its first 160 characters and opens to 2,000; the whole of it is in the CSV."""
@@ -237,7 +235,7 @@ def _long_text(text: str) -> str:
     if len(text) <= SHOWN_TEXT:
         return _isolated(text)
     size = f" <small>({len(text):,} characters)</small>" if len(text) > KEPT_TEXT else ""
-    opening, whole = _isolated(shortened(text, SHOWN_TEXT)), _isolated(shortened(text, KEPT_TEXT))
+    opening, whole = _isolated(short(text, SHOWN_TEXT)), _isolated(short(text, KEPT_TEXT))
     return f'<details class="long"><summary>{opening}</summary><p>{whole}{size}</p></details>'
 
 
@@ -248,7 +246,7 @@ def _isolated(text: str) -> str:
 
 def _under(values: Mapping[str, Any], layout: _Layout) -> str:
     present = [name for name in layout.under if not is_missing(values[name])]
-    said = [_isolated(shortened(layout.says(values[name], name), SHOWN_TEXT)) for name in present]
+    said = [_isolated(short(layout.says(values[name], name), SHOWN_TEXT)) for name in present]
     return f"<small>{' · '.join(said)}</small>" if said else ""
 
 

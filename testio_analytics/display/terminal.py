@@ -7,25 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from wcwidth import wcswidth, wcwidth
+from wcwidth import clip, ljust, rjust
+from wcwidth import width as columns_wide
 
 from testio_analytics.display.cells import (
-    ELLIPSIS,
     Kind,
     cell_words,
     checked_frame,
     is_id,
     is_missing,
     kind_of,
-    one_line,
 )
 from testio_analytics.display.csv_json import csv_text, json_text
 from testio_analytics.reports.registry import Report
+from testio_analytics.text import ELLIPSIS, one_line
 
 GAP = "  "
 NARROWEST_TEXT = 10
-LONGEST_TEXT = 100_000
-"""Text beyond this many characters is not measured: no terminal is that wide."""
 
 
 @dataclass
@@ -46,9 +44,7 @@ class _Column:
         return min(natural, max(NARROWEST_TEXT, columns_wide(self.name))) if self.is_text else natural
 
     def line(self, text: str) -> str:
-        text = fitted(text, self.width)
-        blanks = " " * (self.width - columns_wide(text))
-        return blanks + text if self.is_number else text + blanks
+        return (rjust if self.is_number else ljust)(fitted(text, self.width), self.width)
 
 
 def text_table(
@@ -74,25 +70,11 @@ def text_table(
     return "\n".join([*lines, count])
 
 
-def columns_wide(text: str) -> int:
-    """Return how many terminal columns the text takes; wide characters take two, combining ones none."""
-    measured = wcswidth(text[:LONGEST_TEXT])
-    return measured if measured >= 0 else len(text)  # unmeasurable only if a control character was left in
-
-
 def fitted(text: str, width: int) -> str:
     """Return the text cut with … to at most `width` terminal columns."""
-    if len(text) <= width and columns_wide(text) <= width:
+    if columns_wide(text) <= width:
         return text
-    kept, used = 0, 0
-    for character in text:
-        used += max(0, wcwidth(character))
-        if used > width - 1:
-            break
-        kept += 1
-    while kept and columns_wide(text[:kept]) > width - 1:
-        kept -= 1  # sequences, such as emoji with a selector, can be wider than their characters one by one
-    return text[:kept].rstrip() + ELLIPSIS
+    return clip(text, 0, width - 1).rstrip() + ELLIPSIS
 
 
 def _as_text(column: pd.Series[Any], shares: Collection[str], unknown: Collection[str]) -> _Column:
@@ -151,8 +133,7 @@ def _blocks(columns: Sequence[_Column], rows: int, width: int | None) -> list[st
     lines = []
     for row in range(rows):
         for column in columns:
-            blanks = " " * (label - columns_wide(column.name))
-            lines.append(f"{column.name}{blanks}{GAP}{fitted(column.cells[row], room)}".rstrip())
+            lines.append(f"{ljust(column.name, label)}{GAP}{fitted(column.cells[row], room)}".rstrip())
         lines.append("")
     return lines
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testio_analytics.api.client import Client, Sent
-from testio_analytics.concurrency import run
+from testio_analytics.concurrency import gather, run
 from testio_analytics.config import ApiSettings, resolve_api
 from testio_analytics.errors import ReportError
 from testio_analytics.mirror.sync import sync_features
@@ -58,7 +58,7 @@ async def measure(settings: ApiSettings, product_id: int) -> Timing:
     async with Client(settings) as bare:
         began = time.perf_counter()
         for urls in chain:
-            await bare.repeat(urls)
+            await gather(*(bare.answer(url) for url in urls))
         bound = time.perf_counter() - began
     return Timing(seconds, bound, client.requests, counts.total)
 

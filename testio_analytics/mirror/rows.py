@@ -1,4 +1,4 @@
-"""Pure flatteners: payloads in, rows of the tables out.
+"""Rows of the tables, made of payloads, and what could not become one.
 
 Each row has every column of its table. A payload that cannot be a row is returned as a rejection with its reason;
 nothing is dropped silently, and the payloads are left as they came.
@@ -11,13 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from testio_analytics.api import payloads
-from testio_analytics.api.sections import as_id
+from testio_analytics.api.payloads import KNOWN_FIELDS, Payload, read
+from testio_analytics.api.values import as_json, row_name, shown
 from testio_analytics.mirror import schema
 
 Row = dict[str, Any]
+P = TypeVar("P", bound=Payload)
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,29 @@ class Rows:
         if key in self.by_table[table.name]:
             return
         self.by_table[table.name][key] = _row(table, raw, values)
-        known = payloads.KNOWN_FIELDS.get(table.name)
+        known = KNOWN_FIELDS.get(table.name)
         if known is not None and not raw.keys() <= known:
             self.unknown[table.name, key] = raw.keys() - known
 
+    def read(self, model: type[P], table: schema.Table, raw: Any, where: str = "") -> P | None:
+        """Return the payload as the model; where that is impossible, note why (and `where` it stood) and return None."""
+        found = read(model, raw)
+        if not isinstance(found, tuple):
+            return found
+        self.reject(table, raw, where + "; ".join(map(str, found)))
+        return None
+
+    def entries(self, table: schema.Table, value: Any, name: str, *, row_id: str | None = None) -> list[Any]:
+        """Return the list of payloads for a table, no entries for null; anything else is noted under the plural `name`."""
+        if isinstance(value, list):
+            return value
+        if value is not None:
+            self.reject(table, value, f"{name} are not a list but {shown(value)}", row_id=row_id)
+        return []
+
     def reject(self, table: schema.Table, raw: Any, reason: str, *, row_id: str | None = None) -> None:
         """Note that the payload cannot be a row of this table."""
-        self.rejections.append(Rejection(table.name, row_id or payloads.row_name(raw), reason, payloads.as_json(raw)))
+        self.rejections.append(Rejection(table.name, row_id or row_name(raw), reason, as_json(raw)))
 
     def of(self, table: schema.Table) -> list[Row]:
         """Return the rows of one table."""
@@ -75,17 +92,11 @@ class Rows:
         self.unknown.update(other.unknown)
 
 
-def id_in(value: Any) -> int | None:
-    """Return the id of an object inside a payload; None where it has none."""
-    found = value.get("id") if isinstance(value, Mapping) else None
-    return as_id(found)
-
-
 _PLAIN = frozenset({str, int, type(None)})
 
 
 def _row(table: schema.Table, raw: Any, values: dict[str, Any]) -> Row:
-    values["raw_data"] = payloads.as_json(raw)
+    values["raw_data"] = as_json(raw)
     if values.keys() != table.content_set:  # a slip in this package, never in the data
         raise TypeError(
             f"a row of {table.name} differs from its specification in {sorted(table.content_set ^ values.keys())}"
@@ -121,9 +132,3 @@ def _stored(value: Any) -> Any:
 def unknown_fields(rows: Rows) -> Counter[str]:
     """Count the fields that the API's description does not know, as ``table.field``; they stay in ``raw_data``."""
     return Counter(f"{table}.{name}" for (table, _), names in rows.unknown.items() for name in names)
-
-
-Scope = Mapping[int, tuple[int, int | None]]
-
-
-"""The test features of a product: id → test and, where the API names one, catalogue feature."""

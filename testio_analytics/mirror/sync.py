@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,16 @@ from sqlite_utils import Database
 
 from testio_analytics import errors
 from testio_analytics.api.client import Client
-from testio_analytics.concurrency import gather, gc_paused, run, run_in_thread
+from testio_analytics.concurrency import gather, run, run_in_thread
 from testio_analytics.config import resolve_api, resolve_db_path
 from testio_analytics.mirror import database, diff, ledger, rows, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
 from testio_analytics.mirror.rows import Rows
-from testio_analytics.mirror.streams import due
 from testio_analytics.mirror.streams.bugs import link_by_results, read_bugs
 from testio_analytics.mirror.streams.features import read_features
 from testio_analytics.mirror.streams.products import product_rows
-from testio_analytics.mirror.streams.results import bugs_named, read_executions, read_results
-from testio_analytics.mirror.streams.tests import read_tests
+from testio_analytics.mirror.streams.results import bugs_named, current_rows, read_executions, read_results
+from testio_analytics.mirror.streams.tests import due_tests, known_tests, read_tests
 from testio_analytics.mirror.worker import RowWorker
 
 Clock = Callable[[], datetime]
@@ -79,26 +79,6 @@ class FeatureCounts(Counts):
     """What the feature sync of one product did, and what it could not read."""
 
     gaps: tuple[Gap, ...] = ()
-
-
-@dataclass
-class _Tally:
-    """What a run has done so far."""
-
-    streams: dict[str, Counts]
-    gaps: list[Gap] = field(default_factory=list)
-    unknown_fields: Counter[str] = field(default_factory=Counter)
-
-    def add(self, plan: ChangeSet) -> None:
-        """Count a plan that was carried out. The account's own read repeats the products, so it brings no counts."""
-        self.gaps.extend(plan.gaps)
-        counts = (
-            plan.counts
-            if plan.product_id is not None
-            else Counts(removed=plan.counts.removed, rejected=plan.counts.rejected)
-        )
-        self.streams[plan.read.stream] += counts
-        self.unknown_fields += rows.unknown_fields(plan.read.rows)
 
 
 def sync(
@@ -159,21 +139,18 @@ async def sync_async(
         UnknownValueError: there is no such stream.
     """
     wanted = checked_streams(streams)
-    path, clock = resolve_db_path(db), clock or _utc_now
-    started = time.monotonic()
-    async with _client_or_own(client) as api, RowWorker() as compute:
-        requests_before = api.requests
-        tally = _Tally({stream: Counts() for stream in ("products", *wanted)})
-        with _ledger(path, dry_run, clock, full, wanted, product_ids, api, tally) as (store_db, beside, run_id):
-            await _sync_account(
-                store_db, beside, run_id, api, compute, tally, wanted, product_ids, full, clock, progress
-            )
+    path, started = resolve_db_path(db), time.monotonic()
+    async with _client_or_own(client) as api, RowWorker() as worker:
+        asked = _Asked(wanted, product_ids, full)
+        before, tally = api.requests, _Tally({stream: Counts() for stream in ("products", *wanted)})
+        with _ledger(path, dry_run, asked, api, tally, clock or _utc_now) as target:
+            await _sync_account(_Job(asked, api, worker, tally, target), progress or _no_progress)
         return SyncResult(
-            run_id,
-            "incomplete" if tally.gaps else "complete",
+            target.run_id,
+            tally.outcome,
             tally.streams,
             tuple(tally.gaps),
-            api.requests - requests_before,
+            api.requests - before,
             time.monotonic() - started,
         )
 
@@ -234,39 +211,89 @@ def progress_bar(*, shown: bool) -> Iterator[Progress | None]:
         yield advance
 
 
-@contextmanager
-def _ledger(
-    path: Path,
-    dry_run: bool,
-    clock: Clock,
-    full: bool,
-    wanted: Sequence[str],
-    product_ids: Sequence[int] | None,
-    api: Client,
-    tally: _Tally,
-) -> Iterator[tuple[Database, Database, int | None]]:
-    """Open the database, hold the lock, and see that the run's row says how it ended, whatever happens.
+@dataclass(frozen=True)
+class _Asked:
+    """What a sync is asked for: streams beside the products, products (None for all), and what `full` confirms."""
 
-    Yields the database to write to, the same one to read from while that is written to, and the number of the run.
+    streams: tuple[str, ...]
+    product_ids: Sequence[int] | None
+    full: bool
+
+
+@dataclass
+class _Tally:
+    """What a run has done so far."""
+
+    streams: dict[str, Counts]
+    gaps: list[Gap] = field(default_factory=list)
+    unknown_fields: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def outcome(self) -> str:
+        """How the run ends if nothing else happens."""
+        return "incomplete" if self.gaps else "complete"
+
+    def add(self, changes: ChangeSet) -> None:
+        """Count what was carried out. The account's own read repeats the products, so it brings no counts."""
+        self.gaps.extend(changes.gaps)
+        counts = changes.counts
+        if changes.product_id is None:
+            counts = Counts(removed=counts.removed, rejected=counts.rejected)
+        self.streams[changes.read.stream] += counts
+        self.unknown_fields += rows.unknown_fields(changes.read.rows)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where a sync writes.
+
+    Attributes:
+        db: the connection that writes.
+        beside: one that reads while `db` is written to; the same as `db` for a dry run.
+        run_id: the number of the run; None for a dry run.
+        clock: where the time of a write comes from.
+        turn: one product is written at a time.
     """
+
+    db: Database
+    beside: Database
+    run_id: int | None
+    clock: Clock
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One sync: what it is asked for, what it reads with, and where its rows and counts go."""
+
+    asked: _Asked
+    api: Client
+    worker: RowWorker
+    tally: _Tally
+    target: _Target
+
+
+@contextmanager
+def _ledger(path: Path, dry_run: bool, asked: _Asked, api: Client, tally: _Tally, clock: Clock) -> Iterator[_Target]:
+    """Open the database, hold the lock, and see that the run's row says how it ended, whatever happens."""
     if dry_run:
         with database.open_copy(path) as db:
-            yield db, db, None
+            yield _Target(db, db, None, clock)
         return
     with database.writing(path), database.open_store(path) as db:
         run_id = ledger.begin_run(
             db,
             now=clock(),
-            mode="full" if full else "normal",
-            streams=("products", *wanted),
-            products=product_ids,
+            mode="full" if asked.full else "normal",
+            streams=("products", *asked.streams),
+            products=asked.product_ids,
             version=version("testio-analytics"),
         )
         before, outcome, error = api.requests, "interrupted", None
         try:
             with database.open_beside(path) as beside:
-                yield db, beside, run_id
-            outcome = "incomplete" if tally.gaps else "complete"
+                yield _Target(db, beside, run_id, clock)
+            outcome = tally.outcome
         except errors.TestioError as failed:
             outcome, error = "failed", str(failed)
             failed.run_id, failed.requests = run_id, api.requests - before
@@ -284,63 +311,49 @@ def _ledger(
             )
 
 
-async def _sync_account(
-    db: Database,
-    beside: Database,
-    run_id: int | None,
-    api: Client,
-    compute: RowWorker,
-    tally: _Tally,
-    wanted: Sequence[str],
-    product_ids: Sequence[int] | None,
-    full: bool,
-    clock: Clock,
-    progress: Progress | None,
-) -> None:
-    products = await _products(api, product_ids)
-    found = Rows()
-    usable: dict[int, tuple[Any, Rows]] = {}
-    for payload in products:
-        product = product_rows(payload, secrets=api.secrets)
-        found.extend(product)
-        for row in product.of(schema.PRODUCTS):
-            usable.setdefault(row["id"], (payload, product))
-    done = 0
-    at_once = asyncio.Semaphore(api.concurrency)  # bounds what is held in memory, not the requests
-    one_writer = asyncio.Lock()
+async def _sync_account(job: _Job, progress: Progress) -> None:
+    """Read and write product after product, several at a time, and at the end the list of products as such."""
+    found, products = Rows(), dict[int, tuple[Any, Rows]]()
+    for payload in await _products(job):
+        rows = product_rows(payload, secrets=job.api.secrets)
+        found.extend(rows)
+        for row in rows.of(schema.PRODUCTS):
+            products.setdefault(row["id"], (payload, rows))
+    done = count(1)
+    at_once = asyncio.Semaphore(job.api.concurrency)  # bounds what is held in memory, not the requests
 
-    async def one(product_id: int, payload: Any, product: Rows) -> None:
-        nonlocal done
+    async def one(product_id: int, payload: Any, rows: Rows) -> None:
         async with at_once:
-            reads = await _read_product(beside, api, compute, payload, product, wanted, full)
-            await _finish(reads, product_id)
+            reads = await _read_product(job, product_id, payload, rows)
+            await _store(job, reads, product_id)
         found.by_table["products"].update(reads[0].rows.by_table["products"])  # as it was when it was read last
-        done += 1
-        if progress:
-            progress(done, len(usable))
+        progress(next(done), len(products))
 
-    async def _finish(reads: Sequence[StreamRead], product_id: int | None) -> None:
-        async with one_writer:
-            plans = await run_in_thread(lambda: _write(db, reads, product_id, full, run_id, clock()))
-        for plan in plans:
-            tally.add(plan)
-
-    if progress:
-        progress(0, len(usable))
-    await gather(*(one(product_id, *parts) for product_id, parts in usable.items()))
-    if product_ids is None:
-        await _finish([_of_account(found)], None)
+    progress(0, len(products))
+    await gather(*(one(product_id, *parts) for product_id, parts in products.items()))
+    if job.asked.product_ids is None:
+        await _store(job, [_of_account(found)], None)
 
 
-def _write(
-    db: Database, reads: Sequence[StreamRead], product_id: int | None, full: bool, run_id: int | None, now: datetime
-) -> list[ChangeSet]:
-    """Compare what was read with what is stored, and write the difference in one transaction."""
-    with gc_paused():
-        plans = [diff.plan(db, read, product_id=product_id, full=full) for read in reads]
-        if run_id is not None:
-            store.save(db, plans, run_id=run_id, now=now)
-    return plans
+async def _products(job: _Job) -> list[Any]:
+    if job.asked.product_ids is None:
+        return await job.api.products()
+    return await gather(*(job.api.product(product_id) for product_id in dict.fromkeys(job.asked.product_ids)))
+
+
+async def _store(job: _Job, reads: Sequence[StreamRead], product_id: int | None) -> None:
+    """Write the difference between what was read and what is stored, in one transaction, and count it."""
+    target = job.target
+
+    def write() -> list[ChangeSet]:
+        changes = [diff.plan(target.db, read, product_id=product_id, full=job.asked.full) for read in reads]
+        if target.run_id is not None:
+            store.save(target.db, changes, run_id=target.run_id, now=target.clock())
+        return changes
+
+    async with target.turn:
+        for changes in await run_in_thread(write):
+            job.tally.add(changes)
 
 
 def _of_product(product: Rows) -> StreamRead:
@@ -356,66 +369,47 @@ def _of_account(found: Rows) -> StreamRead:
     return StreamRead("products", own)
 
 
-async def _products(api: Client, product_ids: Sequence[int] | None) -> list[Any]:
-    if product_ids is None:
-        return await api.products()
-    return await gather(*(api.product(product_id) for product_id in dict.fromkeys(product_ids)))
-
-
-async def _read_product(
-    db: Database, api: Client, compute: RowWorker, payload: Any, product: Rows, wanted: Sequence[str], full: bool
-) -> list[StreamRead]:
+async def _read_product(job: _Job, product_id: int, payload: Any, product: Rows) -> list[StreamRead]:
     """Read the wanted streams of one product, and return them after what the product says of itself."""
-    product_id = int(payload["id"])
     features, tests = await gather(
-        read_features(api, compute, payload) if "features" in wanted else _nothing(),
-        _read_tests(db, api, compute, product_id, wanted, full),
+        read_features(job.api, job.worker, payload) if "features" in job.asked.streams else _nothing(),
+        _read_tests(job, product_id),
     )
-    if features is not None and features[1] is not payload:  # it was sectioned after all
-        product = product_rows(features[1], secrets=api.secrets)
-    return [_of_product(product), *([] if features is None else [features[0]]), *tests]
+    if features is None:
+        return [_of_product(product), *tests]
+    read, again = features
+    if again is not payload:  # it was sectioned after all
+        product = product_rows(again, secrets=job.api.secrets)
+    return [_of_product(product), read, *tests]
 
 
-async def _read_tests(
-    db: Database, api: Client, compute: RowWorker, product_id: int, wanted: Sequence[str], full: bool
-) -> list[StreamRead]:
+async def _read_tests(job: _Job, product_id: int) -> list[StreamRead]:
     """Read the tests of one product, then what came of those that may have changed."""
-    tests = await read_tests(db, api, compute, product_id) if "tests" in wanted else None
-    known = due.known_tests(db, product_id, tests)
+    api, worker, streams, db = job.api, job.worker, job.asked.streams, job.target.beside
+    tests = await read_tests(db, api, worker, product_id) if "tests" in streams else None
+    known = known_tests(db, product_id, tests)
 
-    def tests_for(stream: str) -> list[int]:
-        return due.due_tests(db, product_id, stream, known, full=full)
+    def due(stream: str) -> list[int]:
+        return due_tests(db, stream, known, full=job.asked.full)
 
     bugs, results = await gather(
-        read_bugs(api, compute, product_id, tests_for("bugs"), known) if "bugs" in wanted else _nothing(),
-        read_results(api, compute, product_id, tests_for("results"), known) if "results" in wanted else _nothing(),
+        read_bugs(api, worker, due("bugs"), known) if "bugs" in streams else _nothing(),
+        read_results(api, worker, due("results"), known) if "results" in streams else _nothing(),
     )
     if bugs is not None:
-        link_by_results(bugs.rows, bugs_named(_results_of(db, product_id, results)))
+        named = current_rows(db, schema.TEST_FEATURE_RESULTS, "feature_id, bug_ids", product_id, results)
+        link_by_results(bugs.rows, bugs_named(named))
     executions = None
-    if "executions" in wanted:
-        versions = _versions_of(db, product_id, results)
-        executions = await read_executions(api, product_id, tests_for("executions"), known, versions)
+    if "executions" in streams:
+        columns = "test_id, user_story_id, user_story_version_id"
+        versions = current_rows(db, schema.TEST_USER_STORIES, columns, product_id, results)
+        executions = await read_executions(api, due("executions"), known, versions)
     return [read for read in (tests, bugs, results, executions) if read is not None]
-
-
-def _results_of(db: Database, product_id: int, read: StreamRead | None) -> list[Any]:
-    """Return the results of features as they are now: those just read, and the stored ones of other tests."""
-    return [*_rows_of(read, schema.TEST_FEATURE_RESULTS), *due.stored_results(db, product_id, _tests_of(read))]
-
-
-def _versions_of(db: Database, product_id: int, read: StreamRead | None) -> list[Any]:
-    """Return the versions of stories in tests, likewise."""
-    return [*_rows_of(read, schema.TEST_USER_STORIES), *due.stored_versions(db, product_id, _tests_of(read))]
-
-
-def _rows_of(read: StreamRead | None, table: schema.Table) -> list[Any]:
-    return [] if read is None else read.rows.of(table)
-
-
-def _tests_of(read: StreamRead | None) -> set[int]:
-    return set() if read is None or read.tests is None else {*read.tests.statuses} - read.tests.unsound
 
 
 async def _nothing() -> None:
     return None
+
+
+def _no_progress(done: int, total: int) -> None:
+    """Show nothing."""

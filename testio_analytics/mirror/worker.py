@@ -1,4 +1,4 @@
-"""Where rows are made of payloads: here, and in a second process as soon as there is much to do.
+"""Where rows are made of payloads: in this process, and in a second one as soon as there is much to do.
 
 Python computes on one processor only, and making the rows of thousands of bugs takes longer than reading them does:
 such a sync would wait for itself and not for the server.
@@ -22,7 +22,7 @@ log = logging.getLogger("testio_analytics.mirror.worker")
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
-CALLS_HERE = 10
+INLINE_CALLS = 10
 """Calls after which a second process is worth its start (a fifth of a second): a small account never needs it."""
 
 _PIPE_ERRORS = (OSError, EOFError, pickle.UnpicklingError)
@@ -32,7 +32,7 @@ class RowWorker:
     """Calls pure functions of this package; use it in ``async with``, and call it with the function and its arguments.
 
     The result is the same wherever it is computed. Should the second process not start, or end, whatever the reason,
-    the calls are made here.
+    the calls are made in this one.
     """
 
     def __init__(self) -> None:
@@ -40,22 +40,22 @@ class RowWorker:
         self._process: subprocess.Popen[bytes] | None = None
         self._start: asyncio.Task[None] | None = None
         # A frozen program is no interpreter: started again, it would be the program again.
-        self._is_alone = os.cpu_count() == 1 or not sys.executable or hasattr(sys, "frozen")
-        self._one_at_a_time = asyncio.Lock()
+        self._is_inline = os.cpu_count() == 1 or not sys.executable or hasattr(sys, "frozen")
+        self._turn = asyncio.Lock()
 
     async def __call__(self, function: Callable[P, Result], /, *args: P.args, **kwargs: P.kwargs) -> Result:
         """Return what the function returns for these arguments."""
         self._calls += 1
-        if self._calls > CALLS_HERE and not self._is_alone and self._start is None:
+        if self._calls > INLINE_CALLS and not self._is_inline and self._start is None:
             self._start = asyncio.create_task(run_in_thread(lambda: self._begin(function)))
-        if self._is_alone or self._start is None or not self._start.done():
+        if self._is_inline or self._start is None or not self._start.done():
             return _run_inline(function, *args, **kwargs)
         job = pickle.dumps((function, args, kwargs))  # at once: the payloads need not wait in memory
-        async with self._one_at_a_time:
+        async with self._turn:
             try:
                 result: Result = await run_in_thread(lambda: self._run_in_worker(job))
             except _PIPE_ERRORS as error:
-                self._go_on_alone(error)
+                self._give_up(error)
                 return _run_inline(function, *args, **kwargs)
             return result
 
@@ -65,12 +65,12 @@ class RowWorker:
             self._process = _started()
             self._run_in_worker(pickle.dumps((_imported, (function,), {})))
         except _PIPE_ERRORS as error:
-            self._go_on_alone(error)
+            self._give_up(error)
 
-    def _go_on_alone(self, error: Exception) -> None:
-        if not self._is_alone:
+    def _give_up(self, error: Exception) -> None:
+        if not self._is_inline:
             log.warning("The second process of the sync ended (%r). The sync goes on without it, more slowly.", error)
-        self._is_alone = True
+        self._is_inline = True
 
     def _run_in_worker(self, job: bytes) -> Any:
         if self._process is None or self._process.stdin is None or self._process.stdout is None:
@@ -83,7 +83,7 @@ class RowWorker:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._is_alone = True
+        self._is_inline = True
         self._end()  # also when it is still starting, so that nobody waits for it
         if self._start is not None:
             await asyncio.wait([self._start])
@@ -101,8 +101,9 @@ def _run_inline(function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs
 
 
 def _started() -> subprocess.Popen[bytes]:
-    # Not by `multiprocessing`, which would run the user's own script a second time. In a session of its own, so that
-    # Ctrl-C reaches the sync alone; when that is killed, the end of its input ends the second process as well.
+    # Not by `concurrent.futures`: it runs a script that has no main guard a second time, or forks a process with
+    # threads. In a session of its own, so that Ctrl-C reaches the sync alone; when that is killed, the end of its input
+    # ends the second process as well.
     code = f"import sys; sys.path[:] = {sys.path!r}; from testio_analytics.mirror.worker import serve; serve()"
     return subprocess.Popen(  # noqa: S603  # this very interpreter
         [sys.executable, "-c", code],

@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from testio_analytics.config import TOKEN_VARIABLE
-from testio_analytics.display.cells import one_line, shortened
 from testio_analytics.errors import ReportError
 from testio_analytics.pages.notebooks import INJECTED_TAG, PACKAGE, read_notebook, tags, with_parameters
+from testio_analytics.text import one_line, short
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
@@ -153,7 +153,7 @@ def _failure(name: str, notebook: NotebookNode, error: Exception) -> str:
 
 def _last_line(text: str) -> str:
     lines = [one_line(line) for line in text.splitlines() if line.strip()]
-    return shortened(lines[-1], LONGEST_MESSAGE) if lines else "(no message)"
+    return short(lines[-1], LONGEST_MESSAGE) if lines else "(no message)"
 
 
 def _run_in_own_thread(coroutine: Coroutine[Any, Any, Result]) -> Result:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from testio_analytics.display.cells import one_line, shortened
 from testio_analytics.errors import ReportError
+from testio_analytics.text import one_line, short
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -72,7 +72,7 @@ def read_notebook(path: Path) -> NotebookNode:
     try:
         notebook: NotebookNode = nbformat.read(path, as_version=4)
     except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        raise ReportError(f"{path} could not be read as a notebook: {shortened(one_line(str(error)), 200)}") from error
+        raise ReportError(f"{path} could not be read as a notebook: {short(one_line(str(error)), 200)}") from error
     return notebook
 
 

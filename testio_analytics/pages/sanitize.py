@@ -10,31 +10,35 @@ import base64
 import re
 import struct
 from collections.abc import Collection, Mapping
-from html import escape, unescape
+from html import unescape
 from typing import Any
 
-import bleach  # type: ignore[import-untyped]
 import mistune
+import nh3
 
 from testio_analytics.display.blocks import OUR_BLOCK
-from testio_analytics.display.cells import clean
 from testio_analytics.errors import ReportError
+from testio_analytics.text import clean, for_html
 
 PROSE_TAGS = frozenset(
     "a abbr b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i kbd li ol p pre s small "
     "span strong sub summary sup table tbody td tfoot th thead time tr u ul".split()
 )
 PROSE_ATTRIBUTES = {
-    "a": ["href", "title"],
-    "abbr": ["title"],
-    "ol": ["start"],
-    "td": ["colspan", "rowspan"],
-    "th": ["colspan", "rowspan", "scope"],
-    "time": ["datetime"],
+    "a": {"href", "title"},
+    "abbr": {"title"},
+    "ol": {"start"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan", "scope"},
+    "time": {"datetime"},
 }
-PROSE_PROTOCOLS = frozenset({"http", "https", "mailto"})
-
-STYLES_AND_SCRIPTS = re.compile(r"<(style|script)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+PROSE = nh3.Cleaner(
+    tags=set(PROSE_TAGS),
+    attributes=PROSE_ATTRIBUTES,
+    url_schemes={"http", "https", "mailto"},
+    clean_content_tags={"script", "style"},
+    link_rel=None,
+)
 TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 ONLY_FOR_PROGRAMS = ("application/vnd.jupyter.widget-view+json", "application/javascript")
@@ -82,9 +86,7 @@ def title_of(source: str) -> str | None:
 
 def cleaned(html: str) -> str:
     """Return the HTML with plain tags only: no styles, scripts, handlers, pictures or frames."""
-    readable = STYLES_AND_SCRIPTS.sub("", html)  # bleach would keep their insides as text
-    allowed = {"tags": PROSE_TAGS, "attributes": PROSE_ATTRIBUTES, "protocols": PROSE_PROTOCOLS}
-    return str(bleach.clean(readable, **allowed, strip=True, strip_comments=True))
+    return PROSE.clean(clean(html))
 
 
 def output_html(output: Mapping[str, Any]) -> str:
@@ -123,8 +125,8 @@ def _foreign_html(html: str) -> str:
 
 
 def _text_html(text: str) -> str:
-    text = clean(TERMINAL_COLOURS.sub("", text)).strip("\n")
-    return f"<pre>{escape(text)}</pre>\n" if text else ""
+    text = for_html(TERMINAL_COLOURS.sub("", text)).strip("\n")
+    return f"<pre>{text}</pre>\n" if text else ""
 
 
 def _picture_html(kind: str, data: str, metadata: Mapping[str, Any]) -> str:
@@ -134,7 +136,7 @@ def _picture_html(kind: str, data: str, metadata: Mapping[str, Any]) -> str:
     content = data.encode() if kind == "image/svg+xml" else base64.b64decode(data)
     size = "".join(f' {name}="{pixels}"' for name, pixels in _picture_size(content, metadata).items())
     address = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-    return f'<figure class="picture"><img src="{address}" alt="{escape(clean(alt))}"{size}></figure>\n'
+    return f'<figure class="picture"><img src="{address}" alt="{for_html(alt)}"{size}></figure>\n'
 
 
 def _picture_size(content: bytes, metadata: Mapping[str, Any]) -> dict[str, int]:

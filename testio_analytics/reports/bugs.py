@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from testio_analytics.api.vocabulary import SEVERITIES
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
@@ -28,11 +29,6 @@ from testio_analytics.reports.facts import (
     unread_tests,
 )
 from testio_analytics.reports.shrinkage import FEWEST, poisson_interval, shrunk_rates
-
-GRAVITIES = ("critical", "high", "low")
-KINDS = ("visual", "content", "suggestion", "custom")
-SEVERITIES = (*GRAVITIES, *KINDS)
-"""The severities with a column of their own, the gravest first."""
 
 OTHER_SEVERITY = "severity_other"
 SEVERITY_WEIGHTS: Mapping[str, float] = {

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
+from testio_analytics.api.vocabulary import EXECUTED, NEITHER, PLANNED, STORY_STATUSES
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.text import label
@@ -22,9 +23,6 @@ from testio_analytics.text import label
 Group = Literal["executed", "planned", "neither", "unknown"]
 Bucket = Literal["active_accepted", "auto_accepted", "rejected", "open", "other"]
 
-EXECUTED = ("running", "locked", "archived", "completed")
-PLANNED = ("initialized", "customer_finalized", "waiting")
-NEITHER = ("cancelled",)
 NO_STATUS = "(no status)"
 
 BUCKETS: tuple[Bucket, ...] = ("active_accepted", "auto_accepted", "rejected", "open", "other")
@@ -34,9 +32,6 @@ LOCATED_COLUMNS = (
     *("bug_id", "product_id", "test_id", "test_feature_id", "feature_id", "where", "title", "severity", "status"),
     *("bucket", "is_valid", "is_known", "group", "at", "reported_at"),
 )
-STORY_STATUSES = ("failed", "blocked", "passed", "not_tested")
-"""The words for the result of a story in a test, the weightiest first."""
-
 RUN_COLUMNS = (
     *("test_feature_id", "user_story_id", "test_id", "feature_id", "title", "api_status", "status", "is_by_bug"),
     *("tested_by", "bugs_found"),

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
-from testio_analytics.api.sections import as_id
+from testio_analytics.api.values import as_id
 from testio_analytics.errors import ReportError
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.text import counted, day_words, listed

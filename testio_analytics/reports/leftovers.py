@@ -10,12 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from testio_analytics.api.vocabulary import BUG_STATUSES, OLDER_BUG_KINDS, SEVERITIES, STORY_STATUSES
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.bugs import SEVERITIES
 from testio_analytics.reports.facts import (
     NO_VALUE,
-    STORY_STATUSES,
     dated_tests,
     distinct,
     feature_scope,
@@ -24,8 +23,6 @@ from testio_analytics.reports.facts import (
     looked_up,
 )
 
-KNOWN_BUG_STATUSES = ("accepted", "rejected", "forwarded", "question", "submitted", "manager_approved")
-OLDER_KINDS = ("spelling", "test_case")
 UNLINKED_COLUMNS = (
     *("test_feature_id", "product_id", "product", "test_id", "test", "at", "feature_id", "title", "reason"),
     "test_features",
@@ -135,7 +132,7 @@ def unknown_bug_values(mirror: Mirror) -> pd.DataFrame:
     """
     bugs = located_bugs(mirror)
     parts = []
-    for what, known in (("severity", (*SEVERITIES, *OLDER_KINDS)), ("status", KNOWN_BUG_STATUSES)):
+    for what, known in (("severity", (*SEVERITIES, *OLDER_BUG_KINDS)), ("status", BUG_STATUSES)):
         unknown = bugs[~bugs[what].isin(known)]
         parts.append(unknown.assign(what=what, value=unknown[what]))
     found = pd.concat(parts).sort_values("bug_id")

@@ -14,10 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
+from testio_analytics.api.vocabulary import SEVERITIES
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.bugs import SEVERITIES, SEVERITY_WEIGHTS, bugs_per_feature
+from testio_analytics.reports.bugs import SEVERITY_WEIGHTS, bugs_per_feature
 from testio_analytics.reports.doubts import with_row_doubts
 from testio_analytics.reports.facts import feature_scope, looked_up, memberships, once
 from testio_analytics.reports.features import feature_catalog

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from testio_analytics.api.vocabulary import SEVERITIES, STORY_STATUSES
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.bugs import SEVERITIES
 from testio_analytics.reports.doubts import (
     Doubt,
     doubts,
@@ -21,7 +21,6 @@ from testio_analytics.reports.doubts import (
     words,
 )
 from testio_analytics.reports.facts import (
-    STORY_STATUSES,
     described_features,
     distinct,
     feature_scope,

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from testio_analytics.api.vocabulary import STORY_STATUSES
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.coverage import NO_SECTION
 from testio_analytics.reports.doubts import products_in_doubt, with_row_doubts
 from testio_analytics.reports.facts import (
     NO_VALUE,
-    STORY_STATUSES,
     dated_tests,
     feature_scope,
     labels,

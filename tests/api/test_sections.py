@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostile import JSON
-from testio_analytics.api.sections import as_id, get_known_section_ids, get_section_ids, has_sections, is_id
+from testio_analytics.api.sections import get_section_ids, has_sections, sections_of
+from testio_analytics.api.values import as_id, is_id
 
 MISSING = object()
 DEFAULT, FIRST, SECOND = {"id": 100, "name": "default-section"}, {"id": 7, "name": "A"}, {"id": 5, "name": "B"}
@@ -82,9 +83,9 @@ def test_id_written_as_text_is_visited() -> None:
 def test_known_ids_hold_every_section_named_anywhere() -> None:
     """What remains when a plain-looking product answers 422: both lists and the default id, each once."""
     product = _product([FIRST], [DEFAULT, FIRST, {"id": None}])
-    assert get_known_section_ids(product) == [7, 100]
-    assert get_known_section_ids({"default_section_id": 100}) == [100]
-    assert get_known_section_ids({"default_section_id": None, "sections": None}) == []
+    assert sections_of(product).known_ids == [7, 100]
+    assert sections_of({"default_section_id": 100}).known_ids == [100]
+    assert sections_of({"default_section_id": None, "sections": None}).known_ids == []
 
 
 USABLE: list[tuple[object, int]] = [
@@ -111,7 +112,7 @@ def test_no_payload_makes_it_stumble(own: Any, every: Any, default: Any) -> None
     assert all(is_id(value) for value in ids)
     assert len(set(ids)) == len(ids)
     assert has_sections(product) or not ids
-    assert set(ids) <= set(get_known_section_ids(product))
+    assert set(ids) <= set(sections_of(product).known_ids)
 
 
 def _lists() -> st.SearchStrategy[Any]:

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from browser import sample_frame, sample_table
 from testio_analytics.display import blocks
 from testio_analytics.display.blocks import Block
-from testio_analytics.display.cells import STATES, clean
+from testio_analytics.display.cells import STATES
 from testio_analytics.display.html_table import SHOWN_TEXT, html_table
 from testio_analytics.errors import ReportError
+from testio_analytics.text import clean
 
 HOSTILE = [
     "<script>window.hit = 1</script>",

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testio_analytics.display.cells import clean, rounded
-from testio_analytics.display.csv_json import csv_text, formula_safe, json_text
+from testio_analytics.display.cells import rounded
+from testio_analytics.display.csv_json import csv_text, json_text
 from testio_analytics.errors import ReportError
+from testio_analytics.text import clean, formula_safe
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
 WHOLE = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1))

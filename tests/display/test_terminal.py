@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wcwidth import width as columns_wide
 
-from testio_analytics.display.cells import one_line
-from testio_analytics.display.terminal import columns_wide, fitted, text_table
+from testio_analytics.display.terminal import fitted, text_table
 from testio_analytics.errors import ReportError
+from testio_analytics.text import one_line
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=80)
 

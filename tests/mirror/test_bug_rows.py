@@ -65,7 +65,7 @@ def test_a_bug_without_test_belongs_to_that_of_its_test_feature() -> None:
 def test_bugs_of_other_tests_are_left_to_those() -> None:
     """They come again when their test is asked for."""
     found = bug_rows(5, [{"id": 7, "test": {"id": 3}}], asked=[1], scope=SCOPE)
-    assert not found.rows.of(schema.BUGS) and found.strangers == {3}
+    assert not found.rows.of(schema.BUGS) and found.unasked == {3}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_whatever_comes_is_a_row_a_rejection_or_of_another_test(bugs: list[Any])
     found = bug_rows(5, bugs, asked=[1, 2, 3], scope=SCOPE)
     rejected = [rejection for rejection in found.rows.rejections if rejection.table == "bugs"]
     assert len(found.rows.of(schema.BUGS)) + len(rejected) <= len(bugs)
-    assert len(found.rows.of(schema.BUGS)) + len(rejected) > 0 or not bugs or found.strangers
+    assert len(found.rows.of(schema.BUGS)) + len(rejected) > 0 or not bugs or found.unasked
     assert all(row["feature_link"] == "none" or row["feature_id"] for row in found.rows.of(schema.BUGS))
 
 

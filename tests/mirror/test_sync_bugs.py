@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from syncing import NOW, Synced, mirror_digest, query, sync_account
 from testio_analytics.api.client import Client
+from testio_analytics.api.paging import PagedList
 from testio_analytics.concurrency import run
 from testio_analytics.demo.account.build import PLANTED_SECRETS, demo_account
 from testio_analytics.demo.account.model import Account, Cycle
@@ -21,8 +22,8 @@ from testio_analytics.demo.server import responses
 from testio_analytics.demo.server.faults import Faults
 from testio_analytics.demo.server.metrics import with_metrics
 from testio_analytics.mirror import ledger
-from testio_analytics.mirror.streams.due import Known
 from testio_analytics.mirror.streams.results import read_executions
+from testio_analytics.mirror.streams.tests import Known
 
 PRODUCT = 80_000
 
@@ -269,12 +270,13 @@ def test_a_count_that_the_rows_do_not_reach_is_a_gap() -> None:
     class Api:
         secrets = ()
 
-        async def executions(self, version_id: int) -> tuple[list[Any], int]:
-            return [{"id": 1, "status": "passed", "executed_at": "2026-06-01T10:00:00Z"}], 2
+        async def executions(self, version_id: int) -> PagedList:
+            rows = ({"id": 1, "status": "passed", "executed_at": "2026-06-01T10:00:00Z"},)
+            return PagedList(rows, (), is_settled=True, total=2)
 
-    known = Known({1: "archived"}, {}, is_listed=True)
+    known = Known(5, {1: "archived"}, {}, is_listed=True)
     versions = [{"test_id": 1, "user_story_id": 9, "user_story_version_id": 4}]
-    read = run(read_executions(cast("Client", Api()), 5, [1], known, versions))
+    read = run(read_executions(cast("Client", Api()), [1], known, versions))
     assert [gap.where for gap in read.gaps] == ["executions of story 9 in test 1"]
     assert "counts 2 and listed 1" in read.gaps[0].reason
     assert read.tests is not None and read.tests.unsound == {1}

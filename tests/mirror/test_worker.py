@@ -24,7 +24,7 @@ from testio_analytics.concurrency import gc_paused
 from testio_analytics.demo.account.build import demo_account
 from testio_analytics.mirror import worker
 from testio_analytics.mirror.streams.products import product_rows
-from testio_analytics.mirror.worker import CALLS_HERE, RowWorker, serve
+from testio_analytics.mirror.worker import INLINE_CALLS, RowWorker, serve
 
 
 def where(_: int) -> int:
@@ -72,10 +72,10 @@ def _is_running(pid: int) -> bool:
 
 
 def test_a_few_calls_are_made_here_and_many_elsewhere() -> None:
-    """The second process is started when there is much to do, is one and the same, and ends with the computer."""
+    """The second process is started when there is much to do, is one and the same, and ends with the worker."""
 
     async def work(compute: RowWorker) -> list[int]:
-        few = [await compute(where, number) for number in range(CALLS_HERE)]
+        few = [await compute(where, number) for number in range(INLINE_CALLS)]
         assert {*few} == {os.getpid()}
         other = await _until_in_worker(compute)
         assert {*await asyncio.gather(*(compute(where, number) for number in range(20)))} == {other}
@@ -132,7 +132,7 @@ def test_a_second_process_that_cannot_start_costs_nothing(
 
         async def work(compute: RowWorker) -> Any:
             found = []
-            for number in range(CALLS_HERE + 20):
+            for number in range(INLINE_CALLS + 20):
                 found.append(await compute(where, number))
                 await asyncio.sleep(0.01)
             return found
@@ -141,7 +141,7 @@ def test_a_second_process_that_cannot_start_costs_nothing(
     assert len(caplog.records) == 3
 
 
-@pytest.mark.parametrize("calls", [1, CALLS_HERE + 1])
+@pytest.mark.parametrize("calls", [1, INLINE_CALLS + 1])
 def test_nothing_is_left_of_one_that_is_still_starting(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is done before the second process is ready does not wait for it, and does not leave it behind."""
     started: list[subprocess.Popen[bytes]] = []
@@ -164,7 +164,7 @@ def test_nothing_is_left_of_one_that_is_still_starting(calls: int, monkeypatch: 
     began = time.monotonic()
     _computed(work)
     assert time.monotonic() - began < 5
-    assert [process.poll() for process in started] == [-signal.SIGKILL] * (calls > CALLS_HERE)
+    assert [process.poll() for process in started] == [-signal.SIGKILL] * (calls > INLINE_CALLS)
 
 
 def test_it_ends_with_the_process_that_started_it() -> None:
@@ -202,9 +202,9 @@ def test_the_mirror_is_the_same_with_a_second_process_and_without(
 ) -> None:
     """Every column of every row of the demo account."""
     account, digests = demo_account(), []
-    for calls_here in (0, 10**9):
-        monkeypatch.setattr(worker, "CALLS_HERE", calls_here)
-        db = tmp_path / f"{calls_here}.db"
+    for inline_calls in (0, 10**9):
+        monkeypatch.setattr(worker, "INLINE_CALLS", inline_calls)
+        db = tmp_path / f"{inline_calls}.db"
         sync_account(account, db)
         digests.append(mirror_digest(db))
     assert digests[0] == digests[1]

@@ -22,13 +22,14 @@ from hypothesis import strategies as st
 from browser import notebook_of, output_of, picture_output, sample_notebook
 from strategies import Account
 from testio_analytics import config
-from testio_analytics.display import blocks, cells
+from testio_analytics.display import blocks
 from testio_analytics.display.html_table import html_table
 from testio_analytics.errors import DatabaseMissingError, ReportError, UnknownValueError
 from testio_analytics.pages import build, execution, notebooks, sanitize
 from testio_analytics.pages.build import html_page, make_pages
 from testio_analytics.pages.execution import run_notebook, run_notebooks
 from testio_analytics.pages.notebooks import literal, with_parameters
+from testio_analytics.text import clean
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 PARAMETERS = "db = None\nproduct_id = None\nas_of = None"
@@ -458,8 +459,8 @@ def test_a_failed_output_makes_no_page() -> None:
 @given(ANY_TEXT, ANY_TEXT)
 def test_titles_and_facts_are_text(title: str, fact: str) -> None:
     """Names in the head, the navigation and the footer are escaped."""
-    cleaned = cells.clean(title)
-    html = html_page(notebook_of("# T"), title=cleaned, siblings=[("a.html", cleaned)], facts=[cells.clean(fact)])
+    cleaned = clean(title)
+    html = html_page(notebook_of("# T"), title=cleaned, siblings=[("a.html", cleaned)], facts=[clean(fact)])
 
     assert html.count("<script>") == html.count("</script>") == html.count("<style>") == 1
     assert unescape(re.findall("<title>(.*?)</title>", html, re.DOTALL)[0]) == cleaned

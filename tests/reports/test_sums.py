@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 import testio_analytics as ta
 from strategies import Account, accounts_with_findings, opened
+from testio_analytics.api.vocabulary import SEVERITIES
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.bugs import DEVICE_PARTS, OTHER_SEVERITY, PLACE_COLUMNS, SEVERITIES
+from testio_analytics.reports.bugs import DEVICE_PARTS, OTHER_SEVERITY, PLACE_COLUMNS
 from testio_analytics.reports.facts import BUCKETS
 from testio_analytics.reports.stories import COUNT_COLUMNS
 from testio_analytics.reports.trends import trends_by_product

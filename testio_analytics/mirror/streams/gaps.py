@@ -1,14 +1,17 @@
-"""What the readers of the streams share: which errors cost one part of the data, and how they are told."""
+"""Parts of a stream that could not be read: which errors cost only a part, and how it is noted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from testio_analytics import errors
 from testio_analytics.mirror.diff import Gap
-from testio_analytics.mirror.streams.due import Known
 
-# What costs one part of the data. A refused token or a redirect to a stranger costs everything, and stops the run.
+Answer = TypeVar("Answer")
+
+# What costs one part of the data. A refused token or a redirect to another host costs everything, and stops the run.
 GAP_ERRORS = (
     errors.NotFoundError,
     errors.RequestRefusedError,
@@ -19,13 +22,36 @@ GAP_ERRORS = (
 )
 
 
-def gap_of(stream: str, where: str, error: errors.ApiError, product_id: int) -> Gap:
-    """Return the gap that an error leaves."""
-    return Gap(stream, where, str(error), error.attempts, product_id)
+@dataclass
+class Gaps:
+    """The gaps of one read of one stream of one product."""
 
+    stream: str
+    product_id: int
+    noted: list[Gap] = field(default_factory=list)
 
-def unlisted_gap(stream: str, product_id: int, known: Known) -> Iterable[Gap]:
-    """Name the gap of a product whose tests were never read: what they found cannot be known."""
-    if not known.is_listed:
-        reason = "the tests of this product were never read, so it is not known which there are"
-        yield Gap(stream, f"{stream} of all tests", f"{reason}. Sync the stream tests as well", 0, product_id)
+    def note(self, where: str, reason: str, attempts: int = 0) -> None:
+        """Note that a part could not be read."""
+        self.noted.append(Gap(self.stream, where, reason, attempts, self.product_id))
+
+    def note_error(self, where: str, error: errors.ApiError) -> None:
+        """Note the part that an error cost."""
+        self.note(where, str(error), error.attempts)
+
+    async def answer(self, where: str, request: Awaitable[Answer]) -> Answer | None:
+        """Return the answer to a request; None, with the part noted, where the API did not answer usefully."""
+        try:
+            return await request
+        except GAP_ERRORS as error:
+            self.note_error(where, error)
+            return None
+
+    @property
+    def in_order(self) -> tuple[Gap, ...]:
+        """The gaps by place: what is read together ends in any order."""
+        return tuple(sorted(self.noted, key=lambda gap: gap.where))
+
+    @property
+    def missing(self) -> int | None:
+        """The number of rows that are missing: 0 without gaps, else unknown."""
+        return None if self.noted else 0

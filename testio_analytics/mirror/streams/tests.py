@@ -1,8 +1,13 @@
-"""Read the exploratory tests of one product, page by page; a row that breaks its page costs only itself."""
+"""The exploratory tests of one product, page by page, and which of them must have their bugs and results read now.
+
+A row that breaks its page costs only itself. A test that can no longer change is read once in that state; every other
+one each time (testio-api 7.9 and 18.1, 7).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlite_utils import Database
@@ -10,56 +15,68 @@ from sqlite_utils import Database
 from testio_analytics import errors
 from testio_analytics.api import payloads
 from testio_analytics.api.client import Client
+from testio_analytics.api.scrubbing import scrub
+from testio_analytics.api.values import id_in, text_of
+from testio_analytics.api.vocabulary import IMMUTABLE
 from testio_analytics.concurrency import gather
 from testio_analytics.mirror import diff, schema
-from testio_analytics.mirror.diff import Gap, StreamRead
-from testio_analytics.mirror.rows import Rows, id_in
-from testio_analytics.mirror.streams.gaps import GAP_ERRORS, gap_of
+from testio_analytics.mirror.diff import StreamRead, TestReads
+from testio_analytics.mirror.rows import Rows
+from testio_analytics.mirror.streams.gaps import Gaps
 from testio_analytics.mirror.worker import RowWorker
 
 MOST_CHECKED = 50
 """Tests that are looked up one by one because they no longer come with the list."""
 
+Scope = Mapping[int, tuple[int, int | None]]
+"""The test features of a product: id → test and, where the API names one, catalogue feature."""
 
-async def read_tests(db: Database, api: Client, compute: RowWorker, product_id: int) -> StreamRead:
+
+async def read_tests(db: Database, api: Client, worker: RowWorker, product_id: int) -> StreamRead:
     """Read all tests of one product; rows that cannot be served become gaps.
 
     A stored test that is no longer listed is looked up on its own before anything is concluded: the list shifts while
     it is read, and a row that breaks its page may still be readable alone.
     """
-    try:
-        listed = await api.tests(product_id)
-    except GAP_ERRORS as error:
-        return StreamRead("tests", Rows(), (gap_of("tests", "all tests", error, product_id),), None)
-    gaps = [Gap("tests", str(hole), hole.reason, hole.attempts, product_id) for hole in listed.holes]
+    gaps = Gaps("tests", product_id)
+    listed = await gaps.answer("all tests", api.tests(product_id))
+    if listed is None:
+        return StreamRead("tests", Rows(), tuple(gaps.noted), None)
+    for hole in listed.holes:
+        gaps.note(str(hole), hole.reason, hole.attempts)
     if not listed.is_settled:
         reason = "the list kept changing while it was read, twice; a test may have slipped through. Sync again"
-        gaps.append(Gap("tests", "order of the test list", reason, 0, product_id))
-    found = await compute(test_rows, product_id, listed.rows, secrets=api.secrets)
-    unlisted, stored = diff.vanished_ids(db, schema.TESTS, found, product_id=product_id)
-    if len(unlisted) <= min(MOST_CHECKED, stored * diff.MOST_REMOVED):
-        details = await gather(*(_look_up(api, test_id, product_id, gaps) for test_id in unlisted))
-        found.extend(test_rows(product_id, [test for test in details if test is not None], secrets=api.secrets))
+        gaps.note("order of the test list", reason)
+    found = await worker(test_rows, product_id, listed.rows, secrets=api.secrets)
+    await _look_up_unlisted(db, api, found, gaps)
     counts = [hole.count for hole in listed.holes]
     missing = None if None in counts or not listed.is_settled else sum(count or 0 for count in counts)
-    return StreamRead("tests", found, tuple(gaps), missing)
+    return StreamRead("tests", found, tuple(gaps.noted), missing)
 
 
-async def _look_up(api: Client, test_id: int, product_id: int, gaps: list[Gap]) -> Any:
-    try:
-        return await api.test(test_id)
-    except errors.NotFoundError:
-        return None
-    except GAP_ERRORS as error:
-        gaps.append(gap_of("tests", f"test {test_id}, which is stored but no longer listed", error, product_id))
-        return None
+async def _look_up_unlisted(db: Database, api: Client, found: Rows, gaps: Gaps) -> None:
+    """Add the stored tests that were not listed and can still be read; too many at once are left to the comparison."""
+    unlisted, stored = diff.vanished_ids(db, schema.TESTS, found, product_id=gaps.product_id)
+    if len(unlisted) <= min(MOST_CHECKED, stored * diff.MOST_REMOVED):
+        details = await gather(*(_look_up(api, test_id, gaps) for test_id in unlisted))
+        found.extend(test_rows(gaps.product_id, filter(None, details), secrets=api.secrets))
+
+
+async def _look_up(api: Client, test_id: int, gaps: Gaps) -> Any:
+    async def test() -> Any:
+        try:
+            return await api.test(test_id)
+        except errors.NotFoundError:
+            return None  # it is gone
+
+    return await gaps.answer(f"test {test_id}, which is stored but no longer listed", test())
 
 
 def test_rows(product_id: int, tests: Iterable[Any], *, secrets: Collection[str] = ()) -> Rows:
     """Return ``tests`` and ``test_features`` of one product; a test that comes twice is one row."""
     rows = Rows()
     for payload in tests:
-        _add_test(rows, product_id, payloads.scrub(payload, secrets=secrets))
+        _add_test(rows, product_id, scrub(payload, secrets=secrets))
     return rows
 
 
@@ -67,11 +84,8 @@ test_rows.__test__ = False  # type: ignore[attr-defined]  # pytest must not coll
 
 
 def _add_test(rows: Rows, product_id: int, raw: Any) -> None:
-    test = payloads.read(payloads.ExploratoryTest, raw)
-    if isinstance(test, str):
-        rows.reject(schema.TESTS, raw, test)
-        return
-    if (test.id,) in rows.by_table[schema.TESTS.name]:
+    test = rows.read(payloads.ExploratoryTest, schema.TESTS, raw)
+    if test is None or (test.id,) in rows.by_table[schema.TESTS.name]:
         return
     environment = test.test_environment if isinstance(test.test_environment, Mapping) else {}
     rows.add(
@@ -82,23 +96,92 @@ def _add_test(rows: Rows, product_id: int, raw: Any) -> None:
         product_id=product_id,
         section_id=id_in(test.section),
         environment_id=id_in(environment),
-        environment_title=payloads.text_of(environment.get("title")),
+        environment_title=text_of(environment.get("title")),
     )
-    if not isinstance(test.features, list | None):
-        reason = f"the features of test {test.id} are not a list but {payloads.shown(test.features)}"
-        rows.reject(schema.TEST_FEATURES, test.features, reason)
-        return
-    for entry in test.features or []:
+    for entry in rows.entries(schema.TEST_FEATURES, test.features, f"the features of test {test.id}"):
         _add_test_feature(rows, product_id, test.id, entry)
 
 
 def _add_test_feature(rows: Rows, product_id: int, test_id: int, raw: Any) -> None:
-    feature = payloads.read(payloads.TestFeature, raw)
-    if isinstance(feature, str):
-        rows.reject(schema.TEST_FEATURES, raw, f"in test {test_id}: {feature}")
+    feature = rows.read(payloads.TestFeature, schema.TEST_FEATURES, raw, f"in test {test_id}: ")
+    if feature is None:
         return
     known = rows.by_table[schema.TEST_FEATURES.name].get((feature.id,))
     if known is not None and known["test_id"] != test_id:
         rows.reject(schema.TEST_FEATURES, raw, f"in test {test_id}: its id already came with test {known['test_id']}")
         return
     rows.add(schema.TEST_FEATURES, raw, test_id=test_id, product_id=product_id, **feature.model_dump())
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the tests of one product when their bugs and results are to be read.
+
+    `statuses` holds every test with its status; `scope` its test features with test and catalogue feature; `is_listed`
+    whether the list of tests was ever read, so that "no tests" means that there are none.
+    """
+
+    product_id: int
+    statuses: dict[int, str | None]
+    scope: Scope
+    is_listed: bool
+
+    def gaps(self, stream: str) -> Gaps:
+        """Return the gaps to begin with: what tests found cannot be known where these were never read."""
+        gaps = Gaps(stream, self.product_id)
+        if not self.is_listed:
+            reason = "the tests of this product were never read, so it is not known which there are"
+            gaps.note(f"{stream} of all tests", f"{reason}. Sync the stream tests as well")
+        return gaps
+
+    def reads(self, asked: Iterable[int], unsound: Iterable[int]) -> TestReads:
+        """Return which tests were asked for, and of which of them something is missing."""
+        statuses = {test_id: self.statuses[test_id] for test_id in asked}
+        # What belongs to no test can only be missed when every test was asked for.
+        return TestReads(statuses, frozenset(unsound), covers_all=len(statuses) == len(self.statuses))
+
+
+def known_tests(db: Database, product_id: int, read: StreamRead | None) -> Known:
+    """Return the tests of a product: as they were read just now, and those stored before that did not come again."""
+    statuses: dict[int, str | None] = {}
+    scope: dict[int, tuple[int, int | None]] = {}
+    if read is not None:
+        statuses |= {row["id"]: row["status"] for row in read.rows.of(schema.TESTS)}
+        scope |= {row["id"]: (row["test_id"], row["feature_id"]) for row in read.rows.of(schema.TEST_FEATURES)}
+    if read is None or read.gaps or read.rows.rejections:  # otherwise what did not come is gone
+        for row in _active(db, "id, status", "tests", product_id):
+            statuses.setdefault(row["id"], row["status"])
+        for row in _active(db, "id, test_id, feature_id", "test_features", product_id):
+            scope.setdefault(row["id"], (row["test_id"], row["feature_id"]))
+    listed = "select 1 from stream_states where product_id = ? and stream = 'tests'"
+    return Known(product_id, statuses, scope, read is not None or bool(list(db.query(listed, [product_id]))))
+
+
+def due_tests(db: Database, stream: str, known: Known, *, full: bool = False) -> list[int]:
+    """Return the tests to read for a stream, oldest id first; all of them where `full`."""
+    if full:
+        return sorted(known.statuses)
+    select = "select test_id, status from test_reads where product_id = ? and stream = ? and is_complete = 1"
+    done = {row["test_id"]: row["status"] for row in db.query(select, [known.product_id, stream])}
+    again = _newly_attributable(db, known.product_id) if stream == "bugs" else set()
+    return sorted(
+        test_id
+        for test_id, status in known.statuses.items()
+        if status not in IMMUTABLE or done.get(test_id) != status or test_id not in done or test_id in again
+    )
+
+
+def _newly_attributable(db: Database, product_id: int) -> set[int]:
+    """Return the tests with a bug that named no feature when it was read, while results that came later may name it."""
+    select = """
+        select distinct b.test_id from bugs b
+        join test_reads r on r.test_id = b.test_id and r.stream = 'results'
+        join test_reads s on s.test_id = b.test_id and s.stream = 'bugs'
+        where b.product_id = ? and b.feature_link = 'none' and b.removed_at is null and r.run_id > s.run_id
+    """
+    return {row["test_id"] for row in db.query(select, [product_id])}
+
+
+def _active(db: Database, columns: str, table: str, product_id: int) -> Iterable[dict[str, Any]]:
+    # Only names of our own are in the text.
+    return db.query(f"select {columns} from {table} where product_id = ? and removed_at is null", [product_id])  # noqa: S608

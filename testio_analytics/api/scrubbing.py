@@ -1,0 +1,203 @@
+"""What of an answer may be kept: no credentials, no names of people, no links that open something by themselves."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
+from typing import Any
+
+from testio_analytics.api.payloads import KNOWN_FIELDS
+from testio_analytics.api.values import as_json
+
+REMOVED = "[removed]"
+
+# Credentials (testio-api 13), links that open something by themselves, prose that is known to hold logins, and the
+# names of people. None of them is needed for a number, so none of them is kept.
+_DROPPED_KEYS = frozenset(
+    {
+        "username",
+        "password",
+        "access",
+        "environment_test_information",
+        "binary_app",
+        "token",
+        "thumbnail_urls",
+        "goal",
+        "goal_text",
+        "instructions",
+        "instructions_text",
+        "out_of_scope",
+        "out_of_scope_text",
+        "instruction_comment",
+        "test_environment_comment",
+        "feature_comment",
+        "bug_type_comment",
+        "comment",
+        "comments",
+        "steps",
+        "expected_result",
+        "actual_result",
+        "content",
+        "created_by",
+        "submitted_by",
+        "executed_by",
+        "reported_by",
+        "author",
+        "tester",
+    }
+)
+_ENVIRONMENT_KEYS = frozenset({"test_environment", "test_environments", "environment"})
+_LINKED_KEYS = frozenset({"attachments", "connection", *_ENVIRONMENT_KEYS})
+_SECRET_KEYS = frozenset({"username", "password", "access"})
+_PARENT_KEYS = frozenset({"product", "section"})
+# A shorter value would cut up ordinary words wherever it happens to occur.
+_SHORTEST_SECRET = 6
+# The API nests about six levels. Far deeper ones are an attack on recursion, here and in whatever reads ``raw_data``.
+_DEEPEST = 50
+TOO_DEEP = "[nested too deep]"
+
+
+def scrub(payload: Any, *, secrets: Collection[str] = ()) -> Any:
+    """Return a copy of the payload without credentials, personal names, signed links and the given secrets.
+
+    Environments keep their id and title only, wherever they are embedded. The values of credentials found inside the
+    payload are also cut out of every other text in it, because people quote them in prose. Copies of the product and
+    section are reduced to their id: those rows are kept in tables of their own. The copy is always valid JSON: numbers
+    that JSON does not have become text, and what is nested deeper than any answer of the API becomes a mark.
+    """
+    found: set[str] = set()
+    kept = _kept(payload, _DEEPEST, found)
+    cut = {value for value in (*secrets, *found) if len(value) >= _SHORTEST_SECRET}
+    together = as_json(kept) if cut else ""
+    if not any(as_json(value)[1:-1] in together for value in cut):  # nearly always, and far faster than text by text
+        return kept
+    pattern = re.compile("|".join(re.escape(value) for value in sorted(cut, key=len, reverse=True)))
+    return _cut_out(kept, pattern)
+
+
+def scrub_text(text: str, secrets: Collection[str]) -> str:
+    """Return the text with the given secrets cut out."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if secret:
+            text = text.replace(secret, REMOVED)
+    return text
+
+
+@lru_cache(maxsize=1024)
+def _treatment(key: str) -> str:
+    """Return what happens to a member of this name: the same few hundred names come again and again."""
+    key = key.lower()
+    if key in _DROPPED_KEYS:
+        return "dropped"
+    if key in _ENVIRONMENT_KEYS:
+        return "environment"
+    if key in _PARENT_KEYS:
+        return "parent"
+    return "linked" if key in _LINKED_KEYS else ""
+
+
+_PLAIN = frozenset({str, int, bool, type(None)})
+"""The types of most members; nothing has to be done about those."""
+
+
+def _kept(value: Any, depth: int, found: set[str]) -> Any:
+    """Return what may be kept of a value, and note the credentials met on the way.
+
+    Every payload of a sync goes through here, so it is walked only once.
+    """
+    if isinstance(value, dict):
+        return _kept_members(value, depth, found)
+    if isinstance(value, list):
+        return [_kept(item, depth - 1, found) for item in value] if depth else TOO_DEEP
+    return _scalar(value)
+
+
+def _kept_members(value: dict[str, Any], depth: int, found: set[str]) -> Any:
+    if depth == 0:
+        return TOO_DEEP
+    if value.keys() <= _HARMLESS:  # as most are, like {"id": 7, "name": "iOS"}, of which a bug has a dozen
+        return {
+            key: member if member.__class__ in _PLAIN else _kept(member, depth - 1, found)
+            for key, member in value.items()
+        }
+    kept = {}
+    for key, member in value.items():
+        if key not in _HARMLESS and (treatment := _treatment(key)):
+            if member.__class__ is not str or key.lower() in _SECRET_KEYS:  # most of it is prose
+                _note_credentials({key: member}, depth, found)
+            if treatment == "dropped":
+                continue
+            member = _PARTS[treatment](member)
+        kept[key] = member if member.__class__ in _PLAIN else _kept(member, depth - 1, found)
+    return kept
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # 1e999 and NaN are read as numbers, but no other reader of ``raw_data`` would take them back
+    return value
+
+
+def _cut_out(value: Any, pattern: re.Pattern[str]) -> Any:
+    if isinstance(value, dict):
+        return {pattern.sub(REMOVED, key): _cut_out(member, pattern) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_cut_out(item, pattern) for item in value]
+    return pattern.sub(REMOVED, value) if isinstance(value, str) else value
+
+
+def _each(value: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """Apply a change to an object or to each object of a list; anything else under such a key is not kept."""
+    if isinstance(value, dict):
+        return change(value)
+    if isinstance(value, list):
+        return [change(item) for item in value if isinstance(item, dict)]
+    return None
+
+
+def _only(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: item[name] for name in names if name in item and not isinstance(item[name], dict | list)}
+
+
+def _without(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name.lower() not in names}
+
+
+_PARTS: Mapping[str, Callable[[Any], Any]] = {
+    "environment": lambda value: _each(value, lambda item: _only(item, "id", "title")),
+    "parent": lambda value: _each(value, lambda item: _only(item, "id")),
+    "linked": lambda value: _each(value, lambda item: _without(item, "url")),
+}
+
+
+def _note_credentials(value: Any, depth: int, found: set[str]) -> None:
+    """Note the values of credentials anywhere in a part of a payload, as deep as any answer of the API goes."""
+    if depth == 0:
+        return
+    if isinstance(value, list):
+        for item in value:
+            if isinstance(item, dict | list):
+                _note_credentials(item, depth - 1, found)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            if key not in _HARMLESS and (name := key.lower()) in _SECRET_KEYS:
+                # A login that is a plain word ("customer") would be cut out of every title, and tells nothing alone.
+                values = _texts(member, depth - 1)
+                found.update(text for text in values if name != "username" or not text.isalpha())
+            if isinstance(member, dict | list):
+                _note_credentials(member, depth - 1, found)
+
+
+def _texts(value: Any, depth: int) -> set[str]:
+    """Collect every text and number in the value of a credential, however it is wrapped."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return set().union(*(_texts(item, depth - 1) for item in value)) if depth > 0 else set()
+    return set() if value is None or isinstance(value, bool) else {str(value)}
+
+
+# Names to whose members nothing happens when a payload is scrubbed, as the description spells them.
+_HARMLESS = frozenset(name for name in frozenset({"key"}).union(*KNOWN_FIELDS.values()) if not _treatment(name))
