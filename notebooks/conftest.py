@@ -1,30 +1,22 @@
-"""Under pytest the notebooks run on the demo account: its mirror is built once and found as the default database."""
+"""Under pytest the notebooks run on the demo account, which is found as the default database."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 
 import pytest
 
-FOLDER = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
+from shared_demo import demo_mirror, share_folder
+
+share_folder()
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build the mirror before the first kernel starts, and only when a notebook is among what was asked for."""
-    if not any(item.path.suffix == ".ipynb" for item in session.items) or session.config.option.collectonly:
-        return
-    from testio_analytics.demo.run import sync_demo
-
-    folder = tempfile.TemporaryDirectory(prefix="testio-demo-")
-    session.config.stash[FOLDER] = folder
-    path = Path(folder.name) / "demo.db"
-    sync_demo(path)
-    os.environ["TESTIO_DB_PATH"] = str(path)  # kernels inherit it
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A notebook starts a kernel, which takes its time."""
+    item.add_marker(pytest.mark.slow)
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Take the mirror away again."""
-    if FOLDER in config.stash:
-        config.stash[FOLDER].cleanup()
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Name the database before the notebook's kernel starts, which inherits the variable."""
+    os.environ["TESTIO_DB_PATH"] = str(demo_mirror())

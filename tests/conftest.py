@@ -9,11 +9,22 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# Two cores are shared with others: a slow example is no failure, and the same examples come on every run.
-settings.register_profile("here", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile("here")
+from shared_demo import demo_mirror, faultless_mirror, share_folder
+from testio_analytics.demo.account.build import demo_account
+from testio_analytics.demo.account.model import Account
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
+
+# A slow example is no failure: the machine may be busy. Every run takes the same few examples; for new ones, and more,
+# run the tests with HYPOTHESIS_PROFILE=nightly.
+_patient = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fixed", _patient, derandomize=True, max_examples=40)
+settings.register_profile("nightly", _patient, max_examples=400)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+
+share_folder()
 
 # A shell starts background jobs with Ctrl-C ignored, and whoever ignores it hands that down to its children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -49,13 +60,27 @@ def db_path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def demo_db_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_db_path() -> Path:
     """Return the mirror of the demo account, synced once for all tests that only read it."""
-    from testio_analytics.demo.run import sync_demo
+    return demo_mirror()
 
-    path = tmp_path_factory.mktemp("demo") / "demo.db"
-    sync_demo(path)
-    return path
+
+@pytest.fixture(scope="session")
+def faultless_db_path() -> Path:
+    """Return the demo account as a server without faults gives it, synced once for all tests that only read it."""
+    return faultless_mirror()
+
+
+@pytest.fixture(scope="session")
+def demo_frames(demo_db_path: Path) -> Mirror:
+    """Return the demo account's tables, loaded once for all tests that only read them."""
+    return load_mirror(demo_db_path)
+
+
+@pytest.fixture(scope="session")
+def pristine() -> Account:
+    """Return the demo account, built once; who changes it takes a copy."""
+    return demo_account()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 
 from testio_analytics import errors
 from testio_analytics.concurrency import gather, run
+from waiting import PATIENCE
 
 
 async def _answer(value: Any) -> Any:
@@ -39,7 +40,7 @@ def test_error_comes_out_as_it_is() -> None:
 def _script(text: str) -> subprocess.CompletedProcess[str]:
     # A process of its own: the patch of a running loop stays for the life of a process.
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(text)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def test_call_inside_a_running_loop_gives_the_result() -> None:

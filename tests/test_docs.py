@@ -1,23 +1,48 @@
-"""The README says what the code does: commands, tables, reports, definitions, settings."""
+"""The documents say what the code does: commands, tables, reports, settings, layers; and what they tell to paste works."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 import notebooks_reference
+import tables_reference
 import testio_analytics as ta
-from readme_reference import README, with_parts
 from testio_analytics import config
 from testio_analytics.cli import cli
 from testio_analytics.mirror.schema import ALL_TABLES
 from testio_analytics.reports.registry import REPORTS
 
-TEXT = README.read_text()
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_is_short() -> None:
+    """Whoever looks for something finds it."""
+    assert len(TEXT.splitlines()) < 200
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["README.md", "data/README.md", "notebooks/README.md", ".github/CONTRIBUTING.md", ".github/CHANGELOG.md"],
+)
+def test_links_lead_somewhere(document: str) -> None:
+    """Each relative link leads to a file, each link inside a page to a heading."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    headings = {
+        re.sub(r"[^a-z0-9_ -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.*)$", text, re.M)
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in headings
+        elif "://" not in target:
+            assert ((ROOT / document).parent / target).exists(), target
 
 
 @pytest.mark.parametrize("name", sorted(cli.commands))
@@ -33,16 +58,17 @@ def test_every_command_is_in_the_readme_and_teaches(name: str) -> None:
 
 
 @pytest.mark.parametrize("table", [table.name for table in ALL_TABLES])
-def test_every_table_is_in_the_readme_and_has_a_loader(table: str) -> None:
-    """A table is described, and `ta.load_<table>` loads it."""
-    assert f"<code>{table}</code>" in TEXT
+def test_every_table_has_a_loader(table: str) -> None:
+    """`ta.load_<table>` loads it."""
     assert callable(getattr(ta, f"load_{table}"))
 
 
-@pytest.mark.parametrize("name", sorted(REPORTS))
-def test_every_report_is_a_function_of_its_name(name: str) -> None:
-    """A report has the same name in `show` and in Python."""
-    assert getattr(ta, name) is REPORTS[name].function
+def test_reports_named_in_the_readme_exist() -> None:
+    """The index sends nobody to a report that is not there, and a report is a function as well."""
+    named = set(re.findall(r"`show ([a-z_]+)", TEXT))
+    assert len(named) >= 10
+    assert named <= set(REPORTS)
+    assert all(callable(getattr(ta, name)) for name in REPORTS)
 
 
 def test_every_setting_is_in_the_readme() -> None:
@@ -51,9 +77,38 @@ def test_every_setting_is_in_the_readme() -> None:
         assert name in TEXT
 
 
-def test_reference_parts_are_those_of_the_code() -> None:
-    """The tables in the README are generated; run `python tests/support/readme_reference.py` to mend."""
-    assert with_parts(TEXT) == TEXT
+def test_the_reference_of_the_tables_is_that_of_the_schema() -> None:
+    """It is generated; run `python tests/support/tables_reference.py` to mend."""
+    text = tables_reference.PATH.read_text(encoding="utf-8")
+    assert tables_reference.with_reference(text) == text
+
+
+def test_the_picture_of_the_layers_is_the_contract() -> None:
+    """CONTRIBUTING shows the layers in the order that import-linter holds."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    picture = (ROOT / ".github" / "CONTRIBUTING.md").read_text().split("```text\n", 1)[1].split("```", 1)[0]
+
+    assert [line.split()[0] for line in picture.splitlines()] == contracts[0]["layers"]
+
+
+@pytest.mark.parametrize(
+    ("sync", "report", "expected", "ran"),
+    [(0, 0, 0, "sync report"), (3, 3, 3, "sync report"), (0, 1, 1, "sync report"), (1, 0, 1, "sync")],
+)
+def test_the_crontab_entry_goes_red_when_it_should(
+    tmp_path: Path, sync: int, report: int, expected: int, ran: str
+) -> None:
+    """Its exit code follows the sync and the report, and after a failed sync no page is made."""
+    entry = re.search(r"^15 4 \* \* \*  (.*)$", TEXT, re.MULTILINE)
+    assert entry is not None
+    command = tmp_path / ".venv" / "bin" / "testio-analytics"
+    command.parent.mkdir(parents=True)
+    command.write_text(f"#!/bin/sh\necho $1 >> ran\ncase $1 in sync) exit {sync};; report) exit {report};; esac\n")
+    command.chmod(0o755)
+    done = subprocess.run(["/bin/sh", "-c", entry[1].replace("/srv/testio", str(tmp_path))], check=False)
+
+    assert done.returncode == expected
+    assert (tmp_path / "ran").read_text().split() == ran.split()
 
 
 def test_the_reference_of_notebooks_and_reports_is_that_of_the_code() -> None:
@@ -80,7 +135,7 @@ def test_exit_codes_are_explained_where_they_are_looked_for() -> None:
 
 def test_nothing_speaks_of_the_makers_machine() -> None:
     """Tracked files name no path of the machine they were written on."""
-    root = README.parent
+    root = ROOT
     listed = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout.split(
         "\n"
     )

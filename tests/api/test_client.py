@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asking import BASE, NOW, TOKEN, Handler, ask, failing
@@ -451,7 +451,6 @@ def test_endless_redirect_ends() -> None:
     assert len(asked) == client_module.MAX_REDIRECTS + 1
 
 
-@settings(max_examples=60)
 @given(st.one_of(st.text(st.characters(max_codepoint=255), max_size=20), st.text(max_size=12).map("https://".__add__)))
 def test_any_location_is_followed_here_or_refused(location: str) -> None:
     """Whatever the header holds, the token goes nowhere else and only our own errors come out."""

@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from testio_analytics.api.pacing import Pacer
+from waiting import PATIENCE
 
 
 @dataclass
@@ -84,7 +85,7 @@ async def _simulate(ceiling: int, jobs: Sequence[Job]) -> Watch:
             if job.cancelled_at == turn:
                 task.cancel()
         await asyncio.sleep(0)
-    done, waiting = await asyncio.wait(tasks, timeout=5)
+    done, waiting = await asyncio.wait(tasks, timeout=PATIENCE)
     assert not waiting, "requests wait for ever"
     assert not [task for task in done if not task.cancelled() and task.exception()]
     return watch
@@ -100,7 +101,6 @@ JOBS = st.builds(
 )
 
 
-@settings(max_examples=250)
 @given(ceiling=st.integers(1, 4), jobs=st.lists(JOBS, min_size=1, max_size=12))
 def test_any_schedule_ends_and_keeps_the_rules(ceiling: int, jobs: list[Job]) -> None:
     """Whoever comes, objects or is cancelled when: nobody beside one that is alone, none lost, and all places given back."""

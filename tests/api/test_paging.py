@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asking import Handler, ask, failing
@@ -82,7 +82,6 @@ def test_one_poisoned_row_of_1300(position: int) -> None:
     _check_one_hole(1300, position)
 
 
-@settings(max_examples=40)
 @given(total=st.integers(1, 120), data=st.data())
 def test_scattered_poisoned_rows_cost_only_themselves(total: int, data: st.DataObject) -> None:
     """Up to three broken rows anywhere, adjacent ones among them: as many holes, and every other row is there."""
@@ -92,7 +91,6 @@ def test_scattered_poisoned_rows_cost_only_themselves(total: int, data: st.DataO
     assert [(hole.position, hole.count) for hole in listed.holes] == [(position, 1) for position in sorted(poisoned)]
 
 
-@settings(max_examples=25)
 @given(total=st.integers(1, 130), data=st.data())
 def test_nothing_is_lost_in_silence(total: int, data: st.DataObject) -> None:
     """Whatever is broken: each row is found or lies inside a hole that says so, and the reading ends."""

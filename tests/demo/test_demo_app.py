@@ -20,14 +20,15 @@ from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults
 from testio_analytics.demo.server.metrics import status_of, with_metrics
 from testio_analytics.demo.server.server import running_server
+from waiting import PATIENCE
 
 BASE = "http://testserver/customer/v2"
 
 
 @pytest.fixture(scope="module")
-def app() -> Starlette:
+def app(pristine: Account) -> Starlette:
     """Return the faultless demo API, to be read only."""
-    return create_app(demo_account())
+    return create_app(pristine)
 
 
 def part_of(app: Starlette, *product_ids: int) -> Account:
@@ -814,7 +815,7 @@ EMPTY = Account(datetime(2026, 1, 1, tzinfo=UTC), [Product(70588, {"id": 70588},
 
 def test_a_real_port_answers_like_the_app_in_process(app: Starlette) -> None:
     """The published counts over a real socket, and 401 without the token."""
-    with running_server(app) as address, httpx.Client(base_url=address, timeout=30) as client:
+    with running_server(app) as address, httpx.Client(base_url=address, timeout=PATIENCE) as client:
         assert address.startswith("http://127.0.0.1:")
         assert address.endswith("/customer/v2")
         assert client.get("/products").status_code == 401

@@ -64,9 +64,9 @@ states as (
 """
 
 
-@pytest.fixture(scope="module", name="mirror")
-def _mirror(demo_db_path: Path) -> Mirror:
-    return ta.load_mirror(demo_db_path)
+@pytest.fixture(name="mirror")
+def _mirror(demo_frames: Mirror) -> Mirror:
+    return demo_frames
 
 
 def _wilson(k: int, n: int) -> tuple[float, float]:

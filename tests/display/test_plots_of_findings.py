@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from matplotlib.axes import Axes
@@ -32,7 +31,7 @@ _CHANGE = re.compile("[+\N{MINUS SIGN}]\\d+ (points )?(since the end of May|agai
 
 
 @pytest.fixture(scope="module", name="mirrors")
-def _mirrors(tmp_path_factory: pytest.TempPathFactory, demo_db_path: Path) -> dict[str, Mirror]:
+def _mirrors(tmp_path_factory: pytest.TempPathFactory, demo_frames: Mirror) -> dict[str, Mirror]:
     folder = tmp_path_factory.mktemp("plots")
     account = account_of("small")
     account.products[0].payload["name"] = "$<b>Boat</b>$ \U0001f6a2 " + "x" * 200
@@ -44,7 +43,7 @@ def _mirrors(tmp_path_factory: pytest.TempPathFactory, demo_db_path: Path) -> di
         "nothing": nothing,
         "small": ta.load_mirror(folder / "all.db"),
         "unread": ta.load_mirror(folder / "unread.db"),
-        "demo": ta.load_mirror(demo_db_path),
+        "demo": demo_frames,
     }
 
 

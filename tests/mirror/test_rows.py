@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hostile import IDS, JSON, KEYS, SECRET, TEXTS, TIMES, deep
@@ -414,7 +414,6 @@ def _check(found: Rows) -> None:
     assert all(r.reason and r.raw_data and r.table in schema.TABLES for r in found.rejections)
 
 
-@settings(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from([None, 7, 8]), FEATURES), max_size=3), st.lists(STORY, max_size=4))
 def test_every_feature_and_story_ends_as_one_of_three(listings: list[Any], story_list: list[Any]) -> None:
     """Stored + refused + repeated = came, for any payload; no exception, no change of the input."""
@@ -458,7 +457,6 @@ def _every_story_is_somewhere(found: Rows, came: list[Any], story_list: list[Any
     assert sentences <= kept or refused
 
 
-@settings(max_examples=150)
 @given(TESTS)
 def test_every_test_ends_as_one_of_three(tests: list[Any]) -> None:
     """The same for tests and test features: no hostile payload costs a neighbour or raises."""

@@ -15,7 +15,7 @@ from syncing import NOW, Synced, mirror_digest, query, sync_account
 from testio_analytics.api.client import Client
 from testio_analytics.api.paging import PagedList
 from testio_analytics.concurrency import run
-from testio_analytics.demo.account.build import PLANTED_SECRETS, demo_account
+from testio_analytics.demo.account.build import PLANTED_SECRETS
 from testio_analytics.demo.account.model import Account, Cycle
 from testio_analytics.demo.generate import generate_account
 from testio_analytics.demo.server import responses
@@ -50,14 +50,12 @@ def _cycle(account: Account, status: str) -> Cycle:
     return cycle
 
 
-def test_every_bug_of_the_demo_account_is_stored_with_its_test(tmp_path: Path) -> None:
+def test_every_bug_of_the_demo_account_is_stored_with_its_test(pristine: Account, faultless_db_path: Path) -> None:
     """Odd ones included; severities and statuses stay as they came."""
-    account = demo_account()
-    _read(account, tmp_path / "m.db")
-    stored = dict(query(tmp_path / "m.db", "select id, test_id from bugs"))
-    severities = dict(query(tmp_path / "m.db", "select id, severity from bugs"))
-    statuses = dict(query(tmp_path / "m.db", "select id, status from bugs"))
-    for product in account.products:
+    stored = dict(query(faultless_db_path, "select id, test_id from bugs"))
+    severities = dict(query(faultless_db_path, "select id, severity from bugs"))
+    statuses = dict(query(faultless_db_path, "select id, status from bugs"))
+    for product in pristine.products:
         for cycle in product.cycles:
             for bug in cycle.bugs:
                 key = bug.payload["id"]
@@ -200,12 +198,11 @@ def _crash(*_: object, **__: object) -> None:
     raise ZeroDivisionError
 
 
-def test_results_are_those_of_the_server(tmp_path: Path) -> None:
+def test_results_are_those_of_the_server(pristine: Account, faultless_db_path: Path) -> None:
     """Status, testers and bugs of every test feature and story of the demo account."""
-    account, db = demo_account(), tmp_path / "m.db"
-    _read(account, db, streams=("tests", "results"))
+    db = faultless_db_path
     features, stories = {}, {}
-    for cycle in (cycle for product in account.products for cycle in product.cycles):
+    for cycle in (cycle for product in pristine.products for cycle in product.cycles):
         for row in with_metrics(cycle).get("features") or []:
             features[row["id"]] = (row["execution_status"], row["tester_count"], row["bugs_found"])
             for story in row.get("user_stories") or []:
@@ -216,9 +213,9 @@ def test_results_are_those_of_the_server(tmp_path: Path) -> None:
     assert {row[:2]: row[2:] for row in query(db, f"select {columns} from test_user_stories")} == stories
 
 
-def test_a_bug_is_linked_when_its_results_come_later(tmp_path: Path) -> None:
+def test_a_bug_is_linked_when_its_results_come_later(pristine: Account, tmp_path: Path) -> None:
     """The test is asked for its bugs once more, although it can no longer change."""
-    account, db = demo_account(), tmp_path / "m.db"
+    account, db = Account(pristine.now, [pristine.product(18559)]), tmp_path / "m.db"
     _read(account, db)
     linked = "select count(*) from bugs where feature_link = 'results'"
     assert query(db, linked) == [(0,)]
@@ -282,9 +279,9 @@ def test_a_count_that_the_rows_do_not_reach_is_a_gap() -> None:
     assert read.tests is not None and read.tests.unsound == {1}
 
 
-def test_secrets_of_bugs_and_executions_reach_nothing(tmp_path: Path) -> None:
+def test_secrets_of_bugs_and_executions_reach_nothing(pristine: Account, tmp_path: Path) -> None:
     """Credentials, links and people are in no byte of the file, whichever streams are read alone."""
-    account, db = demo_account(), tmp_path / "m.db"
+    account, db = Account(pristine.now, [pristine.product(18559)]).copy(), tmp_path / "m.db"
     product = account.product(18559)
     secrets = PLANTED_SECRETS.values()
     told = [c for c in product.cycles if any(secret in json.dumps([b.payload for b in c.bugs]) for secret in secrets)]

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,11 @@ import pytest
 
 from syncing import mirror_digest, sync_account
 from testio_analytics.concurrency import gc_paused
-from testio_analytics.demo.account.build import demo_account
+from testio_analytics.demo.account.model import Account
 from testio_analytics.mirror import worker
 from testio_analytics.mirror.streams.products import product_rows
 from testio_analytics.mirror.worker import INLINE_CALLS, RowWorker, serve
+from waiting import PATIENCE, wait_for
 
 
 def where(_: int) -> int:
@@ -161,9 +161,7 @@ def test_nothing_is_left_of_one_that_is_still_starting(calls: int, monkeypatch: 
             await compute(where, number)
         await asyncio.sleep(0.1)
 
-    began = time.monotonic()
     _computed(work)
-    assert time.monotonic() - began < 5
     assert [process.poll() for process in started] == [-signal.SIGKILL] * (calls > INLINE_CALLS)
 
 
@@ -186,22 +184,18 @@ def test_it_ends_with_the_process_that_started_it() -> None:
         """
     )
     command = [sys.executable, "-c", script]
-    root = Path(__file__).parent
-    done = subprocess.run(command, capture_output=True, text=True, cwd=root, timeout=60, check=False)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # this file and its helpers
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=PATIENCE, check=False)
     once, pid = done.stdout.split()
     assert (once, done.returncode) == ("once", -signal.SIGKILL)
-    for _ in range(500):
-        if not _is_running(int(pid)):
-            return
-        time.sleep(0.01)
-    raise AssertionError("the second process outlived the first")
+    wait_for(lambda: not _is_running(int(pid)), "the end of the second process")
 
 
 def test_the_mirror_is_the_same_with_a_second_process_and_without(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pristine: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every column of every row of the demo account."""
-    account, digests = demo_account(), []
+    """Every column of every row of the largest product of the demo account."""
+    account, digests = Account(pristine.now, [pristine.product(18559)]), []
     for inline_calls in (0, 10**9):
         monkeypatch.setattr(worker, "INLINE_CALLS", inline_calls)
         db = tmp_path / f"{inline_calls}.db"

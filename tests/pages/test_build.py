@@ -16,7 +16,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from browser import notebook_of, output_of, picture_output, sample_notebook
@@ -30,6 +30,7 @@ from testio_analytics.pages.build import html_page, make_pages
 from testio_analytics.pages.execution import run_notebook, run_notebooks
 from testio_analytics.pages.notebooks import literal, with_parameters
 from testio_analytics.text import clean
+from waiting import PATIENCE, wait_for
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 PARAMETERS = "db = None\nproduct_id = None\nas_of = None"
@@ -220,25 +221,18 @@ def test_a_dying_kernel_is_an_error_and_leaves_none_behind(tmp_path: Path) -> No
         "slow",
         report_of(f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid()))", "time.sleep(60)"),
     )
-    began = time.monotonic()
 
     with pytest.raises(ReportError, match="The notebook died could not be run"):
         run_notebooks([died, slow], parameters={"db": "x"})
 
-    assert time.monotonic() - began < 30
     if note.exists():
         assert_gone(int(note.read_text()))
 
 
 def assert_gone(pid: int) -> None:
-    """Wait a moment for the process to be gone."""
-    for _ in range(100):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.05)
-    pytest.fail(f"process {pid} is still there")
+    """Wait for the process to be gone."""
+    with pytest.raises(ProcessLookupError):
+        wait_for(lambda: os.kill(pid, 0), f"the end of process {pid}")
 
 
 def test_nothing_of_a_run_reaches_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -288,7 +282,7 @@ def test_ctrl_c_stops_the_run_and_its_kernel(tmp_path: Path) -> None:
             assert process.poll() is None
             time.sleep(0.1)
         process.send_signal(2)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         process.wait()
@@ -455,7 +449,6 @@ def test_a_failed_output_makes_no_page() -> None:
         html_page(notebook_of("# T", failed), title="T")
 
 
-@settings(max_examples=25)
 @given(ANY_TEXT, ANY_TEXT)
 def test_titles_and_facts_are_text(title: str, fact: str) -> None:
     """Names in the head, the navigation and the footer are escaped."""
@@ -496,15 +489,6 @@ def test_the_title_is_the_heading_that_opens_the_notebook(source: str, title: st
             build.page_title(notebook, "n")
     else:
         assert build.page_title(notebook, "n") == title
-
-
-def test_a_large_page_is_quick() -> None:
-    """3,000 rows with a download are a page within seconds."""
-    from browser import sample_frame, sample_table
-
-    began = time.perf_counter()
-    html_page(notebook_of("# T", sample_table(sample_frame(3_000))), title="T")
-    assert time.perf_counter() - began < 5
 
 
 # -- all pages ------------------------------------------------------------------------------------------------------
@@ -569,7 +553,6 @@ def test_only_the_notebooks_named_are_run(two: Path, db: Path, tmp_path: Path) -
 
 def test_wrong_arguments_are_told_before_anything_runs(two: Path, db: Path, tmp_path: Path) -> None:
     """A database that is not there, a product and a date that are none."""
-    began = time.perf_counter()
     with pytest.raises(DatabaseMissingError):
         make_pages(tmp_path / "no.db", tmp_path / "out")
     with pytest.raises(UnknownValueError, match="Ferry"):
@@ -577,7 +560,6 @@ def test_wrong_arguments_are_told_before_anything_runs(two: Path, db: Path, tmp_
     with pytest.raises(UnknownValueError, match="as_of"):
         make_pages(db, tmp_path / "out", as_of="yesterday")
 
-    assert time.perf_counter() - began < 2
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "no.db").exists()
 

@@ -47,6 +47,8 @@ HOSTILE = [
     "word " * 20_000,
     "<svg/onload=window.hit=1><!--",
 ]
+pytestmark = pytest.mark.browser
+
 SIBLINGS = [("01_health.html", "Sync and health"), ("03_untested.html", "Untested features")]
 
 

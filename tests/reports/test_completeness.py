@@ -6,16 +6,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
-from strategies import Account, accounts, ago, opened
+from strategies import Account, a_third, accounts, ago, opened
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import STREAMS
 from testio_analytics.reports.doubts import doubts, products_in_doubt, sentences, words
 from testio_analytics.reports.health import completeness
-
-FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def mirror_of(account: Account) -> Mirror:
@@ -124,7 +122,7 @@ def test_many_gaps_are_counted_not_listed_without_end() -> None:
     assert words(doubt).endswith("(page 1, page 2, page 3 and 3 more)")
 
 
-@FEW
+@a_third
 @given(accounts())
 def test_a_product_is_in_doubt_exactly_when_its_row_is_not_complete(account: Account) -> None:
     """The ledger report and the reports that ask it agree, but for gaps of the whole account."""

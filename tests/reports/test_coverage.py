@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from strategies import NOW, Account, accounts, ago, opened
+from strategies import NOW, Account, a_third, accounts, ago, opened
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames import loaders as frames
 from testio_analytics.frames.loaders import load_mirror
@@ -41,8 +41,6 @@ REPORTS = (
     *(feature_catalog, untested_features, removed_features, unlinked_stories, unknown_statuses),
     *(unlinked_test_features, coverage_by_product, coverage_by_section, coverage_total),
 )
-SOME = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-MORE = settings(SOME, max_examples=30)
 
 
 def mirror_of(account: Account) -> Mirror:
@@ -576,7 +574,7 @@ def dtypes_when_empty() -> dict[str, dict[str, str]]:
     return {report.__name__: dtypes_of(report(mirror)) for report in REPORTS}
 
 
-@SOME
+@a_third
 @given(accounts())
 def test_reports_of_any_account_have_the_same_columns_and_dtypes(account: Account) -> None:
     """Empty, small or odd: the shape never changes, and the input is left as it is."""
@@ -590,7 +588,7 @@ def test_reports_of_any_account_have_the_same_columns_and_dtypes(account: Accoun
         assert_frame_equal(getattr(mirror, name), frame)
 
 
-@SOME
+@a_third
 @given(accounts())
 def test_states_partition_the_active_features(account: Account) -> None:
     """Each active feature once, and the parts add up to the whole, by product and in total."""
@@ -614,7 +612,7 @@ def test_states_partition_the_active_features(account: Account) -> None:
     assert len(untested_features(mirror)) == summary.active_features - summary.tested
 
 
-@SOME
+@a_third
 @given(accounts())
 def test_a_gap_never_yields_untested_or_planned(account: Account) -> None:
     """Where tests may be missing, nobody is told that there are none."""
@@ -634,7 +632,7 @@ def test_a_gap_never_yields_untested_or_planned(account: Account) -> None:
     assert not doubtful["state"].isin(["untested", "planned"]).any()
 
 
-@SOME
+@a_third
 @given(accounts(), st.randoms(use_true_random=False))
 def test_a_new_executed_test_never_lowers_coverage(account: Account, chance: random.Random) -> None:
     """One more test, ended just now, that covers some feature."""
@@ -653,7 +651,7 @@ def test_a_new_executed_test_never_lowers_coverage(account: Account, chance: ran
     assert after["untested"] <= before["untested"]
 
 
-@SOME
+@a_third
 @given(accounts(), st.randoms(use_true_random=False))
 def test_order_of_the_rows_does_not_matter(account: Account, chance: random.Random) -> None:
     """The same rows in another order give the same reports."""
@@ -669,7 +667,7 @@ def test_order_of_the_rows_does_not_matter(account: Account, chance: random.Rand
     assert coverage_summary(mirror).sentence == coverage_summary(other).sentence
 
 
-@SOME
+@a_third
 @given(accounts(), st.data())
 def test_a_feature_has_the_same_state_whichever_products_are_asked_for(account: Account, data: st.DataObject) -> None:
     """Filtering picks rows; it never changes one."""
@@ -684,7 +682,7 @@ def test_a_feature_has_the_same_state_whichever_products_are_asked_for(account: 
         assert_frame_equal(report(some), rows[rows["product_id"].isin(chosen)].reset_index(drop=True))
 
 
-@SOME
+@a_third
 @given(accounts())
 def test_range_holds_whatever_the_missing_tests_say(account: Account) -> None:
     """Had the gaps hidden a recent test of every feature, coverage would be the highest, and not more."""
@@ -758,7 +756,7 @@ def rows_of(frame: pd.DataFrame, columns: list[str]) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in plain.where(plain.notna(), None).itertuples(index=False, name=None)]
 
 
-@MORE
+@a_third
 @given(accounts(), st.sampled_from([180, 90]), st.sampled_from([180, 30]))
 def test_every_figure_equals_plain_sql(account: Account, stale_after: int, window: int) -> None:
     """Features, products, sections and totals, each computed a second time by the database itself."""

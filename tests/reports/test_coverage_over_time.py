@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import pandas as pd
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
-from strategies import Account, accounts, ago, opened
+from strategies import Account, a_third, accounts, ago, opened
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.coverage import coverage_over_time, coverage_total
-
-FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def mirror_of(account: Account) -> Mirror:
@@ -40,7 +38,7 @@ def test_months_before_the_first_known_span_are_left_out() -> None:
     assert len(coverage_over_time(mirror_of(account))) == 1
 
 
-@FEW
+@a_third
 @given(accounts())
 def test_the_last_point_is_the_coverage_of_the_report(account: Account) -> None:
     """Trend and report say the same of today, range included, for any account."""

@@ -17,7 +17,6 @@ import testio_analytics as ta
 from generated import SHAPES, account_of
 from syncing import NOW, sync_account
 from testio_analytics.demo.account import clock
-from testio_analytics.demo.account.build import demo_account
 from testio_analytics.demo.account.model import Account, Cycle
 from testio_analytics.demo.server.metrics import with_metrics
 from testio_analytics.frames.mirror import Mirror
@@ -29,11 +28,14 @@ ACCOUNTS = [*SHAPES, "demo"]
 
 
 @pytest.fixture(scope="module", name="pair", params=ACCOUNTS)
-def _pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Account, Mirror]:
-    account = demo_account() if request.param == "demo" else account_of(request.param)
+def _pair(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, pristine: Account, faultless_db_path: Path
+) -> tuple[Account, Mirror]:
+    if request.param == "demo":
+        return pristine, ta.load_mirror(faultless_db_path)
+    account = account_of(request.param)
     db = tmp_path_factory.mktemp("figures") / "mirror.db"
-    if request.param != "demo":  # once before a feature was removed, so that it is known as such
-        sync_account(_with_all_features(account), db)
+    sync_account(_with_all_features(account), db)  # before a feature was removed, so that it is known as such
     result = sync_account(account, db).result
     assert result.outcome == "complete"
     return account, ta.load_mirror(db)

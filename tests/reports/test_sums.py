@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import testio_analytics as ta
-from strategies import Account, accounts_with_findings, opened
+from strategies import Account, a_third, accounts_with_findings, opened
 from testio_analytics.api.vocabulary import SEVERITIES
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
@@ -21,8 +21,6 @@ from testio_analytics.reports.facts import BUCKETS
 from testio_analytics.reports.stories import COUNT_COLUMNS
 from testio_analytics.reports.trends import trends_by_product
 
-# Each example is a whole account, loaded and reported on: a fraction of a second, where most properties take less.
-with_account = settings(max_examples=25)
 SEVERITY_COLUMNS = (*SEVERITIES, OTHER_SEVERITY)
 
 
@@ -47,7 +45,7 @@ def _active_bugs(account: Account) -> list[dict[str, Any]]:
     return [row for row in bugs if row["test_id"] is None or row["test_id"] in tests]
 
 
-@with_account
+@a_third
 @given(accounts_with_findings())
 def test_bugs_of_products(account: Account) -> None:
     """Buckets, severities and places each add up, to the bugs that are stored; the lists beside have the same sums."""
@@ -62,7 +60,7 @@ def test_bugs_of_products(account: Account) -> None:
         assert astray[row["product_id"]] == row["total"] - row["to_feature"]
 
 
-@with_account
+@a_third
 @given(accounts_with_findings())
 def test_bugs_of_features(account: Account) -> None:
     """Each feature's bugs add up, and all features together have no more than their product's bugs on features."""
@@ -79,7 +77,7 @@ def test_bugs_of_features(account: Account) -> None:
         assert all(pd.isna(row["bugs"]) == pd.isna(product["total"]) for row in own)
 
 
-@with_account
+@a_third
 @given(accounts_with_findings(), st.sampled_from(DEVICE_PARTS))
 def test_bugs_of_devices(account: Account, by: str) -> None:
     """Shared out evenly, the bugs of the devices are the distinct valid bugs of the product, whatever the device part."""
@@ -95,7 +93,7 @@ def test_bugs_of_devices(account: Account, by: str) -> None:
             assert total == products[int(str(product_id))]["bugs"]
 
 
-@with_account
+@a_third
 @given(accounts_with_findings())
 def test_triage(account: Account) -> None:
     """The five buckets are all bugs, in each product, month, both, and in all."""
@@ -120,7 +118,7 @@ def test_triage(account: Account) -> None:
         assert all(row[name] == products[row["product_id"]][name] for name in ("total", *BUCKETS))
 
 
-@with_account
+@a_third
 @given(accounts_with_findings())
 def test_stories(account: Account) -> None:
     """The states are all stories, in each product, feature and section, and every active story is in one."""
@@ -146,7 +144,7 @@ def test_stories(account: Account) -> None:
         assert spread >= product["stories"]
 
 
-@with_account
+@a_third
 @given(accounts_with_findings())
 def test_trends(account: Account) -> None:
     """Months and weeks hold the same tests and bugs, those of all products together; nothing falls between two bins."""
@@ -168,7 +166,7 @@ def test_trends(account: Account) -> None:
     assert sums[0] == sums[1]
 
 
-@with_account
+@a_third
 @given(accounts_with_findings())
 def test_results_of_features(account: Account) -> None:
     """Each active feature has one result, and what it rests on is there: bugs for issues, none of it for none."""

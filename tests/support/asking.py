@@ -13,6 +13,7 @@ import pytest
 from testio_analytics import errors
 from testio_analytics.api.client import Client, Waits
 from testio_analytics.config import ApiSettings
+from waiting import PATIENCE
 
 TOKEN = "tok-17cd-planted"
 BASE = "https://api.example/customer/v2"
@@ -28,14 +29,14 @@ def ask(
     base: str = BASE,
     concurrency: int = 10,
 ) -> Answer:
-    """Ask a fake server one question; a minute without answer is a failure, not a hang."""
+    """Ask a fake server one question; no answer is a failure, not a hang."""
 
     async def go() -> Answer:
         transport = httpx.MockTransport(handler)
         async with Client(
             ApiSettings(base, TOKEN), transport=transport, waits=Waits(0, 0, 0), concurrency=concurrency
         ) as client:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 return await question(client)
 
     return asyncio.run(go())

@@ -9,10 +9,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from testio_analytics.mirror import migrations, schema
+
+a_third = settings(max_examples=settings().max_examples // 3)
+"""For properties whose every example is a whole account, loaded and reported on: a fraction of a second each."""
 
 NOW = datetime(2026, 6, 30, 6, 0, tzinfo=UTC)
 """The end of the last sync in all test databases, unless a test says otherwise."""
