@@ -299,7 +299,6 @@ def show(
         return
     declared = registry.report_of(report)
     frame, doubts = registry.make(report, resolve_db_path(db), product_id=products or None, as_of=as_of, impact=impact)
-    from testio_analytics.display.terminal import formatted
 
     click.echo(formatted(frame, form, report=declared, width=terminal_width()), nl=form != "csv")
     for doubt in doubts:
