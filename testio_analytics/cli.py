@@ -298,12 +298,13 @@ def show(
     testio-analytics show feature_catalog --format csv > catalog.csv
 
     """
-    from testio_analytics.display.terminal import formatted
     from testio_analytics.reports import registry
 
     if is_list or report == "list":
         click.echo(registry.report_list())
         return
+    from testio_analytics.display.terminal import formatted
+
     declared = registry.report_of(report)
     frame, found = registry.make(report, resolve_db_path(db), product_id=products or None, as_of=as_of, impact=impact)
 
