@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from starlette.applications import Starlette
 
 from syncing import TOKEN, query
 from testio_analytics.demo.account.model import Account
@@ -150,8 +154,15 @@ def test_wrong_calls_are_exit_code_2(tmp_path: Path) -> None:
 
 def test_two_syncs_at_once_do_not_mix(account: Account, tmp_path: Path) -> None:
     """While one sync runs, another is refused and told who holds the lock; the first one ends well."""
-    db = tmp_path / "mirror.db"
-    with serving(account, Faults(slow=3)) as address:
+    db, answers = tmp_path / "mirror.db", threading.Event()
+    app: Any = create_app(account, token=TOKEN)
+
+    async def held_back(scope: Any, receive: Any, send: Any) -> None:
+        while not answers.is_set():
+            await asyncio.sleep(0.02)
+        await app(scope, receive, send)
+
+    with running_server(cast("Starlette", held_back)) as address:
         first = subprocess.Popen(
             [*COMMAND, "sync", "--db", str(db), "--product", "21362", "--stream", "features"],
             env=environment(address),
@@ -160,6 +171,7 @@ def test_two_syncs_at_once_do_not_mix(account: Account, tmp_path: Path) -> None:
         )
         wait_for(lambda: db.exists() and _runs(db) == 1, "the first run")
         second = command("sync", "--db", str(db), address=address)
+        answers.set()
         first.communicate(timeout=PATIENCE)
 
     assert first.returncode == 0
