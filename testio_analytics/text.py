@@ -15,20 +15,7 @@ from html import escape
 from math import isnan
 from typing import Any
 
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
+MONTHS = "January February March April May June July August September October November December".split()
 LONGEST_NAME = 60
 EN_DASH = "\N{EN DASH}"
 ELLIPSIS = "…"

@@ -146,7 +146,7 @@ class Client:
         """Return all bugs of these tests.
 
         Many tests at once may be more than the server can do in its time (testio-api 8.1), so a caller who can ask
-        for fewer does not want the full patience.
+        for fewer does not want all tries.
         """
         query: Query = (("filter_test_cycle_ids", ",".join(map(str, test_ids))),)
         return await self._list("bugs", "bugs", query, attempts=ATTEMPTS if is_last_try else FEWER_ATTEMPTS)
@@ -310,7 +310,7 @@ class Client:
 
 
 def _normal(base_url: str) -> str:
-    """Return the address as the HTTP library spells it, so that the part below it can be told from it."""
+    """Return the address as the HTTP library spells it, so that the part below it can be cut off."""
     try:
         url = httpx.URL(base_url)
         if not url.host:  # decodes international names, which may fail
@@ -321,7 +321,7 @@ def _normal(base_url: str) -> str:
 
 
 _ADDRESS_HELP = f"It comes from {BASE_URL_VARIABLE}, or is {DEFAULT_BASE_URL}."
-_REPORT_IT = "If it stays so, the API has changed or something stands between you and it (a proxy, a login page)."
+_REPORT_IT = "If it stays so, the API has changed or there is something between you and it (a proxy, a login page)."
 
 
 def _status_error(response: httpx.Response, path: str, detail: str) -> errors.ApiError:

@@ -19,7 +19,7 @@ log = logging.getLogger("testio_analytics.api.paging")
 
 PAGE_SIZE = 25
 NARROWER = {25: 10, 10: 5, 5: 2, 2: 1}
-HOPELESS_RUN = 5  # failing rows in a row after which a page is given up
+MOST_FAILING = 5  # failing rows in a row after which a page is given up
 PAGES_AT_ONCE = 4
 UNPAGED_ROWS = 150  # what a list without paging holds at most (testio-api 7.1)
 
@@ -28,7 +28,7 @@ PAGE_ERRORS = (errors.ServerError, errors.UnreadableAnswerError, errors.Connecti
 
 
 class Page(Protocol):
-    """Fetch page `number` (from 1) of `size` rows, with full patience where nothing smaller can be asked for."""
+    """Fetch page `number` (from 1) of `size` rows, with all tries where nothing smaller can be asked for."""
 
     async def __call__(self, number: int, size: int, *, is_last_try: bool) -> list[Any]:
         """Return the rows of that page; fewer than `size` of them on the last one."""
@@ -42,10 +42,10 @@ class CountedPage(Protocol):
 
 
 @dataclass(frozen=True)
-class Hole:
+class LostRows:
     """Rows of a test list that the server could not serve on any try.
 
-    `position` counts from 1; `count` is None where it cannot be told how many rows are lost. `after` and `before` are
+    `position` counts from 1; `count` is None where the number of lost rows is unknown. `after` and `before` are
     the ids of the nearest tests that could be read, newer and older.
     """
 
@@ -73,13 +73,13 @@ class PagedList:
     """
 
     rows: tuple[Any, ...]
-    holes: tuple[Hole, ...]
+    lost: tuple[LostRows, ...]
     is_settled: bool
     total: int | None = None
 
 
 async def read_pages(page: Page) -> PagedList:
-    """Return all rows of a list that has no total and may move meanwhile, and the holes in it.
+    """Return all rows of a list that has no total and may change meanwhile, and what is lost of it.
 
     The first page is read again at the end: where it changed, the whole list is read once more.
 
@@ -111,7 +111,7 @@ async def read_counted_pages(page: CountedPage) -> PagedList:
 
 
 async def _begins_with(page: Page, first: Sequence[Any]) -> bool:
-    if any(isinstance(row, Hole) for row in first):
+    if any(isinstance(row, LostRows) for row in first):
         return True  # the page that had to be read in pieces cannot be compared as one
     try:
         again = await page(1, PAGE_SIZE, is_last_try=True)
@@ -121,12 +121,12 @@ async def _begins_with(page: Page, first: Sequence[Any]) -> bool:
 
 
 async def _all_rows(
-    fetch: Callable[[int], Coroutine[Any, Any, list[Any] | Hole]],
+    fetch: Callable[[int], Coroutine[Any, Any, list[Any] | LostRows]],
     *,
     at_once: int,
     is_all: Callable[[int], bool] = lambda _: False,
 ) -> list[Any]:
-    """Return the rows in list order, a `Hole` standing where rows could not be read.
+    """Return the rows in list order, a `LostRows` standing where rows could not be read.
 
     Pages are read until one is not full, or `is_all` says of the number of rows that it is the whole list. Where
     nothing says how many pages there are, the number asked for at once grows from one.
@@ -142,10 +142,10 @@ async def _all_rows(
         window = min(window * 2, at_once)
 
 
-def _is_end(rows: list[Any], page: list[Any] | Hole) -> bool:
+def _is_end(rows: list[Any], page: list[Any] | LostRows) -> bool:
     """Add one page to the rows, and return whether the list ends with it."""
-    before = rows[-1] if rows and isinstance(rows[-1], Hole) and rows[-1].count == PAGE_SIZE else None
-    if isinstance(page, Hole):
+    before = rows[-1] if rows and isinstance(rows[-1], LostRows) and rows[-1].count == PAGE_SIZE else None
+    if isinstance(page, LostRows):
         if before:  # two lost pages, one after the other: the end cannot be found
             rows[-1] = replace(page, position=before.position, count=None)
             return True
@@ -162,20 +162,20 @@ def _is_end(rows: list[Any], page: list[Any] | Hole) -> bool:
     return len(page) < PAGE_SIZE
 
 
-async def _whole_page(page: Page, number: int) -> list[Any] | Hole:
-    """Return the slots of one page, or one hole where it cannot be read at all."""
+async def _whole_page(page: Page, number: int) -> list[Any] | LostRows:
+    """Return the slots of one page, or one `LostRows` where it cannot be read at all."""
     offset = (number - 1) * PAGE_SIZE
     try:
         return await page(number, PAGE_SIZE, is_last_try=True)
     except errors.ConnectionFailedError as error:
-        return Hole(offset + 1, PAGE_SIZE, str(error), error.attempts)
+        return LostRows(offset + 1, PAGE_SIZE, str(error), error.attempts)
     except PAGE_ERRORS as error:
         log.info("%s Reading it in smaller pieces.", error)
     slots: dict[int, Any] = {}
     try:
         await _narrow(page, range(offset, offset + PAGE_SIZE), PAGE_SIZE, slots)
     except PAGE_ERRORS as error:
-        return Hole(offset + 1, PAGE_SIZE, str(error), error.attempts)
+        return LostRows(offset + 1, PAGE_SIZE, str(error), error.attempts)
     return [slots[position] for position in sorted(slots)]
 
 
@@ -188,13 +188,13 @@ async def _narrow(page: Page, wanted: range, size: int, slots: dict[int, Any]) -
     smaller = NARROWER[size]
     for start in range(wanted.start - wanted.start % smaller, wanted.stop, smaller):
         try:
-            # The single row is tried with full patience: it is given up only when it truly fails.
+            # The single row gets all tries: it is given up only when it truly fails.
             rows = await page(start // smaller + 1, smaller, is_last_try=smaller == 1)
         except PAGE_ERRORS as error:
             if smaller == 1:
-                slots[start] = Hole(start + 1, 1, str(error), error.attempts)
-                run = [slots.get(start - back) for back in range(HOPELESS_RUN)]
-                if all(isinstance(slot, Hole) for slot in run):
+                slots[start] = LostRows(start + 1, 1, str(error), error.attempts)
+                run = [slots.get(start - back) for back in range(MOST_FAILING)]
+                if all(isinstance(slot, LostRows) for slot in run):
                     raise
                 continue
             inside = range(max(start, wanted.start), min(start + smaller, wanted.stop))
@@ -220,19 +220,20 @@ def _unpaged(rows: Sequence[Any]) -> list[Any]:
     """Return the rows of a server that ignores `page`, as the staging host does: it answers the last 150 at most."""
     if len(rows) < UNPAGED_ROWS:
         return list(rows)
-    reason = f"The server ignores `page` and answers no more than the last {UNPAGED_ROWS} tests."
-    return [*rows, Hole(len(rows) + 1, None, reason, 1)]
+    reason = f"The server ignores `page` and answers no more than the last {UNPAGED_ROWS} rows."
+    return [*rows, LostRows(len(rows) + 1, None, reason, 1)]
 
 
 def _paged_list(rows: Sequence[Any], *, is_settled: bool) -> PagedList:
-    """Separate rows and holes, and name the neighbours of each hole: all that is known of it."""
-    holes = []
-    for at, hole in enumerate(rows):
-        if isinstance(hole, Hole):
-            holes.append(replace(hole, after=_nearest_id(reversed(rows[:at])), before=_nearest_id(rows[at + 1 :])))
-    return PagedList(tuple(row for row in rows if not isinstance(row, Hole)), tuple(holes), is_settled)
+    """Separate rows and lost ones, and name the nearest rows of each: all that is known of it."""
+    lost = tuple(
+        replace(row, after=_nearest_id(reversed(rows[:at])), before=_nearest_id(rows[at + 1 :]))
+        for at, row in enumerate(rows)
+        if isinstance(row, LostRows)
+    )
+    return PagedList(tuple(row for row in rows if not isinstance(row, LostRows)), lost, is_settled)
 
 
 def _nearest_id(rows: Iterable[Any]) -> int | None:
-    """Return the first usable id: an odd one is text of the API, which has no place in the name of a gap."""
+    """Return the first usable id: another one is text of the API, which must not get into the name of a gap."""
     return next((found for row in rows if (found := id_in(row)) is not None), None)

@@ -16,37 +16,11 @@ REMOVED = "[removed]"
 # Credentials (testio-api 13), links that open something by themselves, prose that is known to hold logins, and the
 # names of people. None of them is needed for a number, so none of them is kept.
 _DROPPED_KEYS = frozenset(
-    {
-        "username",
-        "password",
-        "access",
-        "environment_test_information",
-        "binary_app",
-        "token",
-        "thumbnail_urls",
-        "goal",
-        "goal_text",
-        "instructions",
-        "instructions_text",
-        "out_of_scope",
-        "out_of_scope_text",
-        "instruction_comment",
-        "test_environment_comment",
-        "feature_comment",
-        "bug_type_comment",
-        "comment",
-        "comments",
-        "steps",
-        "expected_result",
-        "actual_result",
-        "content",
-        "created_by",
-        "submitted_by",
-        "executed_by",
-        "reported_by",
-        "author",
-        "tester",
-    }
+    "username password access token environment_test_information binary_app thumbnail_urls"
+    " goal goal_text instructions instructions_text out_of_scope out_of_scope_text"
+    " instruction_comment test_environment_comment feature_comment bug_type_comment comment comments"
+    " steps expected_result actual_result content"
+    " created_by submitted_by executed_by reported_by author tester".split()
 )
 _ENVIRONMENT_KEYS = frozenset({"test_environment", "test_environments", "environment"})
 _LINKED_KEYS = frozenset({"attachments", "connection", *_ENVIRONMENT_KEYS})

@@ -102,11 +102,11 @@ def _set_widths(columns: Sequence[_Column], width: int | None) -> bool:
         column.width = column.natural_width()
     if width is None:
         return True
-    room = width - len(GAP) * (len(columns) - 1)
+    space = width - len(GAP) * (len(columns) - 1)
     narrowest = [column.narrowest_width() for column in columns]
-    if sum(narrowest) > room:
+    if sum(narrowest) > space:
         return False
-    while (excess := sum(column.width for column in columns) - room) > 0:
+    while (excess := sum(column.width for column in columns) - space) > 0:
         _narrow_the_widest(columns, narrowest, excess)
     return True
 
@@ -129,17 +129,17 @@ def _lines(columns: Sequence[_Column], rows: int) -> list[str]:
 
 def _blocks(columns: Sequence[_Column], rows: int, width: int | None) -> list[str]:
     label = max(columns_wide(column.name) for column in columns)
-    room = max((width or 0) - label - len(GAP), NARROWEST_TEXT)
+    space = max((width or 0) - label - len(GAP), NARROWEST_TEXT)
     lines = []
     for row in range(rows):
         for column in columns:
-            lines.append(f"{ljust(column.name, label)}{GAP}{fitted(column.cells[row], room)}".rstrip())
+            lines.append(f"{ljust(column.name, label)}{GAP}{fitted(column.cells[row], space)}".rstrip())
         lines.append("")
     return lines
 
 
 def formatted(frame: pd.DataFrame, form: str, *, report: Report, width: int | None) -> str:
-    """Return a report as ``table``, ``csv`` or ``json`` text; a table shows what a terminal has space for."""
+    """Return a report as ``table``, ``csv`` or ``json`` text; a table shows what a terminal fits."""
     if form == "csv":
         return csv_text(frame)
     if form == "json":

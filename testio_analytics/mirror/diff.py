@@ -6,9 +6,10 @@ Nothing here writes.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from sqlite_utils import Database
 
@@ -68,7 +69,7 @@ class StreamRead:
     """What one read of one stream of one product brought.
 
     `rows` holds the tables of the stream; `gaps` what is missing from them; `missing` the number of rows known to
-    be missing, None where it cannot be told. Where only some tests were read, `tests` says which: the rows of all
+    be missing, None where that is unknown. Where only some tests were read, `tests` says which: the rows of all
     others stay as they are.
     """
 
@@ -117,7 +118,7 @@ class ChangeSet:
         return not self.gaps
 
 
-def plan(db: Database, read: StreamRead, *, product_id: int | None, full: bool = False) -> ChangeSet:
+def change_set(db: Database, read: StreamRead, *, product_id: int | None, full: bool = False) -> ChangeSet:
     """Decide what to write and what to mark as removed. Reads only.
 
     Rows are marked as removed only after a read without gaps and rejections, and not when more than half of a table's
@@ -133,14 +134,12 @@ def plan(db: Database, read: StreamRead, *, product_id: int | None, full: bool =
     changes = [change for change, _ in found]
     rejections = [*read.rows.rejections, *(conflict for change in changes for conflict in change.conflicts)]
     gaps = [*read.gaps, *_rejection_gaps(read.stream, rejections, product_id)]
+    if not gaps and not full:
+        gaps = [
+            _mass_removal(change, stored, product_id) for change, stored in found if _is_mass_removal(change, stored)
+        ]
     unsettled = frozenset() if read.tests is None else read.tests.unsound
     if gaps:
-        unsettled |= {test_id for change in changes for test_id in change.held_tests}
-        changes = [replace(change, removed=()) for change in changes]
-    elif not full and (
-        held := [_held_back(change, stored, product_id) for change, stored in found if _is_landslide(change, stored)]
-    ):
-        gaps = held
         unsettled |= {test_id for change in changes for test_id in change.held_tests}
         changes = [replace(change, removed=()) for change in changes]
     own = next(change for change in changes if change.table is schema.MAIN_TABLE[read.stream])
@@ -164,11 +163,11 @@ def _without_children(rows: Rows, conflicts: Sequence[Rejection]) -> Rows:
     return kept
 
 
-def _is_landslide(change: Change, stored: int) -> bool:
+def _is_mass_removal(change: Change, stored: int) -> bool:
     return len(change.removed) > MOST_REMOVED * stored
 
 
-def _held_back(change: Change, stored: int, product_id: int | None) -> Gap:
+def _mass_removal(change: Change, stored: int, product_id: int | None) -> Gap:
     reason = (
         f"{len(change.removed)} of {stored} stored rows no longer came; more than half at once may be a fault of the "
         "source, so none is marked as removed until a sync with --full confirms it"
@@ -204,39 +203,42 @@ def _compare(
     """
     incoming = rows.by_table[table.name]
     stored = _stored(db, table, incoming, product_id)
-    write, conflicts = [], []
-    held = set()
-    created = updated = unchanged = 0
-    for key, row in incoming.items():
-        known = stored.get(key)
-        if known is None:
-            created += 1
-        elif known["product_id"] != row.get("product_id") and known["removed_at"] is None:
-            conflicts.append(_conflict(table, row, known["product_id"]))
-            held.add(row.get("test_id"))
-            continue
-        elif known["content_hash"] == row["content_hash"] and known["removed_at"] is None:
-            unchanged += 1
-            continue
-        else:
-            updated += 1
-        write.append(row | {"first_seen": known["first_seen"] if known else None})
+    differences = {key: _difference(row, stored.get(key)) for key, row in incoming.items()}
+    number = Counter(differences.values())
+    written = number["created"] + number["updated"]
+    counts = Counts(number["created"], number["updated"], number["unchanged"], total=written + number["unchanged"])
+    write = (
+        row | {"first_seen": stored[key]["first_seen"] if key in stored else None}
+        for key, row in incoming.items()
+        if differences[key] in {"created", "updated"}
+    )
+    conflicts = [key for key, difference in differences.items() if difference == "conflict"]
     active = {
         key for key, known in stored.items() if known["removed_at"] is None and _is_of(table, key, known, product_id)
     }
-    counts = Counts(created, updated, unchanged, 0, 0, created + updated + unchanged)
-    gone = tuple(sorted(key for key in active - incoming.keys() if _was_read(stored[key], tests)))
+    gone = sorted(key for key in active - incoming.keys() if _was_read(stored[key], tests))
+    held = {incoming[key].get("test_id") for key in conflicts}
     if tests is not None:
         held |= {stored[key]["test_id"] for key in gone}
+    rejections = (_conflict(table, incoming[key], stored[key]["product_id"]) for key in conflicts)
     change = Change(
         table,
         tuple(write),
-        gone,
+        tuple(gone),
         counts,
-        tuple(conflicts),
+        tuple(rejections),
         frozenset(test_id for test_id in held if test_id is not None),
     )
     return change, len(active)
+
+
+def _difference(row: Row, known: Row | None) -> Literal["created", "updated", "unchanged", "conflict"]:
+    if known is None:
+        return "created"
+    is_active = known["removed_at"] is None
+    if is_active and known["product_id"] != row.get("product_id"):
+        return "conflict"
+    return "unchanged" if is_active and known["content_hash"] == row["content_hash"] else "updated"
 
 
 def _was_read(known: Row, tests: TestReads | None) -> bool:

@@ -14,41 +14,39 @@ from testio_analytics.mirror import migrations, schema
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap
 
 
-def record(db: Database, planned: ChangeSet, *, run_id: int, now: datetime) -> None:
+def record(db: Database, changes: ChangeSet, *, run_id: int, now: datetime) -> None:
     """Note what one read of one stream left: its state, its gaps and its rejected rows. The caller holds a transaction."""
-    stamp, stream = now.isoformat(), planned.read.stream
-    owner = schema.ACCOUNT if planned.product_id is None else planned.product_id
-    known = next(
-        iter(db.query("select * from stream_states where product_id = ? and stream = ?", [owner, stream])),
-        None,
-    )
-    before = known or {"last_complete_run_id": None, "last_complete_at": None}
-    complete = (run_id, stamp) if planned.is_complete else (before["last_complete_run_id"], before["last_complete_at"])
-    missing, stored = planned.read.missing, _count_active(db, stream, planned.product_id)
+    stamp, stream = now.isoformat(), changes.read.stream
+    owner = schema.ACCOUNT if changes.product_id is None else changes.product_id
+    known = list(db.query("select * from stream_states where product_id = ? and stream = ?", [owner, stream]))
+    complete = (known[0]["last_complete_run_id"], known[0]["last_complete_at"]) if known else (None, None)
+    if changes.is_complete:
+        complete = (run_id, stamp)
+    missing, stored = changes.read.missing, _count_active(db, stream, changes.product_id)
     # Where only some tests were read, the rows of the others are as sound as they were when those were read.
-    came = planned.counts.total if planned.read.tests is None else stored
+    came = changes.counts.total if changes.read.tests is None else stored
     db.table("stream_states").upsert(
         {
             "product_id": owner,
             "stream": stream,
-            "is_complete": int(planned.is_complete),
+            "is_complete": int(changes.is_complete),
             "last_run_id": run_id,
             "last_read_at": stamp,
             "last_complete_run_id": complete[0],
             "last_complete_at": complete[1],
-            "rows_expected": None if missing is None else came + _rejected_own(planned) + missing,
+            "rows_expected": None if missing is None else came + _rejected_own(changes) + missing,
             "rows_stored": stored,
-            "rows_rejected": planned.counts.rejected,
+            "rows_rejected": changes.counts.rejected,
         },
         pk=("product_id", "stream"),
     )
-    _record_gaps(db, planned, run_id, stamp)
-    _record_rejections(db, planned, run_id, stamp)
-    _record_tests(db, planned, run_id, stamp)
+    _record_gaps(db, changes, run_id, stamp)
+    _record_rejections(db, changes, run_id, stamp)
+    _record_tests(db, changes, run_id, stamp)
 
 
-def _rejected_own(planned: ChangeSet) -> int:
-    return sum(rejection.table == schema.MAIN_TABLE[planned.read.stream].name for rejection in planned.rejections)
+def _rejected_own(changes: ChangeSet) -> int:
+    return sum(rejection.table == schema.MAIN_TABLE[changes.read.stream].name for rejection in changes.rejections)
 
 
 def _count_active(db: Database, stream: str, product_id: int | None) -> int:
@@ -60,39 +58,28 @@ def _count_active(db: Database, stream: str, product_id: int | None) -> int:
     return int(db.execute(f"{statement} and {owner} = ?", [product_id]).fetchone()[0])
 
 
-def _record_gaps(db: Database, planned: ChangeSet, run_id: int, stamp: str) -> None:
-    scope = [planned.product_id, planned.read.stream]
+def _record_gaps(db: Database, changes: ChangeSet, run_id: int, stamp: str) -> None:
+    scope = [changes.product_id, changes.read.stream]
     open_gaps = {
         row["where"]: row
         for row in db.query("select * from sync_gaps where product_id is ? and stream = ? and closed_at is null", scope)
     }
-    for gap in {gap.where: gap for gap in planned.gaps}.values():
+    for gap in {gap.where: gap for gap in changes.gaps}.values():
         known = open_gaps.pop(gap.where, None)
         if known:
             db.execute(
                 "update sync_gaps set last_run_id = ?, reason = ?, attempts = attempts + ? where id = ?",
                 [run_id, gap.reason, gap.attempts, known["id"]],
             )
-            continue
-        db.table("sync_gaps").insert(
-            {
-                "run_id": run_id,
-                "last_run_id": run_id,
-                "product_id": planned.product_id,
-                "stream": gap.stream,
-                "where": gap.where,
-                "reason": gap.reason,
-                "attempts": gap.attempts,
-                "opened_at": stamp,
-                "closed_at": None,
-            }
-        )
+        else:
+            run = {"run_id": run_id, "last_run_id": run_id, "opened_at": stamp, "closed_at": None}
+            db.table("sync_gaps").insert(asdict(gap) | {"product_id": changes.product_id} | run)
     for row in open_gaps.values():
         db.execute("update sync_gaps set closed_at = ? where id = ?", [stamp, row["id"]])
 
 
-def _record_rejections(db: Database, planned: ChangeSet, run_id: int, stamp: str) -> None:
-    scope = [planned.product_id, planned.read.stream]
+def _record_rejections(db: Database, changes: ChangeSet, run_id: int, stamp: str) -> None:
+    scope = [changes.product_id, changes.read.stream]
     listed = {
         row["fingerprint"]: row["id"]
         for row in db.query(
@@ -100,45 +87,33 @@ def _record_rejections(db: Database, planned: ChangeSet, run_id: int, stamp: str
             scope,
         )
     }
-    for rejection in {item.fingerprint: item for item in planned.rejections}.values():
-        if listed.pop(rejection.fingerprint, None) is not None:
-            continue
-        db.table("rejected_rows").insert(
-            {
-                "run_id": run_id,
-                "product_id": planned.product_id,
-                "stream": rejection.stream,
-                "table": rejection.table,
-                "row_id": rejection.row_id,
-                "reason": rejection.reason,
-                "fingerprint": rejection.fingerprint,
-                "first_seen": stamp,
-                "closed_at": None,
-                "raw_data": rejection.raw_data,
-            }
-        )
+    for rejection in {item.fingerprint: item for item in changes.rejections}.values():
+        if listed.pop(rejection.fingerprint, None) is None:
+            row = asdict(rejection) | {"stream": rejection.stream, "fingerprint": rejection.fingerprint}
+            run = {"run_id": run_id, "product_id": changes.product_id, "first_seen": stamp, "closed_at": None}
+            db.table("rejected_rows").insert(row | run)
     # A stream that could only be read in part says nothing of the bad rows in the other part.
-    if not planned.read.gaps:
+    if not changes.read.gaps:
         for row_id in listed.values():
             db.execute("update rejected_rows set closed_at = ? where id = ?", [stamp, row_id])
 
 
-def _record_tests(db: Database, planned: ChangeSet, run_id: int, stamp: str) -> None:
+def _record_tests(db: Database, changes: ChangeSet, run_id: int, stamp: str) -> None:
     """Note which tests were read, so that those which can no longer change are not read again."""
-    if planned.read.tests is None:
+    if changes.read.tests is None:
         return
     db.table("test_reads").upsert_all(
         [
             {
                 "test_id": test_id,
-                "stream": planned.read.stream,
-                "product_id": planned.product_id,
+                "stream": changes.read.stream,
+                "product_id": changes.product_id,
                 "status": status,
-                "is_complete": int(test_id not in planned.unsettled),
+                "is_complete": int(test_id not in changes.unsettled),
                 "run_id": run_id,
                 "read_at": stamp,
             }
-            for test_id, status in planned.read.tests.statuses.items()
+            for test_id, status in changes.read.tests.statuses.items()
         ],
         pk=("test_id", "stream"),
     )

@@ -97,7 +97,7 @@ _PLAIN = frozenset({str, int, type(None)})
 
 def _row(table: schema.Table, raw: Any, values: dict[str, Any]) -> Row:
     values["raw_data"] = as_json(raw)
-    if values.keys() != table.content_set:  # a slip in this package, never in the data
+    if values.keys() != table.content_set:  # a fault of this package, never in the data
         raise TypeError(
             f"a row of {table.name} differs from its specification in {sorted(table.content_set ^ values.keys())}"
         )

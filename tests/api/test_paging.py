@@ -52,7 +52,7 @@ def test_paging_ends_after_the_last_row(total: int) -> None:
     server = _Listing(total)
     listed = server.read()
     assert _found(listed) == server.ids
-    assert (listed.holes, listed.is_settled) == ((), True)
+    assert (listed.lost, listed.is_settled) == ((), True)
     assert all(size == PAGE_SIZE for _, size in server.asked)
     assert max(number for number, _ in server.asked) <= total // PAGE_SIZE + PAGES_AT_ONCE
 
@@ -62,7 +62,7 @@ def _check_one_hole(total: int, position: int) -> None:
     listed = server.read()
     lost = server.ids[position - 1]
     assert _found(listed) == [row for row in server.ids if row != lost]
-    (hole,) = listed.holes
+    (hole,) = listed.lost
     assert (hole.position, hole.count) == (position, 1)
     assert hole.after == (lost + 1 if position > 1 else None)
     assert hole.before == (lost - 1 if position < total else None)
@@ -88,7 +88,7 @@ def test_scattered_poisoned_rows_cost_only_themselves(total: int, data: st.DataO
     poisoned = data.draw(st.sets(st.integers(1, total), max_size=3))
     listed = _Listing(total, poisoned).read()
     assert _found(listed) == [10_000 - position for position in range(1, total + 1) if position not in poisoned]
-    assert [(hole.position, hole.count) for hole in listed.holes] == [(position, 1) for position in sorted(poisoned)]
+    assert [(hole.position, hole.count) for hole in listed.lost] == [(position, 1) for position in sorted(poisoned)]
 
 
 @given(total=st.integers(1, 130), data=st.data())
@@ -102,7 +102,7 @@ def test_nothing_is_lost_in_silence(total: int, data: st.DataObject) -> None:
     for position, row in enumerate(server.ids, 1):
         assert row in found or any(
             hole.position <= position and (hole.count is None or position < hole.position + hole.count)
-            for hole in listed.holes
+            for hole in listed.lost
         )
     assert len(found) == len(listed.rows)
 
@@ -113,7 +113,7 @@ def test_whole_dead_page_is_one_hole(fault: int) -> None:
     server = _Listing(130, dead=[3], fault=fault)
     listed = server.read()
     assert _found(listed) == server.ids[:50] + server.ids[75:]
-    (hole,) = listed.holes
+    (hole,) = listed.lost
     assert (hole.position, hole.count, hole.after, hole.before) == (51, 25, server.ids[49], server.ids[75])
 
 
@@ -121,7 +121,7 @@ def test_dead_last_page_claims_no_number() -> None:
     """When the page after the dead one is empty, nobody knows how many rows it held."""
     listed = _Listing(60, dead=[3]).read()
     assert len(listed.rows) == 50
-    (hole,) = listed.holes
+    (hole,) = listed.lost
     assert (hole.position, hole.count, hole.before) == (51, None, None)
 
 
@@ -131,7 +131,7 @@ def test_server_that_is_dead_from_a_page_on_is_given_up(first_dead: int) -> None
     server = _Listing(400, dead=range(first_dead, 200))
     listed = server.read()
     assert _found(listed) == server.ids[: (first_dead - 1) * PAGE_SIZE]
-    (hole,) = listed.holes
+    (hole,) = listed.lost
     assert (hole.position, hole.count) == ((first_dead - 1) * PAGE_SIZE + 1, None)
     assert len(server.asked) < 400
 
@@ -147,16 +147,16 @@ def test_dropped_connections_on_a_page_are_a_hole() -> None:
 
     listed = ask(handler, lambda client: client.tests(1))
     assert _found(listed) == server.ids[:25] + server.ids[50:]
-    assert [hole.position for hole in listed.holes] == [26]
+    assert [hole.position for hole in listed.lost] == [26]
 
 
 def test_hole_says_where_it_is() -> None:
     """One row, several, or an unknown number, between the nearest tests that could be read."""
-    (one,) = _Listing(60, [30]).read().holes
+    (one,) = _Listing(60, [30]).read().lost
     assert str(one) == "row 30 of the test list (after test 9971, before test 9969)"
-    (page,) = _Listing(130, dead=[3]).read().holes
+    (page,) = _Listing(130, dead=[3]).read().lost
     assert str(page) == "rows 51 to 75 of the test list (after test 9950, before test 9924)"
-    (rest,) = _Listing(130, dead=range(3, 99)).read().holes
+    (rest,) = _Listing(130, dead=range(3, 99)).read().lost
     assert str(rest) == "rows from 51 on of the test list (after test 9950)"
 
 
@@ -174,7 +174,7 @@ def test_neighbour_of_a_hole_is_an_id_and_nothing_else() -> None:
             200, content=json.dumps({"exploratory_tests": [{"id": odd.get(r["id"], r["id"])} for r in rows]})
         )
 
-    (hole,) = ask(handler, lambda client: client.tests(1)).holes
+    (hole,) = ask(handler, lambda client: client.tests(1)).lost
     assert (hole.position, hole.after, hole.before) == (10, 9992, 9988)
 
 
@@ -221,7 +221,7 @@ def test_server_that_ignores_paging_is_read_once(total: int) -> None:
         lambda _: httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in ids]}),
         lambda client: client.tests(1),
     )
-    assert (_found(listed), listed.holes, listed.is_settled) == (ids, (), True)
+    assert (_found(listed), listed.lost, listed.is_settled) == (ids, (), True)
 
 
 @pytest.mark.parametrize("total", [25, 150])
@@ -233,7 +233,7 @@ def test_server_that_ignores_paging_and_may_cut_off_says_so_or_is_whole(total: i
         lambda client: client.tests(1),
     )
     assert _found(listed) == ids
-    assert [hole.count for hole in listed.holes] == ([None] if total == 150 else [])
+    assert [hole.count for hole in listed.lost] == ([None] if total == 150 else [])
 
 
 def test_server_that_repeats_its_last_page_for_ever_is_read_to_the_end() -> None:

@@ -51,7 +51,7 @@ class Mirror:
         run_id = ledger.begin_run(
             self.db, now=self.now, mode="normal", streams=list(schema.STREAMS), products=None, version="1"
         )
-        plans = [diff.plan(self.db, read, product_id=product_id, full=full) for read in reads]
+        plans = [diff.change_set(self.db, read, product_id=product_id, full=full) for read in reads]
         store.save(self.db, plans, run_id=run_id, now=self.now)
         return plans[-1]
 
@@ -139,15 +139,15 @@ def test_dry_plan_writes_nothing(mirror: Mirror) -> None:
     """Planning compares only."""
     mirror.features(_features(1))
     before = mirror.db.conn.total_changes
-    diff.plan(mirror.db, StreamRead("features", feature_rows(1, [(17, _features(2))])), product_id=1)
+    diff.change_set(mirror.db, StreamRead("features", feature_rows(1, [(17, _features(2))])), product_id=1)
     assert mirror.db.conn.total_changes == before
 
 
 def test_all_of_a_save_is_stored_or_nothing(mirror: Mirror) -> None:
     """When the second of two plans breaks a rule of the file, the first leaves no trace either."""
-    first = diff.plan(mirror.db, StreamRead("features", feature_rows(1, [(17, _features(1))])), product_id=1)
+    first = diff.change_set(mirror.db, StreamRead("features", feature_rows(1, [(17, _features(1))])), product_id=1)
     orphan = feature_rows(1, [(9999, _features(2))])  # a section that is not stored
-    second = diff.plan(mirror.db, StreamRead("features", orphan), product_id=1)
+    second = diff.change_set(mirror.db, StreamRead("features", orphan), product_id=1)
     mirror.db.execute("pragma foreign_keys = on")
     with pytest.raises(sqlite3.IntegrityError):
         store.save(mirror.db, [first, second], run_id=1, now=mirror.now)

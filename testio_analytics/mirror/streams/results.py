@@ -64,9 +64,9 @@ async def read_executions(
         is_short = listed.total is not None and listed.total != distinct
         if is_short:
             gaps.note(where, f"the API counts {listed.total} and listed {len(listed.rows)}", 1)
-        for hole in listed.holes:
-            gaps.note(where, hole.reason, hole.attempts)
-        if is_short or listed.holes or result.rejections:
+        for rows in listed.lost:
+            gaps.note(where, rows.reason, rows.attempts)
+        if is_short or listed.lost or result.rejections:
             unsound.add(test_id)
         found.extend(result)
 

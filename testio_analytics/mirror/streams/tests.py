@@ -42,14 +42,14 @@ async def read_tests(db: Database, api: Client, worker: RowWorker, product_id: i
     listed = await gaps.answer("all tests", api.tests(product_id))
     if listed is None:
         return StreamRead("tests", Rows(), tuple(gaps.noted), None)
-    for hole in listed.holes:
-        gaps.note(str(hole), hole.reason, hole.attempts)
+    for rows in listed.lost:
+        gaps.note(str(rows), rows.reason, rows.attempts)
     if not listed.is_settled:
         reason = "the list kept changing while it was read, twice; a test may have slipped through. Sync again"
         gaps.note("order of the test list", reason)
     found = await worker(test_rows, product_id, listed.rows, secrets=api.secrets)
     await _look_up_unlisted(db, api, found, gaps)
-    counts = [hole.count for hole in listed.holes]
+    counts = [rows.count for rows in listed.lost]
     missing = None if None in counts or not listed.is_settled else sum(count or 0 for count in counts)
     return StreamRead("tests", found, tuple(gaps.noted), missing)
 
