@@ -271,7 +271,6 @@ def _buckets(status: pd.Series[str], auto_accepted: pd.Series[Any]) -> pd.Series
 # -- stories --------------------------------------------------------------------------------------------------------
 
 
-@once
 def story_results(mirror: Mirror) -> pd.DataFrame:
     """Return what came of each user story in each test, one row per test feature and story, by their ids.
 
@@ -284,19 +283,37 @@ def story_results(mirror: Mirror) -> pd.DataFrame:
     else as it came), is_by_bug (whether "failed" may rest on a bug alone: one names the story, somebody ran it, and the
     single runs were not read), tested_by (distinct testers), bugs_found (as the API counts them).
     """
-    copies = mirror.active("test_features")[["id", "feature_id"]].rename(columns={"id": "test_feature_id"})
-    rows = mirror.active("test_user_stories").drop(columns="feature_id")
-    rows = rows.merge(copies, on="test_feature_id", how="left", validate="many_to_one")
-    rows = rows.rename(columns={"execution_status": "api_status", "tested_by_count": "tested_by"})
-    keys = ["test_id", "user_story_version_id"]
-    rows = rows.merge(_words_of_runs(mirror), on=keys, how="left", validate="many_to_one")
+    names = {"execution_status": "api_status", "tested_by_count": "tested_by"}
+    rows = mirror.active("test_user_stories").rename(columns=names)[["title", "api_status", "tested_by", "bugs_found"]]
+    found = story_outcomes(mirror)
+    return found.join(rows)[list(RUN_COLUMNS)].reset_index(drop=True)
+
+
+@once
+def story_outcomes(mirror: Mirror) -> pd.DataFrame:
+    """Return the columns of `story_results` that are not in the table itself, in its order, with the table's index.
+
+    Columns: test_feature_id, user_story_id, test_id, feature_id, status, is_by_bug.
+    """
+    rows = mirror.active("test_user_stories")
+    features = mirror.active("test_features").set_index("id")["feature_id"]
     was_read = rows["test_id"].isin(_tests_with_runs(mirror)) & rows["user_story_version_id"].notna()
-    named = (rows["api_status"] == "failed") & (rows["bugs_found"] != 0).fillna(True)
-    not_run = (named & (rows["tested_by"] == 0)).fillna(False)
-    status = rows["api_status"].mask(not_run, "not_tested")
-    rows["status"] = status.mask(was_read, rows["run_status"].fillna("not_tested"))
-    rows["is_by_bug"] = (named & ~not_run & ~was_read).astype("boolean")
-    return rows.sort_values(["test_feature_id", "user_story_id"], ignore_index=True)[list(RUN_COLUMNS)]
+    named = (rows["execution_status"] == "failed") & (rows["bugs_found"] != 0).fillna(True)
+    not_run = (named & (rows["tested_by_count"] == 0)).fillna(False)
+    status = rows["execution_status"].mask(not_run, "not_tested")
+    if was_read.any():
+        status = status.mask(was_read, _word_of_runs(mirror, rows).fillna("not_tested"))
+    found = pd.DataFrame(
+        {
+            "test_feature_id": rows["test_feature_id"],
+            "user_story_id": rows["user_story_id"],
+            "test_id": rows["test_id"],
+            "feature_id": looked_up(rows["test_feature_id"], features),
+            "status": status,
+            "is_by_bug": (named & ~not_run & ~was_read).astype("boolean"),
+        }
+    )
+    return found.sort_values(["test_feature_id", "user_story_id"])
 
 
 def _tests_with_runs(mirror: Mirror) -> list[int]:
@@ -309,11 +326,12 @@ def _tests_with_runs(mirror: Mirror) -> list[int]:
     return both.index[both["runs"] >= both["results"]].tolist()
 
 
-def _words_of_runs(mirror: Mirror) -> pd.DataFrame:
-    """Return the weightiest word of the single runs of each version of a story in a test; the others do not exist."""
+def _word_of_runs(mirror: Mirror, rows: pd.DataFrame) -> pd.Series[str]:
+    """Return the weightiest word of the single runs of each story in each test; nothing where none was run."""
     order = {status: place for place, status in enumerate(STORY_STATUSES[:3])}
     runs = mirror.active("executions")[["test_id", "user_story_version_id", "status"]]
-    runs = runs.rename(columns={"status": "run_status"})
-    runs = runs[runs["run_status"].isin(order) & runs["test_id"].notna()]
-    runs = runs.assign(order=runs["run_status"].map(order)).sort_values("order")
-    return runs.drop_duplicates(["test_id", "user_story_version_id"]).drop(columns="order")
+    runs = runs[runs["status"].isin(order) & runs["test_id"].notna()]
+    keys = ["test_id", "user_story_version_id"]
+    runs = runs.assign(order=runs["status"].map(order)).sort_values("order").drop_duplicates(keys)
+    found = rows[keys].merge(runs, on=keys, how="left", validate="many_to_one")
+    return found["status"].set_axis(rows.index)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import rankdata
 
 from testio_analytics.api.vocabulary import SEVERITIES
 from testio_analytics.errors import UnknownValueError
@@ -40,6 +39,7 @@ _IN_REASONS = (
     *("state", "part_bugs", "bugs", "tests", "result", "worst_severity", "changed_since_tested", "days_since_tested"),
     "part_age",
 )
+METHODS: tuple[Literal["min"], Literal["max"]] = ("min", "max")
 _NOWHERE = 0  # stands for the section of features that are in none
 FAILURES: Mapping[str, float] = {
     "issues": 1.0,
@@ -109,7 +109,7 @@ def next_tests(
     risks += [
         likely * np.where(np.isnan(own), weighted(severe, changed), own) for changed in _perturbed(IMPACT_WEIGHTS)
     ]
-    places = {method: np.vstack([_places(risk, method) for risk in risks]) for method in ("min", "max")}
+    places = {method: np.vstack([_places(risk, method) for risk in risks]) for method in METHODS}
     found["rank"] = places["min"][0]
     found["rank_best"], found["rank_worst"] = places["min"].min(axis=0), places["max"].max(axis=0)
     found["flags"], found["why"] = _flags(found), _why(found)
@@ -231,10 +231,10 @@ def _perturbed(weights: Mapping[str, float]) -> list[dict[str, float]]:
     return [{**weights, name: weights[name] * (1 + move)} for name in weights for move in (QUARTER, -QUARTER)]
 
 
-def _places(risk: Numbers, method: str) -> npt.NDArray[np.int64]:
+def _places(risk: Numbers, method: Literal["min", "max"]) -> npt.NDArray[np.int64]:
     """Return the place of each risk, the highest first; of equal ones the best ("min") or the worst ("max")."""
     # Rounded, so that two risks which differ by the last digit of a float are equal.
-    return np.asarray(rankdata(-np.round(risk, 12), method=method), dtype=np.int64)
+    return pd.Series(np.round(risk, 12)).rank(method=method, ascending=False).to_numpy().astype(np.int64)
 
 
 def _sections_of(mirror: Mirror) -> dict[int, set[int]]:

@@ -27,7 +27,7 @@ from testio_analytics.reports.facts import (
     located_bugs,
     once,
     product_rows,
-    story_results,
+    story_outcomes,
     unread_tests,
 )
 from testio_analytics.reports.registry import STATUSES
@@ -176,7 +176,7 @@ def _bugs(mirror: Mirror, pairs: pd.DataFrame, instant: pd.Timestamp) -> pd.Data
 
 def _story_results(mirror: Mirror, pairs: pd.DataFrame) -> pd.DataFrame:
     """Return the results of the stories of each feature in its tests, by the feature that the test feature leads to."""
-    return story_results(mirror).merge(pairs, on=["feature_id", "test_id"], how="inner")
+    return story_outcomes(mirror).merge(pairs, on=["feature_id", "test_id"], how="inner")
 
 
 def _stories(mirror: Mirror, pairs: pd.DataFrame) -> pd.DataFrame:

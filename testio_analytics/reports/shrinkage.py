@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
-from scipy.optimize import elementwise
+from scipy import special
 
 from testio_analytics.errors import UnknownValueError
 
@@ -20,6 +19,9 @@ Numbers = npt.NDArray[np.floating[Any]]
 
 FEWEST = 5
 """Features with a test of their own from which on a prior is fitted."""
+
+MOST_STEPS, PRECISION = 50, 1e-10
+"""Steps towards a quantile, and the relative change of one at which they end."""
 
 _SHAPES = np.geomspace(0.1, 60.0, 28)
 _MEANS = np.linspace(-2.5, 2.5, 9)
@@ -117,24 +119,36 @@ def _interval(x: Numbers, n: Numbers, mean: float, confidence: float) -> tuple[N
     weight = np.exp(weight - weight.max())
     likely = weight > 1e-4
     a, m, weight = a[likely], m[likely], weight[likely] / weight[likely].sum()
-    tail = (1 - confidence) / 2
-    alpha, beta = x[:, None] + a, n[:, None] + a / m
-    return _quantiles(tail, alpha, beta, weight), _quantiles(1 - tail, alpha, beta, weight)
+    # Features with the same counts have the same interval.
+    counts, place = np.unique(np.column_stack([x, n]), axis=0, return_inverse=True)
+    alpha, beta = counts[:, :1] + a, counts[:, 1:] + a / m
+    low, high = (_quantiles((1 - confidence) / 2, alpha, beta, weight, upper=upper) for upper in (False, True))
+    return low[place.ravel()], high[place.ravel()]
 
 
-def _quantiles(share: float, alpha: Numbers, beta: Numbers, weight: Numbers) -> Numbers:
-    """Return the quantile of each row's mixture of gamma distributions with these shapes, rates and weights."""
+def _quantiles(tail: float, alpha: Numbers, beta: Numbers, weight: Numbers, *, upper: bool) -> Numbers:
+    """Return below which (or, for the upper tail, above which) each row's mixture of gamma distributions has that share.
 
-    def excess(at: Numbers, row: Numbers) -> Numbers:
-        chosen = row.astype(int)
-        below: Numbers = special.gammainc(alpha[chosen], beta[chosen] * at[..., None]) @ weight
-        return below - share
-
-    # A positive quantity is over 1 / t times its mean with a probability below t (Markov), so the quantile is below.
-    highest = (alpha / beta) @ weight / (1 - share)
-    found = elementwise.find_root(excess, (np.zeros(len(alpha)), highest), args=(np.arange(len(alpha)),))
-    quantile: Numbers = found.x
-    return quantile
+    Newton's method for the logarithm of the tail as a function of the logarithm of the quantity. That function is concave
+    for a gamma distribution, so that the steps cannot run away; they begin at the quantile of the one gamma distribution
+    with the mean and variance of the mixture.
+    """
+    tail_of = special.gammaincc if upper else special.gammainc
+    mean = (alpha / beta) @ weight
+    variance = (alpha * (alpha + 1) / beta**2) @ weight - mean**2
+    shape = mean**2 / variance
+    begin = special.gammainccinv if upper else special.gammaincinv
+    at = np.maximum(begin(shape, tail), 1e-12) * mean / shape
+    norm = special.gammaln(alpha)
+    for _ in range(MOST_STEPS):
+        scaled = beta * at[:, None]
+        share = tail_of(alpha, scaled) @ weight
+        slope = np.exp(alpha * np.log(scaled) - scaled - norm) @ weight / share * (-1 if upper else 1)
+        step = np.clip((np.log(share) - np.log(tail)) / slope, -2.0, 2.0)
+        at = at * np.exp(-step)
+        if np.abs(step).max(initial=0.0) < PRECISION:
+            break
+    return np.asarray(at, dtype=float)
 
 
 def _log_likelihood(x: Numbers, n: Numbers, a: Numbers, m: Numbers) -> Numbers:
@@ -154,7 +168,7 @@ def poisson_interval(events: npt.ArrayLike, tests: npt.ArrayLike, confidence: fl
     x, n = np.asarray(events, dtype=float), np.asarray(tests, dtype=float)
     tail = (1 - confidence) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        low = np.where(x > 0, stats.gamma.ppf(tail, np.maximum(x, 0.5)), 0.0) / n
-        high = stats.gamma.ppf(1 - tail, x + 1) / n
+        low = np.where(x > 0, special.gammaincinv(np.maximum(x, 0.5), tail), 0.0) / n
+        high = special.gammaincinv(x + 1, 1 - tail) / n
     unknown = n == 0
     return np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)

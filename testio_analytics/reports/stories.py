@@ -24,7 +24,7 @@ from testio_analytics.reports.facts import (
     memberships,
     once,
     product_rows,
-    story_results,
+    story_outcomes,
     unread_tests,
 )
 from testio_analytics.reports.shares import with_share
@@ -180,22 +180,22 @@ def _newest_results(mirror: Mirror, instant: pd.Timestamp) -> pd.DataFrame:
     Columns: story_id, status (None where no test ran it), is_by_bug, test_id, test, at, tested_by, text_then, was_listed.
     """
     tests = dated_tests(mirror, as_of=instant)
-    tests = tests[tests["group"] == "executed"][["test_id", "test", "at"]]
-    rows = story_results(mirror).rename(columns={"user_story_id": "story_id", "title": "text_then"})
-    rows = rows[["story_id", "test_id", "status", "is_by_bug", "text_then", "tested_by"]]
-    rows = rows.merge(tests, on="test_id", how="inner")
+    tests = tests[tests["group"] == "executed"].set_index("test_id")
+    rows = story_outcomes(mirror).rename(columns={"user_story_id": "story_id"})
+    rows = rows[rows["test_id"].isin(tests.index)][["story_id", "test_id", "status", "is_by_bug"]]
     order = {status: place for place, status in enumerate(STORY_STATUSES)}
     # An unknown word may mean anything, and so may none: both come first. Not tested is no result.
     rows["status"] = rows["status"].fillna(NO_VALUE)
-    rows["order"] = rows["status"].map(order).fillna(-1)
-    listed = {*rows["story_id"]}
-    run = rows[rows["status"] != "not_tested"]
-    run = run.sort_values(
+    rows = rows.assign(at=looked_up(rows["test_id"], tests["at"]), order=rows["status"].map(order).fillna(-1))
+    was_listed = rows[["story_id"]].drop_duplicates()
+    rows = rows[rows["status"] != "not_tested"].sort_values(
         ["at", "test_id", "order", "is_by_bug"], ascending=[False, False, True, True], na_position="last"
     )
-    run = run.drop_duplicates("story_id")
-    every = pd.DataFrame({"story_id": pd.Series(sorted(listed), dtype="Int64")})
-    found = every.merge(run.drop(columns="order"), on="story_id", how="left", validate="one_to_one")
+    rows = rows.drop_duplicates("story_id").drop(columns="order")
+    texts = mirror.test_user_stories[["title", "tested_by_count"]]
+    texts = texts.rename(columns={"title": "text_then", "tested_by_count": "tested_by"})
+    rows = rows.join(texts).assign(test=looked_up(rows["test_id"], tests["test"]))
+    found = was_listed.merge(rows, on="story_id", how="left", validate="one_to_one")
     return found.assign(was_listed=pd.Series(True, index=found.index, dtype="boolean"))
 
 
