@@ -109,8 +109,8 @@ def _checked(rows: list[tuple[str, dict[Any, Any]]], names: list[str], source: s
 
 
 def _id(value: Any) -> int | None:
-    if isinstance(value, float) and value.is_integer():  # how a frame holds ids beside empty cells
-        return as_id(int(value))
+    if isinstance(value, float):  # how a frame holds ids beside empty cells; from 2^53 on it may have been another one
+        return as_id(int(value)) if value.is_integer() and abs(value) < 2**53 else None
     return as_id(value.strip() if isinstance(value, str) else int(value) if hasattr(value, "__index__") else value)
 
 

@@ -55,7 +55,7 @@ def trends(mirror: Mirror, *, as_of: AsOf = None, by: By = "month", matures_afte
     events = {name: rows.assign(product_id=ALL) for name, rows in _events(mirror, as_of=as_of).items()}
     found = _bins(events, mirror.instant(as_of), by, matures_after).drop(columns="product_id")
     if {*mirror.active("products")["id"].tolist()} <= never_synced_products(mirror, "bugs"):
-        found[list(OF_BUGS)] = pd.NA
+        found.loc[:, list(OF_BUGS)] = pd.NA  # in place, so that the dtypes stay
     return with_doubts(found, mirror, "trends")
 
 

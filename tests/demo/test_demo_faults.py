@@ -6,11 +6,11 @@ import asyncio
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 
 from testio_analytics.demo.account.build import DEMO_POISONED_TEST, demo_account
 from testio_analytics.demo.account.model import Account
+from testio_analytics.demo.server import middleware
 from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import FAULT_HELP, Faults, parse_faults
 from testio_analytics.demo.server.server import running_server
@@ -273,12 +274,18 @@ def test_long_bug_filter_is_a_524_with_html() -> None:
     assert answers[2].headers["content-type"].startswith("text/html")
 
 
-def test_slow_answers_take_their_time_and_wait_together() -> None:
-    """Each answer takes that long; five at once are all under way together."""
-    app = api(slow=0.2)
-    start = time.perf_counter()
+def test_slow_answers_take_their_time_and_wait_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer waits that long; five at once are all under way together."""
+    waits: list[float] = []
+
+    async def noted(seconds: float) -> None:
+        waits.append(seconds)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(middleware, "asyncio", SimpleNamespace(sleep=noted))
+    app = api(slow=30)
     assert at_once(app, 5) == [200] * 5
-    assert time.perf_counter() - start >= 0.2
+    assert waits == [30] * 5
     assert app.state.log.max_in_flight == 5
 
 

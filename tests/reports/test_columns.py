@@ -17,7 +17,6 @@ from syncing import sync_account
 from testio_analytics.reports.columns import COLUMNS, DTYPES, Column, filled
 from testio_analytics.reports.registry import PAGE_TABLES, QUESTIONS, REPORTS, View, report_list
 
-OBJECTS_WHEN_EMPTY = {"trends", "trends_by_week"}
 VIEWS: dict[str, View] = {**REPORTS, **PAGE_TABLES}
 
 
@@ -41,13 +40,9 @@ def is_of_kind(values: pd.Series[Any], column: Column) -> bool:
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_a_report_has_the_columns_that_it_declares(
-    request: pytest.FixtureRequest, mirror: ta.Mirror, name: str
-) -> None:
+def test_a_report_has_the_columns_that_it_declares(mirror: ta.Mirror, name: str) -> None:
     """Names and order are those declared, and each dtype is that of the column's kind, with rows and without."""
     report = REPORTS[name]
-    if mirror.as_of is None and name in OBJECTS_WHEN_EMPTY:
-        request.applymarker(pytest.mark.xfail(reason="bugs of an empty account are objects", strict=True))
     frame = report.function(mirror)
 
     assert list(frame.columns) == [column.name for column in report.columns]
