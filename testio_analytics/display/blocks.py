@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 from itertools import accumulate
 from typing import Any, TypeAlias
 
@@ -27,7 +26,7 @@ from testio_analytics.display.cells import (
 )
 from testio_analytics.display.plots.style import SOFT, STATE_COLOURS
 from testio_analytics.errors import ReportError
-from testio_analytics.text import EN_DASH, clean, instant_words, one_line, short
+from testio_analytics.text import EN_DASH, for_html, instant_words, one_line, short
 
 OUR_BLOCK = {"testio_analytics": "block"}
 """Metadata that tells our own markup from other people's when a page is made."""
@@ -92,7 +91,7 @@ def _emphasised(sentence: str, kind: str) -> Block:
 def facts(items: Mapping[str, Any]) -> Block:
     """Return a short list of facts, such as the date of the report and the last sync; a missing one is "unknown"."""
     said = {_name(label): _fact_words(value) for label, value in items.items()}
-    lines = "".join(f"<li>{escaped(label)} <strong>{typeset(value)}</strong></li>" for label, value in said.items())
+    lines = "".join(f"<li>{for_html(label)} <strong>{typeset(value)}</strong></li>" for label, value in said.items())
     return Block(f'<ul class="facts">{lines}</ul>', " · ".join(f"{label}: {value}" for label, value in said.items()))
 
 
@@ -109,7 +108,7 @@ def figures(items: Mapping[str, tuple[Any, Sequence[str]]]) -> Block:
     """
     said = {_name(label): (_fact_words(value), [*map(one_sentence, notes)]) for label, (value, notes) in items.items()}
     tiles = "".join(
-        f"<li><span>{escaped(label)}</span> <strong>{typeset(value)}</strong>"
+        f"<li><span>{for_html(label)}</span> <strong>{typeset(value)}</strong>"
         f"{''.join(f' <small>{typeset(note)}</small>' for note in notes)}</li>"
         for label, (value, notes) in said.items()
     )
@@ -142,8 +141,8 @@ def _listed(opening: str, texts: Sequence[str]) -> str:
 def definition_list(pairs: Pairs, *, summary: str = "Definitions", is_open: bool = False) -> Block:
     """Return terms and their meanings, folded away under `summary` unless `is_open`."""
     items = [(_name(str(term)), _fact_words(meaning)) for term, meaning in _pairs(pairs)]
-    body = "".join(f"<dt>{escaped(term)}</dt><dd>{typeset(meaning)}</dd>" for term, meaning in items)
-    head = f"<summary>{escaped(one_sentence(summary))}</summary>"
+    body = "".join(f"<dt>{for_html(term)}</dt><dd>{typeset(meaning)}</dd>" for term, meaning in items)
+    head = f"<summary>{for_html(one_sentence(summary))}</summary>"
     html = f'<details class="definitions"{" open" if is_open else ""}>{head}<dl>{body}</dl></details>'
     return Block(html, f"{one_sentence(summary)}: {', '.join(term for term, _ in items)}")
 
@@ -158,7 +157,7 @@ def _pairs(pairs: Pairs) -> Iterable[tuple[str, Any]]:
 def state_bar(counts: Mapping[str, int], *, caption: str, noun: str = "features") -> Block:
     """Return how a whole divides into states: one bar, and below it each state with its count and share.
 
-    The parts keep the order of `counts`; the states of `formats.STATES` have their own colour and shape.
+    The parts keep the order of `counts`; the states of `cells.STATES` have their own colour and shape.
 
     Raises:
         ReportError: a count is missing or negative.
@@ -171,7 +170,7 @@ def state_bar(counts: Mapping[str, int], *, caption: str, noun: str = "features"
     text = one_line(f"{value_words(total)} {noun}: {said}")
     keys = "".join(_key(state, count, total) for state, count in counts.items())
     html = (
-        f'<figure class="states"><figcaption>{escaped(one_sentence(caption))}</figcaption>'
+        f'<figure class="states"><figcaption>{for_html(one_sentence(caption))}</figcaption>'
         f'{_bar(counts, total, text)}<ul class="key">{keys}</ul></figure>'
     )
     return Block(html, text)
@@ -184,7 +183,7 @@ def _bar(counts: Mapping[str, int], total: int, text: str) -> str:
     states = zip(counts.items(), starts, strict=False)  # one start more than there are states: the end
     parts = "".join(_bar_part(state, start, count, total) for (state, count), start in states)
     size = f'width="100%" height="{BAR_HEIGHT}"'
-    return f'<svg class="bar" {size} role="img" aria-label="{escaped(text)}">{parts}</svg>'
+    return f'<svg class="bar" {size} role="img" aria-label="{for_html(text)}">{parts}</svg>'
 
 
 def _bar_part(state: str, start: int, count: int, total: int) -> str:
@@ -204,7 +203,7 @@ def state_chip(state: str) -> str:
     """Return a state as shape and word; a word that is no state has no shape."""
     look = LOOKS.get(state)
     mark = f'<span class="mark" aria-hidden="true">{MARKS[look]}</span> ' if look else ""
-    return f'<span class="{_state_class("state", state)}">{mark}{escaped(_name(state))}</span>'
+    return f'<span class="{_state_class("state", state)}">{mark}{for_html(_name(state))}</span>'
 
 
 def _state_class(prefix: str, state: str) -> str:
@@ -226,9 +225,4 @@ def _name(text: str) -> str:
 def typeset(sentence: str) -> str:
     """Return a sentence escaped, with its per cent signs and ranges kept from breaking over a line end."""
     together = BEFORE_PER_CENT.sub(f"{NO_BREAK_SPACE}%", sentence)
-    return escaped(WITHIN_RANGE.sub(EN_DASH + WORD_JOINER, together))
-
-
-def escaped(text: str) -> str:
-    """Return the text, made safe by `clean`, escaped for HTML."""
-    return escape(clean(text))
+    return for_html(WITHIN_RANGE.sub(EN_DASH + WORD_JOINER, together))

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from testio_analytics.display.blocks import KEPT_TEXT, Block, escaped, one_sentence, state_chip, typeset
+from testio_analytics.display.blocks import KEPT_TEXT, Block, one_sentence, state_chip, typeset
 from testio_analytics.display.cells import (
     STATES,
     UNKNOWN,
@@ -31,7 +31,7 @@ from testio_analytics.display.cells import (
 )
 from testio_analytics.display.csv_json import BYTE_ORDER_MARK, csv_text
 from testio_analytics.errors import ReportError
-from testio_analytics.text import instant_words, interval_words, one_line, short
+from testio_analytics.text import for_html, instant_words, interval_words, one_line, short
 
 SHOWN_TEXT = 160
 """A long text shows its first 160 characters and opens to 2,000; the whole of it is in the CSV."""
@@ -114,7 +114,7 @@ def html_table(
     layout = _layout(frame, labels, row_header, under, shares, unknown, moments, intervals, words or {})
     ranks = _ranks(frame)
     rows = "".join(_row(dict(zip(frame.columns, row, strict=True)), layout, ranks) for row in _tuples(frame))
-    title = escaped(one_sentence(caption))
+    title = for_html(one_sentence(caption))
     table = (
         f'<table class="{"few" if len(layout.headings) <= FEW_COLUMNS else "many"}"><caption>{title}</caption>'
         f"<thead><tr>{_head(layout)}</tr></thead><tbody>{rows or _no_rows(layout)}</tbody></table>"
@@ -168,7 +168,7 @@ def _is_state(name: str) -> bool:
 
 def _head(layout: _Layout) -> str:
     def cell(name: str, label: str) -> str:
-        return f'<th scope="col"{_class(["num"] if layout.is_number(name) else [])}>{escaped(one_line(label))}</th>'
+        return f'<th scope="col"{_class(["num"] if layout.is_number(name) else [])}>{for_html(one_line(label))}</th>'
 
     return "".join(cell(name, label) for name, label in layout.headings.items())
 
@@ -190,7 +190,7 @@ def _cell(name: str, values: Mapping[str, Any], layout: _Layout, rank: Mapping[A
     shown = _cell_html(value, name, layout) + _interval(name, values, layout)
     if name == layout.row_header:
         return f'<th scope="row"{attributes}>{shown}{_under(values, layout)}</th>'
-    return f'<td{attributes} data-label="{escaped(one_line(layout.headings[name]))}">{shown}</td>'
+    return f'<td{attributes} data-label="{for_html(one_line(layout.headings[name]))}">{shown}</td>'
 
 
 def _class(classes: Sequence[str]) -> str:
@@ -220,7 +220,7 @@ def _cell_html(value: Any, name: str, layout: _Layout) -> str:
         moment = in_utc(value)
         said = f"{said}, {moment:%H:%M} UTC" if name in layout.moments else said
         return f'<time datetime="{moment.isoformat()}" title="{instant_words(moment)}">{said}</time>'
-    return _long_text(said) if layout.kinds[name] == "text" else escaped(said)
+    return _long_text(said) if layout.kinds[name] == "text" else for_html(said)
 
 
 def _interval(name: str, values: Mapping[str, Any], layout: _Layout) -> str:
@@ -241,7 +241,7 @@ def _long_text(text: str) -> str:
 
 def _isolated(text: str) -> str:
     """Return the text so that a right-to-left word does not turn its neighbours around; plain ASCII never does."""
-    return escaped(text) if text.isascii() else f"<bdi>{escaped(text)}</bdi>"
+    return for_html(text) if text.isascii() else f"<bdi>{for_html(text)}</bdi>"
 
 
 def _under(values: Mapping[str, Any], layout: _Layout) -> str:
@@ -255,5 +255,5 @@ def _download(frame: pd.DataFrame, name: str) -> str:
         raise ReportError(f"A download needs a plain file name like untested_features.csv, not {name!r}.")
     # Per cent encoding, not base64: whoever searches a page for a secret finds it.
     data = quote(BYTE_ORDER_MARK + csv_text(frame), safe="!'()*,-./:;?@_~$")
-    address = f"data:text/csv;charset=utf-8,{escaped(data)}"
+    address = f"data:text/csv;charset=utf-8,{for_html(data)}"
     return f'<p class="download"><a download="{name}" href="{address}">Download CSV</a></p>'

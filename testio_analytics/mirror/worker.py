@@ -25,7 +25,8 @@ Result = TypeVar("Result")
 INLINE_CALLS = 10
 """Calls after which a second process is worth its start (a fifth of a second): a small account never needs it."""
 
-_PIPE_ERRORS = (OSError, EOFError, pickle.UnpicklingError)
+_PIPE_ERRORS = (OSError, EOFError, ValueError, pickle.UnpicklingError)
+"""What reading and writing raise when the second process ends, or its pipes are closed meanwhile (ValueError)."""
 
 
 class RowWorker:

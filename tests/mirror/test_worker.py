@@ -141,6 +141,34 @@ def test_a_second_process_that_cannot_start_costs_nothing(
     assert len(caplog.records) == 3
 
 
+@pytest.mark.parametrize("is_reading", [False, True])
+def test_a_closed_pipe_costs_nothing(
+    is_reading: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The end of a sync closes the pipes of a second process that is still starting, before a write or a read."""
+    begin = worker._started
+
+    def closed() -> subprocess.Popen[bytes]:
+        process = begin()
+        assert process.stdout is not None
+        process.stdout.close()
+        if not is_reading:
+            process.kill()
+            process.communicate()
+        return process
+
+    monkeypatch.setattr(worker, "_started", closed)
+
+    async def work(compute: RowWorker) -> Any:
+        found = [await compute(where, number) for number in range(INLINE_CALLS + 1)]
+        assert compute._start is not None
+        await compute._start
+        return [*found, await compute(where, 0)]
+
+    assert {*_computed(work)} == {os.getpid()}
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.parametrize("calls", [1, INLINE_CALLS + 1])
 def test_nothing_is_left_of_one_that_is_still_starting(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is done before the second process is ready does not wait for it, and does not leave it behind."""
