@@ -1,8 +1,8 @@
 """What each table holds: columns, keys, links and indexes, as data.
 
 The specifications here are the only description of the schema. `migrations` creates the tables from them, `store`
-writes by them, `frames` takes its dtypes from them and the README's reference is compared with them.
-How a payload becomes rows of these tables is in `rows`.
+writes by them, `frames` takes its dtypes from them, and the reference in data/README.md is generated from them. How a payload becomes
+rows of these tables is in `streams`.
 """
 
 from __future__ import annotations
