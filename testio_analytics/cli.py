@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 INCOMPLETE = 3
 
-STATUS_COLUMNS = ("product", "stream", "state", "expected", "stored", "missing", "rejected", "gaps", "age_days")
+STATUS_COLUMNS = ("product", "stream", "state", "stored", "missing", "rejected", "gaps", "age_days")
+"""What fits into 80 terminal columns, one line per data set; `status --json` and `show completeness` say more."""
 
 EXIT_CODES = """\b
 Exit codes:
@@ -248,9 +249,7 @@ def status(db: Path | None, as_json: bool) -> None:
     else:
         from testio_analytics.display.terminal import text_table
 
-        click.echo(
-            text_table(found.table[list(STATUS_COLUMNS)], width=terminal_width(), unknown=["expected", "missing"])
-        )
+        click.echo(text_table(found.table[list(STATUS_COLUMNS)], width=terminal_width(), unknown=["missing"]))
         say("\n".join(found.messages))
     if not found.is_complete:
         sys.exit(INCOMPLETE)

@@ -107,6 +107,14 @@ def test_status_names_the_gap_and_what_to_do(demo_db: Path) -> None:
     assert {row["stream"] for row in said["streams"]} == {*STREAMS}
 
 
+def test_status_is_not_complete_where_it_is_in_doubt(faultless_db_path: Path) -> None:
+    """A status of a test that nobody knows ends with exit code 3, and no message says "Complete" beside it."""
+    shown = call("status", "--db", str(faultless_db_path))
+    assert shown.exit_code == 3
+    assert "on_hold" in shown.stderr
+    assert "Complete." not in shown.stderr
+
+
 def test_missing_database_says_what_makes_one() -> None:
     """Without a database every reading command fails with the same advice."""
     for words in (["status"], ["show", "completeness"], ["report"], ["migrate"]):

@@ -91,6 +91,22 @@ def test_the_picture_of_the_layers_is_the_contract() -> None:
     assert [line.split()[0] for line in picture.splitlines()] == contracts[0]["layers"]
 
 
+def test_the_layout_table_names_every_module_once_and_no_other() -> None:
+    """Whoever looks for a subject finds its module: each stands in one row of CONTRIBUTING's table, in its folder's."""
+    table = (ROOT / ".github" / "CONTRIBUTING.md").read_text().split("| look in |", 1)[1].split("\n\n", 1)[0]
+    named = []
+    for cell in (row.rsplit(" | ", 1)[1] for row in table.splitlines()[2:]):
+        folder = ""
+        for name in re.findall(r"`([a-z_/]+)`", cell):
+            before, _, module = name.rpartition("/")
+            folder = f"{before}/" if before else folder
+            named += [f"{folder}{module}"] if module else []
+    package = ROOT / "testio_analytics"
+    modules = {path.relative_to(package).with_suffix("").as_posix() for path in package.rglob("*.py")}
+
+    assert sorted(named) == sorted(name for name in modules if not name.endswith("__"))
+
+
 @pytest.mark.parametrize(
     ("sync", "report", "expected", "ran"),
     [(0, 0, 0, "sync report"), (3, 3, 3, "sync report"), (0, 1, 1, "sync report"), (1, 0, 1, "sync")],

@@ -1,8 +1,8 @@
 """What each table holds: columns, keys, links and indexes, as data.
 
 The specifications here are the only description of the schema. `migrations` creates the tables from them, `store`
-writes by them, `frames` takes its dtypes from them and the README's reference is compared with them.
-How a payload becomes rows of these tables is in `rows`.
+writes by them, `frames` takes its dtypes from them, and the reference in data/README.md is generated from them. How a payload becomes
+rows of these tables is in `streams`.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ def _mirrored(*columns: Column) -> tuple[Column, ...]:
         Column(
             "content_hash",
             "text",
-            "Fingerprint of what the API said; an equal one is not written again.",
+            "Hash of what the API said; a row whose hash is unchanged is not written again.",
             True,
         ),
-        Column("first_seen", "time", "When a sync first met this row.", True),
+        Column("first_seen", "time", "When a sync first read this row.", True),
         Column("last_synced", "time", "When this content was stored.", True),
-        Column("removed_at", "time", "When a complete read no longer had this row; empty while it is there."),
+        Column("removed_at", "time", "When a complete read no longer found this row; empty while it is there."),
         Column(
             "raw_data",
             "json",
@@ -114,9 +114,14 @@ PRODUCTS = Table(
         _id("Product id of the API."),
         Column("name", "text", "Display name."),
         Column("description", "text", "Free text."),
-        Column("type", "text", "Platform kind as the API names it."),
+        Column("type", "text", "Platform (website, mobile app, …), as the API names it."),
         Column("default_section_id", "integer", "Id of the implicit default section.", references="sections"),
-        Column("is_sectioned", "boolean", "Whether the customer divided the product into sections.", True),
+        Column(
+            "is_sectioned",
+            "boolean",
+            "Whether the customer divided the product into sections; decides how its features are read.",
+            True,
+        ),
     ),
     stream="products",
 )
@@ -162,7 +167,7 @@ FEATURE_SECTIONS = Table(
 
 USER_STORIES = Table(
     "user_stories",
-    "Sentences that testers confirm; each belongs to one feature.",
+    "Sentences that testers confirm or refute; each belongs to one feature.",
     ("id",),
     _mirrored(
         _id("Story id of the API."),
@@ -197,7 +202,7 @@ TESTS = Table(
         Column(
             "section_id",
             "integer",
-            "The section tested; may point at one deleted since.",
+            "The section tested; it may have been deleted since.",
             references="sections",
         ),
         Column("title", "text", "Title."),
@@ -229,7 +234,7 @@ TESTS = Table(
 
 TEST_FEATURES = Table(
     "test_features",
-    "The copies of features inside tests: what testers were asked to look at.",
+    "The features in scope of each test, as copies with ids of their own: what testers were asked to look at.",
     ("id",),
     _mirrored(
         _id("Test-feature id of the API, new for each pair of test and feature."),
@@ -277,7 +282,11 @@ BUGS = Table(
             True,
         ),
         Column("title", "text", "Summary."),
-        Column("severity", "text", "Gravity (`critical`, `high`, `low`) or kind, as the API spells it."),
+        Column(
+            "severity",
+            "text",
+            "`critical`, `high` or `low` for functional bugs, else the kind of bug (`visual`, `content`, …), as the API spells it.",
+        ),
         Column("status", "text", "`accepted`, `rejected`, `forwarded`, …, as the API spells it."),
         Column("auto_accepted", "boolean", "Whether the timer accepted it; empty means not said."),
         Column("known", "boolean", "Whether the customer knew it before; empty means not said."),
@@ -313,7 +322,7 @@ BUG_DEVICES = Table(
 
 TEST_FEATURE_RESULTS = Table(
     "test_feature_results",
-    "What the API says came of each feature of a test (customer-visible results only).",
+    "The result of each feature in each test, as the API gives it (customer-visible results only).",
     ("test_feature_id",),
     _mirrored(
         Column("test_feature_id", "integer", "The test feature.", True, references="test_features"),
@@ -331,7 +340,7 @@ TEST_FEATURE_RESULTS = Table(
 
 TEST_USER_STORIES = Table(
     "test_user_stories",
-    "What came of each user story in each test.",
+    "The result of each user story in each test, as the API gives it.",
     ("test_feature_id", "user_story_id"),
     _mirrored(
         Column("test_feature_id", "integer", "The test feature.", True, references="test_features"),
@@ -339,7 +348,7 @@ TEST_USER_STORIES = Table(
         _IN_TEST,
         _product("The product of the test."),
         Column("feature_id", "integer", "The catalogue feature as the story names it.", references="features"),
-        Column("user_story_version_id", "integer", "The version of the story frozen for this test."),
+        Column("user_story_version_id", "integer", "The version of the story at the time of this test."),
         Column("title", "text", "The story as it stood in this test."),
         Column("execution_status", "text", "`not_tested`, `passed`, `failed` or `blocked`, as the API derives it."),
         Column("tested_by_count", "integer", "Distinct testers."),
@@ -356,11 +365,11 @@ EXECUTIONS = Table(
     _mirrored(
         _id("Execution id of the API."),
         _product("The product of the story."),
-        Column("user_story_id", "integer", "The story that was asked for.", True, references="user_stories"),
-        Column("user_story_version_id", "integer", "The version that was asked for.", True),
+        Column("user_story_id", "integer", "The user story.", True, references="user_stories"),
+        Column("user_story_version_id", "integer", "The version of the story.", True),
         Column("test_id", "integer", "The test.", references="tests"),
         Column("status", "text", "`pending`, `passed`, `failed`, `blocked` or `cancelled`."),
-        Column("executed_at", "time", "When the run was begun."),
+        Column("executed_at", "time", "When the tester began."),
         Column("category", "text", "Kinds of device, joined with a comma."),
         Column("operating_system", "text", "Operating systems, joined with a comma."),
         Column("os_version", "text", "Their versions, joined with a comma."),
@@ -386,11 +395,11 @@ SYNC_RUNS = Table(
         Column("package_version", "text", "Version of this package.", True),
         Column("schema_version", "integer", "Version of the schema.", True),
         Column("requests", "integer", "Requests sent, retries included."),
-        Column("counts", "json", "Per stream: created, updated, unchanged, removed, rejected, total."),
+        Column("counts", "json", "Rows per stream: created, updated, unchanged, removed, rejected, total."),
         Column(
             "unknown_fields",
             "json",
-            "Fields that the API's description does not know, and how often they came.",
+            "Fields of the API that this package does not know, and how often they came.",
         ),
         Column("error", "text", "Why it failed."),
         Column("owner", "text", "Process that runs it.", True),
@@ -431,14 +440,14 @@ SYNC_GAPS = Table(
     ("id",),
     (
         _id("Number of the gap."),
-        Column("run_id", "integer", "Run that met it first.", True, "sync_runs", enforced=True),
-        Column("last_run_id", "integer", "Run that met it last.", True, "sync_runs", enforced=True),
+        Column("run_id", "integer", "First run in which it happened.", True, "sync_runs", enforced=True),
+        Column("last_run_id", "integer", "Last run in which it happened.", True, "sync_runs", enforced=True),
         Column("product_id", "integer", "Product; empty for the whole account."),
         Column("stream", "text", "`products`, `features`, `tests`, `bugs`, `results` or `executions`.", True),
         Column("where", "text", "The section, page or row, in words.", True),
         Column("reason", "text", "What the API answered.", True),
         Column("attempts", "integer", "Requests spent on it, over all runs.", True),
-        Column("opened_at", "time", "When it was first met.", True),
+        Column("opened_at", "time", "When it first happened.", True),
         Column("closed_at", "time", "When it was read after all; empty while it is open."),
     ),
     indexes=(("product_id", "stream"),),
@@ -450,14 +459,14 @@ REJECTED_ROWS = Table(
     ("id",),
     (
         _id("Number of the rejection."),
-        Column("run_id", "integer", "Run that met it first.", True, "sync_runs", enforced=True),
+        Column("run_id", "integer", "First run in which it happened.", True, "sync_runs", enforced=True),
         Column("product_id", "integer", "Product; empty for the whole account."),
         Column("stream", "text", "Stream it came with.", True),
         Column("table", "text", "Table it was meant for.", True),
         Column("row_id", "text", "Its id, as far as it can be read."),
         Column("reason", "text", "What is wrong with it.", True),
-        Column("fingerprint", "text", "Fingerprint of the payload; the same bad row is listed once.", True),
-        Column("first_seen", "time", "When it was first met.", True),
+        Column("fingerprint", "text", "Hash of the payload; the same bad row is listed once.", True),
+        Column("first_seen", "time", "When it first happened.", True),
         Column("closed_at", "time", "When it no longer came; empty while it does."),
         Column("raw_data", "json", "The payload, without credentials, personal names and links.", True),
     ),
@@ -474,8 +483,8 @@ TEST_READS = Table(
         Column("stream", "text", "`bugs`, `results` or `executions`.", True),
         Column("product_id", "integer", "Its product.", True),
         Column("status", "text", "The test's status at that read."),
-        Column("is_complete", "boolean", "Whether the last try read all of it.", True),
-        Column("run_id", "integer", "Run of the last try.", True, "sync_runs", enforced=True),
+        Column("is_complete", "boolean", "Whether the last attempt read all of it.", True),
+        Column("run_id", "integer", "Run of the last attempt.", True, "sync_runs", enforced=True),
         Column("read_at", "time", "When that was.", True),
     ),
     since=3,

@@ -262,4 +262,6 @@ def _advice(mirror: Mirror, table: pd.DataFrame, run: Any) -> list[str]:
         ]
     if table["age_days"].max() >= OLD_AFTER_DAYS:
         return ["Next: run `testio-analytics sync`, the data are getting old."]
+    if doubts(mirror):
+        return ["Everything was read, but not all of it is understood (see above). Next: `testio-analytics report`."]
     return ["Complete. Next: `testio-analytics report`."]

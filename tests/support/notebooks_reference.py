@@ -26,12 +26,20 @@ SUBJECTS = {
 }
 HEAD = """# Notebooks, reports and definitions
 
-Written by `tests/support/notebooks_reference.py` from the declarations in `testio_analytics/reports`; change those, not
-this file. Thresholds are given with their defaults; a notebook's parameters cell changes them.
+The notebooks of this folder answer one question each, with the reports below; the [definitions](#definitions) say what
+their figures mean. To try them: `testio-analytics notebooks work`, then `jupyter lab work`. They read your database
+(`data/testio.db`, or `TESTIO_DB_PATH`); the outputs stored here are those of the fictional demo account. Thresholds, like
+the 180 days after which a feature is stale, are the defaults; each notebook's parameters cell changes them.
+
+Written by `tests/support/notebooks_reference.py` from the declarations in `testio_analytics/reports`: change those, not
+this file.
 """
 INTRO = """
 Each is a command (`testio-analytics show NAME`), a function (`ta.NAME(mirror)`) and a file of `export`, with the same
-rows. A count beside which something could not be read is the least it can be.
+rows; the terminal shows the columns that matter most, `--format csv` and `json` all of them. "Rests on" names the data
+sets that a report is computed from: a gap in one of them is a gap of the report (`statuses` is whether every test's
+status is known). Where there is a gap, a message names it and a count is the lowest possible one; a column "at most"
+holds the highest, where the report has one.
 
 | kind | values | dtype |
 | --- | --- | --- |
