@@ -36,9 +36,17 @@ def csv_text(frame: pd.DataFrame) -> str:
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow([formula_safe(name) for name in frame.columns])
-    for row in frame.itertuples(index=False, name=None):
-        writer.writerow([_csv_cell(value) for value in row])
+    writer.writerows(zip(*(_csv_column(frame[name]) for name in frame.columns), strict=True))
     return lines.getvalue()
+
+
+def _csv_column(column: pd.Series[Any]) -> list[object]:
+    """Return the cells of a column; in one of a single type each value is written once, however often it comes."""
+    values = column.tolist()
+    if column.dtype == "object":
+        return [_csv_cell(value) for value in values]
+    written = {value: _csv_cell(value) for value in {*values}}
+    return [written[value] for value in values]
 
 
 def _csv_cell(value: object) -> object:

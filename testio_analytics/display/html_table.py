@@ -147,7 +147,7 @@ def _layout(
 
 
 def _tuples(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
-    return frame.itertuples(index=False, name=None)
+    return zip(*(frame[name].tolist() for name in frame.columns), strict=True)
 
 
 def _ranks(frame: pd.DataFrame) -> dict[str, dict[Any, int]]:
