@@ -78,7 +78,7 @@ def words(doubt: Doubt, owner: str | None = None) -> str:
         case "unread tests":
             return f"The {doubt.stream} of {counted(doubt.count, 'executed test')} of {whose} were not read"
         case "unknown status":
-            named = f", {short('; '.join(doubt.places))}," if doubt.places else ""
+            named = f" ({short('; '.join(doubt.places))})" if doubt.places else ""
             value = f"the status “{short(doubt.value)}”, which is not known" if doubt.value else "an unknown status"
             return f"{counted(doubt.count, 'test')} of {whose}{named} {'has' if doubt.count == 1 else 'have'} {value}"
         case "unknown results":

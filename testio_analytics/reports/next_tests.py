@@ -315,6 +315,8 @@ def _reason(row: Mapping[Any, Any]) -> str:
 def _largest_parts(row: Mapping[Any, Any], weights: Mapping[str, float]) -> str:
     """Return the two known parts that add most to the likelihood, by name."""
     parts = {name: weights[name] * row[f"part_{name}"] for name in WEIGHTS if pd.notna(row[f"part_{name}"])}
+    if not parts:
+        return "likelihood unknown, counted as moderate"
     largest = sorted((name for name in parts if parts[name] > 0), key=lambda name: -parts[name])[:2]
     if not largest:
         return "no known risk factor"
