@@ -32,7 +32,7 @@ EXIT_CODES = """\b
 Exit codes:
   0  done and complete
   1  failed (wrong token, no server, unreadable file ...)
-  2  wrong call
+  2  usage error
   3  done but incomplete: everything readable is stored, the gaps are named"""
 
 
@@ -65,7 +65,7 @@ product_option: Decorator = click.option(
     "--product", "products", type=int, multiple=True, metavar="ID", help="Only this product; may be repeated."
 )
 as_of_option: Decorator = click.option(
-    "--as-of", metavar="DATE", help="Date or time (UTC) that the report speaks of. Default: the last sync."
+    "--as-of", metavar="DATE", help="Report date: a date or time (UTC). Default: the last sync."
 )
 impact_option: Decorator = click.option(
     "--impact",
@@ -181,7 +181,7 @@ def _run_sync(
     from testio_analytics.config import resolve_api
     from testio_analytics.mirror.sync import checked_streams, progress_bar, sync_async
 
-    checked_streams(streams or None)  # a wrong call is one even without a token
+    checked_streams(streams or None)  # a usage error is one even without a token
 
     async def with_client() -> SyncResult:
         async with Client(resolve_api(), concurrency=concurrency) as client:

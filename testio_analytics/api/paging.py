@@ -155,7 +155,7 @@ def _is_end(rows: list[Any], page: list[Any] | LostRows) -> bool:
         rows[:] = _unpaged(page)
         return True
     if len(page) == PAGE_SIZE and same_rows(page, rows[-PAGE_SIZE:]):
-        return True  # a server that repeats its last page for ever
+        return True  # a server that repeats its last page without end
     if page == [] and before:
         rows[-1] = replace(before, count=None)  # the lost page was the last one, and maybe not a full one
     rows.extend(page)

@@ -21,7 +21,7 @@ FULL_KINDS: dict[str, int] = {"coverage": 1, "focused": 1}
 """Testing types that expose every feature to its full bug rate, so that the known rate is the true one."""
 
 SETTLED_FOR = timedelta(days=40)
-"""All generated tests have ended at least this long ago: nothing of theirs is still being decided."""
+"""All generated tests have ended at least this long ago: their results are final."""
 
 THINGS = (
     "list", "form", "search", "filter", "export", "import", "calendar", "overview", "editor", "preview", "report",
@@ -54,8 +54,8 @@ def generate_account(
     The rates themselves are gamma-distributed around one rate per area.
 
     Every n-th product (`sectioned_every`; 0 for none) has two sections that share some features; the share
-    `never_tested` of all features is in no test; `refused` and `timer` are the probabilities that a decided bug was
-    rejected by the customer and accepted by the timer.
+    `never_tested` of all features is in no test; `refused` and `timer` are the probabilities that a triaged bug was
+    rejected by the customer and accepted automatically.
 
     Raises:
         ValueError: a number that does not go together with the others.

@@ -26,10 +26,11 @@ from testio_analytics.display.cells import (
 )
 from testio_analytics.display.plots.style import SOFT, STATE_COLOURS
 from testio_analytics.errors import ReportError
+from testio_analytics.reports.columns import STATE_WORDS
 from testio_analytics.text import EN_DASH, for_html, instant_words, one_line, short
 
 OUR_BLOCK = {"testio_analytics": "block"}
-"""Metadata that tells our own markup from other people's when a page is made."""
+"""Metadata by which our own markup is known when a page is made."""
 
 SHOWN_NAME = 60
 KEPT_TEXT = 2_000
@@ -166,7 +167,7 @@ def state_bar(counts: Mapping[str, int], *, caption: str, noun: str = "features"
     if wrong:
         raise ReportError(f"A bar of states needs counts from 0 up; it was given {wrong}.")
     total = sum(counts.values())
-    said = ", ".join(f"{value_words(count)} {_name(state)}" for state, count in counts.items())
+    said = ", ".join(f"{value_words(count)} {_state_name(state)}" for state, count in counts.items())
     text = one_line(f"{value_words(total)} {noun}: {said}")
     keys = "".join(_key(state, count, total) for state, count in counts.items())
     html = (
@@ -200,10 +201,14 @@ def _key(state: str, count: int, total: int) -> str:
 
 
 def state_chip(state: str) -> str:
-    """Return a state as shape and word; a word that is no state has no shape."""
+    """Return a state as shape and word, like "scheduled" for planned; a word that is no state has no shape."""
     look = LOOKS.get(state)
     mark = f'<span class="mark" aria-hidden="true">{MARKS[look]}</span> ' if look else ""
-    return f'<span class="{_state_class("state", state)}">{mark}{for_html(_name(state))}</span>'
+    return f'<span class="{_state_class("state", state)}">{mark}{for_html(_state_name(state))}</span>'
+
+
+def _state_name(state: str) -> str:
+    return _name(STATE_WORDS.get(state, state))
 
 
 def _state_class(prefix: str, state: str) -> str:

@@ -20,13 +20,13 @@ UNKNOWN = "unknown"
 NO_BREAK_SPACE = "\u00a0"
 
 STATES = ("untested", "planned", "stale", "unknown", "tested")
-"""The coverage states in the order of alarm; `tested` is the calm one."""
+"""The coverage states by priority: the one that needs attention most first."""
 
 MARKS = {"untested": "▲", "planned": "▶", "stale": "○", "unknown": "?", "tested": "●"}
-"""One shape per state, so that none is told by colour alone."""
+"""One shape per state, so that no state is shown by colour alone."""
 
 LOOKS = {state: state for state in STATES} | {"complete": "tested", "incomplete": "unknown", "never read": "unknown"}
-"""Words that look like one of the states: what was not completely read is not known."""
+"""Words that look like one of the states: what is not fully synced is not known."""
 
 
 def is_missing(value: Any) -> bool:
@@ -64,7 +64,7 @@ def heading(name: str) -> str:
 
 
 def in_utc(value: datetime) -> datetime:
-    """Return the instant in UTC; one without an offset is taken as UTC, as everywhere in this package."""
+    """Return the time in UTC; one without an offset is taken as UTC, as everywhere in this package."""
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 

@@ -57,11 +57,11 @@ def export(
 
     ``csv`` and ``parquet`` write one file each into ``tables`` and ``reports``, ``xlsx`` one workbook with a sheet each.
     Parquet keeps the types; CSV and Excel get text that no spreadsheet executes. Beside them stands ``about.json`` (in the
-    workbook, a sheet): the instant, the run, the versions, and everything that puts the figures in doubt. Tables come with
+    workbook, a sheet): the report date, the run, the versions, and everything that puts the figures in doubt. Tables come with
     their removed rows and without ``raw_data``. Nothing is replaced until all is written.
 
     Raises:
-        UnknownValueError: there is no such format, product or instant.
+        UnknownValueError: there is no such format, product or date.
         StoreError: the database cannot be used.
         ReportError: a table is too long for a sheet, or the folder cannot be written to.
     """

@@ -78,7 +78,7 @@ def html_table(
 ) -> Block:
     """Return the frame as an HTML table, complete in itself; a page's script adds sorting and filtering.
 
-    Numbers stand right, dates read "8 Dec 2025" (the exact instant is in ``<time>``), truth values "yes" and "no", a
+    Numbers stand right, dates read "8 Dec 2025" (the exact time is in ``<time>``), truth values "yes" and "no", a
     missing value is a dash. Columns named ``state`` or ending in ``_state`` show shape and word. Rows keep their order.
 
     Args:
@@ -89,7 +89,7 @@ def html_table(
         under: columns whose values stand small below the row's name, joined by "·".
         shares: columns of fractions, shown as whole per cent.
         unknown: columns in which a missing value means that nobody knows, and reads "unknown".
-        moments: columns of instants of which the time of day matters, such as the start of a run; it is shown in UTC.
+        moments: columns of times of which the time of day matters, such as the start of a run; it is shown in UTC.
         intervals: shares whose interval stands small below them, each with the columns of its bounds.
         words: columns whose values read as other words, each with the words by value.
         download: name of a CSV file with all columns of the frame, offered below the table.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -147,4 +148,11 @@ def formatted(frame: pd.DataFrame, form: str, *, report: Report, width: int | No
     shown = [report.column(name) for name in report.terminal] or report.columns
     shares = [column.name for column in shown if column.kind == "share"]
     unknown = [column.name for column in shown if column.reads_unknown]
-    return text_table(frame[[column.name for column in shown]], width=width, shares=shares, unknown=unknown)
+    rows = frame[[column.name for column in shown]]
+    for column in (column for column in shown if column.words):
+        rows = rows.assign(**{column.name: rows[column.name].map(partial(_reads_as, column.words)).astype("str")})
+    return text_table(rows, width=width, shares=shares, unknown=unknown)
+
+
+def _reads_as(words: Mapping[str, str], value: Any) -> Any:
+    return value if is_missing(value) else words.get(value, value)

@@ -86,7 +86,7 @@ def instants(values: Any) -> pa.Array:
 def _stored(kind: Kind, values: Any) -> pa.Array:
     array = values if isinstance(values, pa.Array) else pa.array(values)
     wanted = STORED[kind]
-    if array.null_count == len(array):  # where nothing stands, no type can be told
+    if array.null_count == len(array):  # a column without any value has no type
         return pa.nulls(len(array), wanted)
     if array.type not in ((wanted, INSTANT) if kind == "time" else (wanted,)):
         if kind != "number" or not pa.types.is_integer(array.type):

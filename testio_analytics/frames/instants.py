@@ -22,7 +22,7 @@ def as_instant(value: datetime | date | str) -> pd.Timestamp:
     "as of 30 June" includes what happened on 30 June.
 
     Raises:
-        UnknownValueError: it is no date and no instant, or one outside the years 1970 to 9998.
+        UnknownValueError: it is no date and no time, or one outside the years 1970 to 9998.
     """
     instant = _parsed(value) if isinstance(value, str) else value
     if isinstance(instant, date) and not isinstance(instant, datetime):
@@ -46,7 +46,7 @@ def _parsed(text: str) -> datetime | date:
 
 
 def _bad_instant(value: object) -> UnknownValueError:
-    return UnknownValueError("as_of", value, ["a date like 2026-06-30", "an instant like 2026-06-30T06:00:00+00:00"])
+    return UnknownValueError("as_of", value, ["a date like 2026-06-30", "a time like 2026-06-30T06:00:00+00:00"])
 
 
 def checked_days(name: str, days: float) -> pd.Timedelta:

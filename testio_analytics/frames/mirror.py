@@ -23,7 +23,7 @@ class Mirror:
         sync_runs, stream_states, sync_gaps, rejected_rows, test_reads: the completeness ledger.
         product_ids: the products asked for, None for all.
         as_of: the default instant of the reports: when the last run that came to its end did so, or a later read
-            by a run that was cut off; None when nothing was ever read. Never the wall clock.
+            by a run that was cut off; None when nothing was read yet. Never the wall clock.
         run_id: number of the last run that came to its end, None when there is none.
         package_version: version of this package that carried it out, None when there is none.
         schema_version: schema version of the database.
@@ -70,16 +70,16 @@ class Mirror:
         return pd.Series(found, index=product_ids.index, dtype="str")
 
     def instant(self, as_of: AsOf = None) -> pd.Timestamp:
-        """Return the instant that a report is about: `as_of`, else the mirror's own, else (nothing ever read) 1970.
+        """Return the report date: `as_of`, else the mirror's own, else (nothing read yet) 1970.
 
         It is never the clock of the machine, so the same database gives the same report.
 
         Raises:
-            UnknownValueError: `as_of` is no instant.
+            UnknownValueError: `as_of` is no date or time.
         """
         if as_of is not None:
             return as_instant(as_of)
-        # Where nothing was ever read there are no rows to judge, and any instant does.
+        # Where nothing was read yet there are no rows to judge, and any instant does.
         return self.as_of if self.as_of is not None else pd.Timestamp(0, tz="UTC").as_unit("us")
 
     def __repr__(self) -> str:

@@ -172,7 +172,7 @@ def read_table(fetch: Fetch, table: Table, conditions: Sequence[str], values: Ma
 
 
 def _last_confirmed(fetch: Fetch, table: Table, series: Mapping[str, pd.Series[Any]]) -> pd.Series[Any]:
-    """Return for each row when its product's stream was last completely read."""
+    """Return for each row when its product's stream was last fully synced."""
     owner, statement = ("id", _PRODUCT_CONFIRMATIONS) if table.name == "products" else ("product_id", _CONFIRMATIONS)
     with declared(table, LAST_CONFIRMED):
         known, times = fetch(statement, {"stream": table.stream})

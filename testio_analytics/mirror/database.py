@@ -133,7 +133,7 @@ def open_for_migration(path: Path) -> Iterator[Database]:
 
 
 def migrate_file(path: Path, to: int | None = None) -> list[str]:
-    """Bring a database to a schema version after a backup (the newest by default) and return what to tell.
+    """Bring a database to a schema version after a backup (the newest by default) and return what to say.
 
     Raises:
         DatabaseMissingError: there is no such file.

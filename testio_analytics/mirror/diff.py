@@ -176,7 +176,7 @@ def _mass_removal(change: Change, stored: int, product_id: int | None) -> Gap:
 
 
 def _rejection_gaps(stream: str, rejections: Sequence[Rejection], product_id: int | None) -> list[Gap]:
-    """Name the rows that came and could not be stored, one gap per table: they are missing as much as unread ones."""
+    """Name the rejected records, one gap per table: they are missing as much as unread ones."""
     by_table: dict[str, list[Rejection]] = {}
     for rejection in rejections:
         by_table.setdefault(rejection.table, []).append(rejection)
@@ -184,7 +184,7 @@ def _rejection_gaps(stream: str, rejections: Sequence[Rejection], product_id: in
         Gap(
             stream,
             f"rejected rows of {table}",
-            f"{len(rejected)} came but could not be stored: {'; '.join(dict.fromkeys(item.reason for item in rejected[:3]))}"
+            f"{len(rejected)} rejected: {'; '.join(dict.fromkeys(item.reason for item in rejected[:3]))}"
             "; see the table rejected_rows",
             0,
             product_id,

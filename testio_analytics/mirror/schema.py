@@ -175,7 +175,7 @@ USER_STORIES = Table(
         Column(
             "feature_id",
             "integer",
-            "The owning feature; empty where it could not be told.",
+            "The owning feature; empty where it is not known.",
             references="features",
             enforced=True,
         ),
@@ -214,7 +214,7 @@ TESTS = Table(
             "`coverage`, `focused`, `rapid`, `usability`, …; empty for test-case runs.",
         ),
         Column("start_at", "time", "Planned or actual start."),
-        Column("end_at", "time", "End; a test belongs to this instant."),
+        Column("end_at", "time", "End; a test belongs to this time."),
         Column(
             "environment_id",
             "integer",
@@ -271,7 +271,7 @@ BUGS = Table(
         Column(
             "feature_id",
             "integer",
-            "The catalogue feature that this leads to; empty where none can be told.",
+            "The catalogue feature that this is linked to; empty without.",
             references="features",
         ),
         Column(
@@ -288,7 +288,7 @@ BUGS = Table(
             "`critical`, `high` or `low` for functional bugs, else the kind of bug (`visual`, `content`, …), as the API spells it.",
         ),
         Column("status", "text", "`accepted`, `rejected`, `forwarded`, …, as the API spells it."),
-        Column("auto_accepted", "boolean", "Whether the timer accepted it; empty means not said."),
+        Column("auto_accepted", "boolean", "Whether it was accepted automatically; empty where the API does not say."),
         Column("known", "boolean", "Whether the customer knew it before; empty means not said."),
         Column("fixed", "boolean", "Whether it is marked as fixed; empty means not said."),
         Column("language", "text", "`en` or `de`."),
@@ -408,7 +408,7 @@ SYNC_RUNS = Table(
 
 STREAM_STATES = Table(
     "stream_states",
-    f"Per product and stream: is it completely read, and since when. Product {ACCOUNT} stands for the account.",
+    f"Per product and stream: is it fully synced, and since when. Product {ACCOUNT} stands for the account.",
     ("product_id", "stream"),
     (
         Column("product_id", "integer", f"Product, or {ACCOUNT} for the whole account.", True),
@@ -427,10 +427,10 @@ STREAM_STATES = Table(
         Column(
             "rows_expected",
             "integer",
-            "Rows that the API holds, as far as it can be told; empty where it cannot.",
+            "Rows that the API holds, as far as that is known; empty where it is not.",
         ),
         Column("rows_stored", "integer", "Rows stored and not removed.", True),
-        Column("rows_rejected", "integer", "Rows that came but could not be stored.", True),
+        Column("rows_rejected", "integer", "Rejected records: they came and could not be stored.", True),
     ),
 )
 
@@ -455,7 +455,7 @@ SYNC_GAPS = Table(
 
 REJECTED_ROWS = Table(
     "rejected_rows",
-    "Rows that came but could not be stored, each with its reason.",
+    "Rejected records: they came and could not be stored, each with its reason.",
     ("id",),
     (
         _id("Number of the rejection."),
@@ -515,7 +515,7 @@ ALL_TABLES: tuple[Table, ...] = (
 TABLES: dict[str, Table] = {table.name: table for table in ALL_TABLES}
 
 STREAMS: tuple[str, ...] = ("products", "features", "tests", "bugs", "results")
-"""Streams that every sync reads unless told otherwise, in the order in which they are read."""
+"""Streams that every sync reads unless others are named, in the order in which they are read."""
 
 ON_REQUEST: tuple[str, ...] = ("executions",)
 """Streams that are read only when they are asked for: they need one request for each story of each test."""

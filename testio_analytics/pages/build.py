@@ -154,7 +154,7 @@ def make_pages(
         db: the database file.
         output: the folder for the pages, made if need be.
         product_ids: only these products; all when not given.
-        as_of: the date or instant the reports speak of; that of the last sync when not given.
+        as_of: the report date; that of the last sync when not given.
         impact: a file with impact weights, see `read_impact`; the notebooks that rank features use it.
         notebooks: names of the notebooks to run; all that ship when not given.
 
@@ -170,7 +170,7 @@ def make_pages(
     products = None if product_ids is None else [int(product_id) for product_id in product_ids]
     if as_of is not None:
         as_instant(as_of)
-    read_impact(impact)  # a wrong weight is told before anything runs
+    read_impact(impact)  # a wrong weight is reported before anything runs
     loaders.load_products(db, product_id=products)
     origin = _origin(db)
     database = Path(db).expanduser().resolve()

@@ -30,11 +30,11 @@ class CoverageSummary:
         products: active products.
         active_features: M, the population.
         untested, planned, stale, unknown, tested: features per state; they add up to M.
-        never_executed: N, untested and planned together: the least that have no executed test.
-        never_executed_highest: N and the unknown ones: the most that may have none.
+        never_executed: N, untested and planned together: the fewest that were never tested.
+        never_executed_highest: N and the unknown ones: the most that may never have been tested.
         never_share, never_low, never_high: N of M with its 95 % Wilson interval; None when M is 0 or all are unknown.
-        ever_covered, recent_covered: tested and stale, and tested: the least that are known to be covered.
-        sentence: the answer, with what cannot be told and why.
+        ever_covered, recent_covered: tested and stale, and tested: the fewest that are known to be covered.
+        sentence: the answer, with how many features have unknown status and why.
         doubts: a sentence without full stop for everything that puts these figures in doubt; empty when nothing does.
         population_doubts: those of them that make M itself uncertain.
         oldest_read: the oldest last complete read of any product's features or tests; None where one never was.
@@ -73,7 +73,7 @@ def coverage_summary(
     """Return the figures of the account (or of the products that the mirror holds), and the answer in a sentence.
 
     Raises:
-        UnknownValueError: `as_of` is no instant, or a number of days is not above 0.
+        UnknownValueError: `as_of` is no date or time, or a number of days is not above 0.
     """
     instant = mirror.instant(as_of)
     total = coverage_total(mirror, as_of=instant, stale_after=stale_after, window=window).iloc[0]
@@ -133,25 +133,31 @@ def _sentence(
 
 
 def _never_words(counts: dict[str, int], instant: pd.Timestamp) -> str:
-    never, population = counts["never_executed"], counts["active_features"]
+    never, population, unknown = counts["never_executed"], counts["active_features"], counts["unknown"]
     when = f"as of {instant_words(instant)}"
     if not population:
         return f"There are no active features {when}"
-    if never == 0 and not counts["unknown"]:
-        every = "The only active feature has" if population == 1 else f"All {population:,} active features have"
-        return f"{every} an executed test {when}"
-    if counts["unknown"] == population:
-        every = "the only active feature has" if population == 1 else f"any of the {population:,} active features have"
-        return f"It cannot be told whether {every} an executed test {when}"
+    if not never and not unknown:
+        every = "The only active feature was" if population == 1 else f"All {population:,} active features were"
+        return f"{every} tested at least once {when}"
+    if unknown == population:
+        every = "the only active feature" if population == 1 else f"all {population:,} active features"
+        return f"The status of {every} is unknown {when}"
     share = f"{percent(never / population)}, 95 % interval {interval_words(*wilson(never, population))}"
-    verb = "has" if never == 1 else "have"
-    known = f"{never:,} of {counted(population, 'active feature')} ({share}) {verb} no executed test {when}"
-    more = " more" if never else ""
-    return known + (f"; {counts['unknown']:,}{more} cannot be told" if counts["unknown"] else "")
+    verb = "was" if never == 1 else "were"
+    known = f"{never:,} of {counted(population, 'active feature')} ({share}) {verb} never tested {when}"
+    if counts["planned"]:
+        known += f": {counts['untested']:,} untested and {counts['planned']:,} scheduled"
+    more = f"; {unknown:,}{' more' if never else ''} {_has(unknown)} unknown status"
+    return known + (more if unknown else "")
+
+
+def _has(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def _causes(mirror: Mirror, instant: pd.Timestamp, unknown: pd.DataFrame) -> str:
-    """Return why features cannot be judged: the gaps of their products' tests, and the statuses that no one knows."""
+    """Return why features have unknown status: gaps of their products' tests, and statuses that are not known."""
     missing = {one.product_id: one for one in doubts_of(mirror, "coverage_total") if one.stream == "tests"}
     products = [key for key in unknown["product_id"].drop_duplicates().tolist() if key in missing]
     # The sentence names whose tests are missing; which of them are is said once, by the list of gaps.
@@ -159,14 +165,13 @@ def _causes(mirror: Mirror, instant: pd.Timestamp, unknown: pd.DataFrame) -> str
     scope = feature_scope(mirror, as_of=instant)
     tests = scope[(scope["group"] == "unknown") & scope["feature_id"].isin(unknown["feature_id"])]
     for status, rows in tests.groupby("status")["test_id"]:
-        named = "has no status" if status == NO_STATUS else f"has the status “{short(str(status))}”, which is not known"
-        many = named.replace("has", "have", 1)
-        causes.append(f"{counted(rows.nunique(), 'test')} {named if rows.nunique() == 1 else many}")
+        named = "no status" if status == NO_STATUS else f"the status “{short(str(status))}”, which is not known"
+        causes.append(f"{counted(rows.nunique(), 'test')} {_has(rows.nunique())} {named}")
     return listed([lowered(cause) for cause in causes])
 
 
 def _oldest_read(mirror: Mirror) -> pd.Timestamp | None:
-    """Return when the features and tests of all products were completely read, at least."""
+    """Return since when the features and tests of all products are fully synced, at least."""
     states = mirror.stream_states.set_index(["product_id", "stream"])["last_complete_at"]
     pairs = [(int(key), stream) for key in mirror.active("products")["id"] for stream in ("features", "tests")]
     instants = [states.get(pair, pd.NaT) for pair in pairs]
@@ -182,7 +187,7 @@ class Answer:
 
 
 def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
-    """Return which features have more bugs per test than their product's average, and whether that is a signal."""
+    """Return which features have more bugs per test than their product's average, and whether that is more than chance."""
     doubts = sentences(doubts_of(mirror, "bugs_per_feature"))
     totals = bugs_by_product(mirror, as_of=as_of)
     if totals["bugs"].isna().all():
@@ -198,8 +203,8 @@ def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
         )
     else:
         compared = (
-            f"{counted(len(above), 'feature')} of {len(tested):,} tested {'has' if len(above) == 1 else 'have'} more bugs "
-            "per test than chance explains"
+            f"{len(above):,} of {counted(len(tested), 'tested feature')} {_has(len(above))} more bugs per test than "
+            "chance explains"
         )
     least = "At least " if doubts_of(mirror, "bugs_by_product") else ""
     sentence = f"{least}{counted(valid, 'valid bug')} of {bugs:,} reported; {compared}"
@@ -207,7 +212,9 @@ def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
         names = [f"{row['feature']} ({row['shrunk']:.1f})" for row in above.head(3).to_dict("records")]
         sentence += f", most of all {listed(names)}"
     sentence += (
-        f"; {counted(unlinked, 'bug')} lead{'s' if unlinked == 1 else ''} to no active feature." if unlinked else "."
+        f"; {counted(unlinked, 'bug')} {'is' if unlinked == 1 else 'are'} not linked to an active feature."
+        if unlinked
+        else "."
     )
     return Answer(sentence, doubts)
 
@@ -228,29 +235,31 @@ def stories_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
             f"Whether any of {counted(total, 'story', 'stories')} passed is unknown: no result was read.", doubts
         )
     least = "at least " if sums["unknown"] else ""
-    by_bug = f" ({sums['failed_by_bug']:,} of them perhaps by a bug alone)" if sums["failed_by_bug"] else ""
+    by_bug = f" ({sums['failed_by_bug']:,} inferred from a linked bug)" if sums["failed_by_bug"] else ""
     sentence = (
         f"{least}{sums['covered']:,} of {total:,} active stories ({percent(sums['covered'] / total)}, 95 % interval "
         f"{interval_words(*wilson(sums['covered'], total))}) have a result: {sums['passed']:,} passed, {sums['failed']:,} failed{by_bug}; "
         f"{sums['blocked']:,} more {'is' if sums['blocked'] == 1 else 'are'} blocked"
     )
-    sentence += f", and {sums['unknown']:,} cannot be told." if sums["unknown"] else "."
+    sentence += f", and {sums['unknown']:,} {_has(sums['unknown'])} unknown status." if sums["unknown"] else "."
     return Answer(sentence[0].upper() + sentence[1:], doubts)
 
 
 def triage_answer(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 10) -> Answer:
-    """Return whether the customer keeps up with its bugs: the review rate, and the products outside the bands."""
+    """Return whether bugs are triaged in time: the review rate, and the products outside the bands."""
     doubts = sentences(doubts_of(mirror, "triage_total"))
     total = triage_total(mirror, as_of=as_of, matures_after=matures_after).iloc[0]
     if pd.isna(total["total"]):
-        return Answer("How triage goes is unknown: no bugs were ever read.", doubts)
+        return Answer("The triage outcomes are unknown: bugs were never read.", doubts)
     if not int(total["total"]):
-        return Answer("There are no bugs to decide.", doubts)
+        return Answer("There are no bugs to triage.", doubts)
     reviewed = int(total["active_accepted"]) + int(total["rejected"])
-    read = "Of the bugs that were read, people" if doubts else "People"
+    share = (
+        f"{percent(float(total['review']))}, 95 % interval {interval_words(total['review_low'], total['review_high'])}"
+    )
     sentence = (
-        f"{read} decided {reviewed:,} of {int(total['total']):,} bugs ({percent(float(total['review']))}, 95 % interval "
-        f"{interval_words(float(total['review_low']), float(total['review_high']))}), the timer {int(total['auto_accepted']):,}; "
+        f"{'Of the bugs that were read, ' if doubts else ''}{reviewed:,} of {counted(int(total['total']), 'bug')} ({share}) "
+        f"{'was' if reviewed == 1 else 'were'} triaged manually and {int(total['auto_accepted']):,} auto-accepted; "
         f"{int(total['open']):,} {'is' if int(total['open']) == 1 else 'are'} open"
         + (f", and {int(total['other']):,} in another state" if int(total["other"]) else "")
     )
@@ -263,7 +272,7 @@ def triage_answer(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 
     ]
     sentence += f". In a critical band: {listed(critical)}." if critical else ". No product is in a critical band."
     if bool(total["is_provisional"]):
-        sentence += f" {counted(int(total['immature']), 'bug')} may still change by timer."
+        sentence += f" {counted(int(total['immature']), 'bug')} of recent tests may still change."
     return Answer(sentence, doubts)
 
 
@@ -282,5 +291,7 @@ def plan_answer(mirror: Mirror, *, as_of: AsOf = None, impact: ImpactSource = No
     )
     if len(planned):
         names = listed([str(name) for name in planned["feature"]])
-        sentence += f" Before it {'ranks' if len(planned) == 1 else 'rank'} {names}, planned already."
+        sentence += (
+            f" {names} {'ranks higher and is' if len(planned) == 1 else 'rank higher and are'} already scheduled."
+        )
     return Answer(sentence, doubts)

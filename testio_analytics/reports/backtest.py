@@ -1,8 +1,8 @@
-"""Would the ranking have found more of the next cycle's bugs than simpler ones? Asked of every past test.
+"""Would the ranking have found more of the next cycle's bugs than simpler ones? Tried on every past test.
 
-A past test says what bugs its features had. Its features are ranked with what was known when it began, and nothing that
+Of a past test it is known which bugs its features had. Its features are ranked with what was known when it began, and nothing that
 came later; the share of its bugs in the first k of them is what such a test of k features would have found. Only the
-likelihood is tested here: how much a bug matters no data of the past can tell.
+likelihood is tested here: data of the past do not say how much a bug matters.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.facts import feature_scope, located_bugs, unread_tests
 from testio_analytics.reports.next_tests import WEIGHTS, against, aged, weighted
 from testio_analytics.reports.shrinkage import FEWEST, points
-from testio_analytics.text import signed
+from testio_analytics.text import counted, signed
 
 Numbers = npt.NDArray[np.floating[Any]]
 
@@ -32,7 +32,7 @@ SEED = 20260630
 
 
 def exposures(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
-    """Return what each executed test found in each of its features, one row per pair, by product, instant, test, feature.
+    """Return what each executed test found in each of its features, one row per pair, by product, time, test, feature.
 
     Columns: account (0), product_id, test_id, feature_id, start, at (start and end of the test; a start that is not known
     is its end), bugs (distinct valid ones). Tests without any date are left out, and those
@@ -65,7 +65,7 @@ def backtest(
     half_age: float = 90,
     weights: Mapping[str, float] = WEIGHTS,
 ) -> pd.DataFrame:
-    """Return what each ranking would have found, one row per past test, by account, product and instant.
+    """Return what each ranking would have found, one row per past test, by account, product and time.
 
     Tests with at most `k` features, without any bug, or with fewer than `warm_up` earlier tests of their product are left
     out: there is nothing to choose, to find, or to know.
@@ -73,9 +73,9 @@ def backtest(
     Args:
         found: exposures, as `exposures` returns them; of several accounts with different `account`.
         k: features that the test would have been cut to.
-        warm_up: tests of a product that must have ended before one of its tests is asked.
+        warm_up: tests of a product that must have ended before one of its tests is used.
         half_age: as in `next_tests`.
-        weights: as there; the parts that the past does not tell are neutral.
+        weights: as there; the parts that are not known of the past are neutral.
 
     Columns: account, product_id, test_id, at, features, bugs, then the bugs found by each ranking: "risk ranking", "most bugs
     first" (in total, before), "oldest first" (longest not tested, never tested first), "random" (its expected value). Ties
@@ -142,11 +142,11 @@ def backtest_sentence(summary: pd.DataFrame) -> str:
     """Return the verdict on our ranking: what it finds, and by how much it leads, or that it does not."""
     ours = summary.iloc[0]
     if pd.isna(ours["found"]):
-        return "There is no past test to ask: too few tests, or none with more features than a proposed one."
+        return "There is no past test to use: too few tests, or none with more features than a proposed one."
     parts = []
     for row in summary.iloc[1:].to_dict("records"):
         if pd.isna(row["lead_low"]):
-            parts.append(f"whether that is more than “{row['ranking']}” finds cannot be told from one test")
+            parts.append(f"one past test is too few to compare with “{row['ranking']}”")
             continue
         lead, low, high = (float(row[column]) * 100 for column in ("lead", "lead_low", "lead_high"))
         verdict = "more than" if low > 0 else "fewer than" if high < 0 else "not distinguishable from"
@@ -154,8 +154,8 @@ def backtest_sentence(summary: pd.DataFrame) -> str:
             f"{verdict} “{row['ranking']}” ({signed(lead, 1)} points, 95 % interval {signed(low, 1)} to {signed(high, 1)})"
         )
     return (
-        f"Asked of {int(ours['cycles']):,} past tests with {int(ours['bugs']):,} bugs, the risk ranking finds "
-        f"{float(ours['found']) * 100:.0f} % of them: {'; '.join(parts)}."
+        f"Backtest on {counted(int(ours['cycles']), 'past test')} with {counted(int(ours['bugs']), 'bug')}: the risk "
+        f"ranking finds {float(ours['found']) * 100:.0f} % of the bugs, {'; '.join(parts)}."
     )
 
 
@@ -179,7 +179,7 @@ def _of_product(
     starts = tests["start"].astype("int64").to_numpy()
     day = 86_400_000_000  # the columns count microseconds
     last = np.maximum.accumulate(np.where(covered > 0, ends[:, None], -1), axis=0)
-    seen, counted = covered.cumsum(axis=0), bugs.cumsum(axis=0)
+    seen, bugs_so_far = covered.cumsum(axis=0), bugs.cumsum(axis=0)
     found: list[tuple[object, ...]] = []
     for place, (test_id, at) in enumerate(zip(tests["test_id"], tests["at"], strict=True)):
         before = int(np.searchsorted(ends, starts[place], side="right"))
@@ -188,7 +188,7 @@ def _of_product(
         total = bugs[place].sum()
         if before < warm_up or len(mine) <= k or not total:
             continue
-        n, x, end = seen[before - 1], counted[before - 1], last[before - 1]
+        n, x, end = seen[before - 1], bugs_so_far[before - 1], last[before - 1]
         days = np.where(end >= 0, (starts[place] - end) / day, np.inf)
         scores = (_likelihood(x, n, days, half_age, weights), x, days, np.zeros(len(x)))  # in the order of RANKINGS
         shares = [_found(score[mine], bugs[place][mine], k) for score in scores]

@@ -78,12 +78,12 @@ def bugs_per_feature(mirror: Mirror, *, as_of: AsOf = None, window: float | None
             expected": one or two unlucky tests explain it. Empty without figure, and where the product has too few tested
             features to compare.
         is_complete, gap: whether everything that these figures rest on was read; counts under a gap are the least they
-            can be. Where nothing was ever read of a product's bugs, its counts and figures are empty.
+            can be. Where a product's bugs were never read, its counts and figures are empty.
 
     A bug whose feature its test does not name (the list was edited) counts for the feature; that test does not.
 
     Raises:
-        UnknownValueError: `as_of` is no instant, or `window` is not above 0.
+        UnknownValueError: `as_of` is no date or time, or `window` is not above 0.
     """
     instant = mirror.instant(as_of)
     since = None if window is None else instant - checked_days("window", window)
@@ -173,7 +173,7 @@ def bugs_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     Columns: product_id, product, total (all active bugs, of whatever test), one column per bucket (they add up to
     total), bugs (valid ones) and one column per severity (they add up to bugs), known, and where the bugs lead: to_feature,
     to_removed_feature, not_in_catalogue, not_attributable (they add up to total), is_complete, gap. Counts under a gap are
-    the least they can be; where nothing was ever read of a product's bugs they are empty.
+    the least they can be; where a product's bugs were never read they are empty.
     """
     bugs = located_bugs(mirror, as_of=as_of)
     places = pd.crosstab(bugs["product_id"], bugs["where"].astype(str)).reindex(columns=list(PLACES), fill_value=0)
@@ -198,7 +198,7 @@ def bugs_by_device(mirror: Mirror, *, as_of: AsOf = None, by: str = "operating_s
 
     Args:
         mirror: what was read.
-        as_of: the instant to judge at; default: that of the last sync.
+        as_of: the report date; default: that of the last sync.
         by: ``category``, ``vendor``, ``operating_system``, ``os_version`` (with its system), ``device``, ``browsers``.
 
     Columns: product_id, product, value ("(no device named)" for bugs without), bugs, critical, split_bugs, product_bugs

@@ -98,6 +98,9 @@ BUCKET_WORDS = {
 }
 """The triage outcomes of bugs, as people read them."""
 
+STATE_WORDS = {"planned": "scheduled"}
+"""The states of features, as people read them, where that is another word."""
+
 SIGNAL_WORDS = {"above": "higher", "below": "lower", "as expected": "as expected"}
 
 _ALL: tuple[Column, ...] = (
@@ -117,16 +120,22 @@ _ALL: tuple[Column, ...] = (
     Column("bug_id", "Bug id", "id", "Id of the bug."),
     Column("bug", "Bug", "text", "Title of the bug."),
     Column("month", "Month", "text", "Month in UTC, like 2026-06; empty for tests without any date."),
-    Column("start", "Start", "time", "First instant of the month or week; weeks begin on Monday."),
+    Column("start", "Start", "time", "When the month or week begins; weeks begin on Monday."),
     Column("label", "Month", "text", "Month, like 2026-06, or week, like 2026-W26 (ISO 8601)."),
-    Column("until", "Until", "time", "The instant that the row looks back from."),
+    Column("until", "Until", "time", "The time that the row looks back from."),
     Column("is_partial", "Not over", "flag", "Whether the period is not over at the report date."),
     Column("at", "When", "time", "The end of that test, else its start."),
     # -- the catalogue
     Column("stories", "Stories", "count", "Active user stories."),
     Column("has_description", "Description", "flag", "Whether the feature has a description."),
     Column("has_howtofind", "Directions", "flag", "Whether the feature has directions how to find it."),
-    Column("state", "State", "state", "Whether and when the feature was tested; see the definitions of the states."),
+    Column(
+        "state",
+        "State",
+        "state",
+        "Whether and when the feature was tested; see the definitions of the states.",
+        words=STATE_WORDS,
+    ),
     Column("reason", "Why", "text", "Why the feature has its state, in words."),
     Column("executed_tests", "Tests, all time", "count", "Distinct executed tests that cover the feature."),
     Column(
@@ -135,7 +144,7 @@ _ALL: tuple[Column, ...] = (
         "count",
         "Those of the {window} days before the report date.",
     ),
-    Column("planned_tests", "Scheduled", "count", "Distinct planned tests that cover the feature."),
+    Column("planned_tests", "Scheduled", "count", "Distinct scheduled tests that cover the feature."),
     Column(
         "last_tested_at", "Last tested", "time", "The newest executed test's end; empty when never tested, or undated."
     ),
@@ -157,16 +166,19 @@ _ALL: tuple[Column, ...] = (
     # -- coverage in counts
     Column("active_features", "Features", "count", "Active features."),
     Column("untested", "Untested", "count", "Active features that are untested."),
-    Column("planned", "Scheduled, not yet tested", "count", "Active features that only planned tests cover."),
+    Column("planned", "Scheduled, not yet tested", "count", "Active features that only scheduled tests cover."),
     Column("stale", "Stale", "count", "Active features that are stale."),
-    Column("unknown", "Unknown", "count", "Active features that cannot be judged."),
+    Column("unknown", "Unknown", "count", "Active features of unknown status."),
     Column("tested", "Tested", "count", "Active features tested in the last {stale_after} days."),
     Column(
-        "never_executed", "Never tested", "count", "Untested and planned features: the fewest that were never tested."
+        "never_executed", "Never tested", "count", "Untested and scheduled features: the fewest that were never tested."
     ),
     Column("never_executed_highest", "Never tested, at most", "count", "Those and the unknown ones."),
     Column(
-        "ever_covered", "Covered, all time", "count", "Tested and stale features: the fewest that were ever covered."
+        "ever_covered",
+        "Covered, all time",
+        "count",
+        "Tested and stale features: the fewest that were covered at any time.",
     ),
     Column("ever_covered_highest", "Covered, all time, at most", "count", "Those and the unknown ones."),
     Column(
@@ -198,9 +210,9 @@ _ALL: tuple[Column, ...] = (
     Column("total", "All bugs", "count", "All active bugs, of whatever outcome; a bug belongs to its test."),
     Column("bugs", "Bugs", "count", "Distinct valid bugs: those that were not rejected."),
     Column("active_accepted", "Accepted manually", "count", "Bugs that a person accepted."),
-    Column("auto_accepted", "Auto-accepted", "count", "Bugs that were accepted because nobody decided in time."),
+    Column("auto_accepted", "Auto-accepted", "count", "Bugs that were accepted because nobody triaged them in time."),
     Column("rejected", "Rejected", "count", "Bugs that were rejected."),
-    Column("open", "Open", "count", "Bugs that nobody has decided yet."),
+    Column("open", "Open", "count", "Bugs that nobody has triaged yet."),
     Column("other", "Other", "count", "Bugs of any other status, or of none."),
     Column("critical", "Critical", "count", "Valid bugs of severity critical."),
     *(
@@ -264,7 +276,7 @@ _ALL: tuple[Column, ...] = (
     ),
     Column("product_bugs", "Bugs of the product", "count", "All valid bugs of the product."),
     Column("severity", "Severity", "state", "Severity of the bug, as it came."),
-    Column("bucket", "Triage outcome", "state", "What was decided about the bug.", words=BUCKET_WORDS),
+    Column("bucket", "Triage outcome", "state", "What the triage of the bug came to.", words=BUCKET_WORDS),
     Column("where", "Reason", "state", "Why the bug is linked to no active feature."),
     Column("what", "What", "state", 'What is not known: "severity" or "status".'),
     Column("examples", "Examples", "text", "Up to three titles."),
@@ -285,7 +297,7 @@ _ALL: tuple[Column, ...] = (
     ),
     Column("api_status", "API status", "state", "The API's own word for the feature in that test, as it came."),
     Column("differs", "Differs from API", "flag", "Whether that is another word than ours means; empty where unknown."),
-    Column("in_scope", "In scope, all time", "count", "Active features that were ever in scope of an executed test."),
+    Column("in_scope", "In scope, all time", "count", "Active features that any executed test had in scope."),
     Column("exercised", "Exercised", "count", "Active features with an executed story or a bug: the fewest."),
     Column("exercised_highest", "Exercised, at most", "count", "Those, and the features where a gap could hide more."),
     Column("status", "Status", "state", "The status, as it came."),
@@ -297,7 +309,7 @@ _ALL: tuple[Column, ...] = (
     Column("blocked", "Blocked", "count", "Stories whose newest result is blocked."),
     Column("passed", "Passed", "count", "Stories whose newest result is passed."),
     Column("in_scope_not_run", "Not run", "count", "Stories whose feature was in scope, and that nobody ran."),
-    Column("never_in_scope", "Never in scope", "count", "Stories whose feature was in scope of no executed test."),
+    Column("never_in_scope", "Never in scope", "count", "Stories whose feature no executed test had in scope."),
     Column("old_version", "Changed since", "count", "Covered stories whose text has changed since."),
     Column("passed_share", "Passed of those", "share", "passed / covered.", bounds=("passed_low", "passed_high")),
     *_interval("passed", "passed_share", share=True),
@@ -306,7 +318,7 @@ _ALL: tuple[Column, ...] = (
     *_rate("auto_acceptance", "Auto-acceptance", "auto_accepted / all accepted bugs."),
     *_rate("overall_acceptance", "Overall acceptance", "All accepted bugs / total.", has_band=False),
     *_rate("rejection", "Rejection", "rejected / total."),
-    *_rate("review", "Review", "active_accepted and rejected, the manual decisions, / total."),
+    *_rate("review", "Review", "Triaged manually (active_accepted and rejected) / total."),
     Column("verdict", "Rates outside their bands", "text", 'Those rates, the critical ones first; "ok" without any.'),
     Column("immature", "Results not final", "count", "Bugs of tests that ended less than {matures_after} days ago."),
     Column(
@@ -348,7 +360,9 @@ _ALL: tuple[Column, ...] = (
     Column("own_impact", "Own weight", "rate", "The weight that you gave; empty without.", unit="0 to 1"),
     Column("why", "Why", "text", "The largest parts of the risk, in words."),
     Column("flags", "Missing parts", "text", "Parts that are missing and count as 0.5; empty without."),
-    Column("planned_test", "Scheduled test", "text", "Title of a planned test that covers the feature; empty without."),
+    Column(
+        "planned_test", "Scheduled test", "text", "Title of a scheduled test that covers the feature; empty without."
+    ),
     Column("proposed_test", "Proposed test", "count", "Number of the proposed test that it is in.", none=True),
     # -- completeness
     Column("stream", "Data set", "state", "The data set: products, features, tests, bugs or results."),
@@ -374,13 +388,13 @@ _ALL: tuple[Column, ...] = (
     Column("table", "Table", "text", "The table that the record belongs to."),
     Column("row_id", "Id", "text", "Its id, as it came."),
     Column("ranking", "Ranking", "text", "How the features were ordered."),
-    Column("cycles", "Past tests", "count", "Past tests that were asked."),
+    Column("cycles", "Past tests", "count", "Past tests that the rankings were tried on."),
     Column("found", "Found", "share", "Share of their bugs that the ranking finds.", bounds=("low", "high")),
     Column(
         "lead",
-        "Ours finds more by",
+        "Lead of the risk ranking",
         "rate",
-        "What our ranking finds more, as a share.",
+        "What the risk ranking finds more than this one, as a share of the bugs.",
         bounds=("lead_low", "lead_high"),
     ),
     *_interval("lead", "the lead"),

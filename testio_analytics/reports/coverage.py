@@ -1,4 +1,4 @@
-"""Feature coverage in counts: how much of the catalogue an executed test had in scope, ever, lately, and month by month.
+"""Feature coverage in counts: how much of the catalogue was tested at any time, recently, and month by month.
 
 The reports take a `Mirror` and return a frame. They read and write nothing, and leave their input as it is.
 """
@@ -30,13 +30,13 @@ def coverage_by_product(
     Columns:
         product_id, product.
         active_features, and one count per state: untested, planned, stale, unknown, tested. They add up. Empty for a
-            product of whose features nothing was ever read.
+            product whose features were never read.
         never_executed, never_executed_highest: untested and planned together, and with the unknown ones.
         ever_covered, ever_covered_highest: tested and stale together, and with the unknown ones.
         ever_share, ever_low, ever_high: ever_covered / active_features with its 95 % Wilson interval.
         recent_covered, recent_covered_highest: tested, and with those unknown or stale only because of a gap.
         recent_share, recent_low, recent_high: recent_covered / active_features, likewise.
-        is_complete: whether the product's features and tests are completely read.
+        is_complete: whether the product's features and tests are fully synced.
         gap: what is missing, in words; empty when nothing is.
 
     Counts without "highest" are the least they can be. Where every feature of a row is unknown, its counts (but those
@@ -90,19 +90,19 @@ def coverage_total(
 def coverage_over_time(
     mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, months: int = MONTHS
 ) -> pd.DataFrame:
-    """Return how many of today's active features an executed test had covered lately, month by month, oldest first.
+    """Return how many of today's active features an executed test had covered recently, month by month, oldest first.
 
     One row for each of the last `months` month ends, from the first on that the oldest executed test leaves
     `stale_after` days behind it, and one for `as_of` itself. Earlier months would look worse than they were only
     because nothing is known of the tests before. Features that were removed since, and tests that the API no longer
     lists, are not in it: it is the history of today's catalogue, not of the catalogue then.
 
-    Columns: until (the instant looked from), is_partial (true for the last row, which is no month end), active_features
+    Columns: until (the time looked back from), is_partial (true for the last row, which is no month end), active_features
     (today's, in every row), covered (in scope of an executed test of the `stale_after` days before), covered_highest
     (and those that a gap may hide), share, low, high (covered / active_features with its 95 % Wilson interval).
 
     Raises:
-        UnknownValueError: `as_of` is no instant, or a number of days is not above 0.
+        UnknownValueError: `as_of` is no date or time, or a number of days is not above 0.
     """
     instant, span = mirror.instant(as_of), checked_days("stale_after", stale_after)
     features = described_features(mirror)
@@ -157,7 +157,7 @@ def _flags(states: pd.DataFrame) -> pd.DataFrame:
 
 
 def _zero_where_read(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
-    """Fill the counts of products without features with 0, but leave them empty where nothing was ever read."""
+    """Fill the counts of products without features with 0, but leave them empty where they were never read."""
     unread = found["product_id"].isin([*never_synced_products(mirror, "features")])
     filled = found.copy()
     for name in _COUNTED:

@@ -29,8 +29,8 @@ class Doubt:
 
     Attributes:
         stream: where it is: a stream, or `STATUSES`.
-        kind: "never read"; "incomplete" (the last read had gaps, or rows that could not be stored); "unread tests" (executed
-            tests whose bugs or results were not read); "unknown status" (tests of which nobody knows whether they count
+        kind: "never read"; "incomplete" (the last read had gaps, or rejected records); "unread tests" (executed
+            tests whose bugs or results were not read); "unknown status" (tests that may or may not count
             as executed); "unknown results" (stories whose result is missing or no known word).
         product_id, product: whose; None and "the account" for the account's list of products.
         count: gaps, tests or stories.
@@ -67,19 +67,19 @@ def doubts_of(mirror: Mirror, report: str) -> tuple[Doubt, ...]:
 
 
 def words(doubt: Doubt, owner: str | None = None) -> str:
-    """Return a doubt as a sentence without full stop, like "The tests of Harbour were not completely read (page 5)"."""
+    """Return a doubt as a sentence without full stop, like "The tests of Harbour were not fully synced (page 5)"."""
     whose = short(doubt.product if owner is None else owner)
     what = "details" if doubt.stream == "products" and doubt.product_id is not None else doubt.stream
     match doubt.kind:
         case "never read":
             return f"The {what} of {whose} were never read"
         case "incomplete":
-            return f"The {what} of {whose} were not completely read{_places(doubt.places)}"
+            return f"The {what} of {whose} were not fully synced{_places(doubt.places)}"
         case "unread tests":
             return f"The {doubt.stream} of {counted(doubt.count, 'executed test')} of {whose} were not read"
         case "unknown status":
-            named = f", {short('; '.join(doubt.places))}," if doubt.places else ""
-            value = f"the status “{short(doubt.value)}”, which is not known" if doubt.value else "no known status"
+            named = f" ({short('; '.join(doubt.places))})" if doubt.places else ""
+            value = f"the status “{short(doubt.value)}”, which is not known" if doubt.value else "an unknown status"
             return f"{counted(doubt.count, 'test')} of {whose}{named} {'has' if doubt.count == 1 else 'have'} {value}"
         case "unknown results":
             return f"The result of {counted(doubt.count, 'story', 'stories')} of {whose} is missing or not a known word"
@@ -127,7 +127,7 @@ def with_gap(rows: pd.DataFrame, gap: pd.Series[str]) -> pd.DataFrame:
 
 
 def products_in_doubt(mirror: Mirror, *streams: str) -> frozenset[int]:
-    """Return the products of which one of these streams is not completely read: rows may be missing there."""
+    """Return the products of which one of these streams is not fully synced: rows may be missing there."""
     kinds = ("never read", "incomplete")
     found = (doubt for doubt in doubts(mirror, streams) if doubt.kind in kinds and doubt.stream != "products")
     return frozenset(doubt.product_id for doubt in found if doubt.product_id is not None)
@@ -178,7 +178,7 @@ def _account_doubts(mirror: Mirror) -> Iterator[Doubt]:
 
 
 def _stream_doubts(mirror: Mirror) -> Iterator[Doubt]:
-    """Say which streams of which products are not completely read; a gap of the whole account concerns each product.
+    """Say which streams of which products are not fully synced; a gap of the whole account concerns each product.
 
     Gaps of products that are not stored themselves are said as well.
     """

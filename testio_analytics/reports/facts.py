@@ -129,7 +129,7 @@ def dated_tests(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
 
 @once
 def unread_tests(mirror: Mirror, stream: str) -> frozenset[int]:
-    """Return the ids of the active tests whose bugs, results or executions (`stream`) are not completely read.
+    """Return the ids of the active tests whose bugs, results or executions (`stream`) are not fully synced.
 
     Read is a test whose last try of this stream read all of it, in the status that the test still has: what was read
     of a test that was only planned says nothing of what it found when it ran. Tests that are not stored at all are not
@@ -278,7 +278,7 @@ def story_results(mirror: Mirror) -> pd.DataFrame:
     of the runs: from the single runs where those of the test were read (stream ``executions``; failed comes before
     blocked, and blocked before passed), else from the API's word and its counts.
 
-    Columns: test_feature_id, user_story_id, test_id, feature_id (by the test feature; empty where it leads to none), title
+    Columns: test_feature_id, user_story_id, test_id, feature_id (by the test feature; empty where it names none), title
     (the sentence as it stood in the test), api_status (as it came), status ("failed", "blocked", "passed", "not_tested",
     else as it came), is_by_bug (whether "failed" may rest on a bug alone: one names the story, somebody ran it, and the
     single runs were not read), tested_by (distinct testers), bugs_found (as the API counts them).

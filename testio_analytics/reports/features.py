@@ -1,4 +1,4 @@
-"""The feature catalogue with states: which features an executed test had in scope, which not lately, and which never.
+"""The feature catalogue with states: which features were tested, which not recently, and which never.
 
 The reports take a `Mirror` and return a frame. They read and write nothing, and leave their input as it is.
 """
@@ -47,10 +47,10 @@ def feature_catalog(
     Columns:
         product_id, product, feature_id, feature: a missing name or title is replaced by kind and id.
         sections: names of the feature's sections, by name, joined with ", "; empty where it has none.
-        stories: active user stories; empty where there are none but the catalogue is not completely read.
+        stories: active user stories; empty where there are none but the catalogue is not fully synced.
         has_description, has_howtofind: whether there is such a text.
         state, reason: see the definitions of the states; the reason is a sentence without full stop.
-        executed_tests, executed_tests_in_window, planned_tests: distinct tests, ever and in the last `window` days.
+        executed_tests, executed_tests_in_window, planned_tests: distinct tests, of all time and of the last `window` days.
         last_tested_at, last_test_id, last_test, days_since_tested: of the newest executed test. A test still running
             counts up to `as_of`. Days are whole ones. Empty when never tested, or at an unknown date.
         first_seen: when a sync first met the feature.
@@ -60,12 +60,12 @@ def feature_catalog(
 
     Args:
         mirror: what was read.
-        as_of: the instant to judge at; default: that of the last sync.
+        as_of: the report date; default: that of the last sync.
         stale_after: after how many days a test is too old to count as recent; exactly that many still counts.
         window: the number of days before `as_of` for `executed_tests_in_window`.
 
     Raises:
-        UnknownValueError: `as_of` is no instant, or a number of days is not above 0.
+        UnknownValueError: `as_of` is no date or time, or a number of days is not above 0.
     """
     found = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window)
     return found[list(CATALOG_COLUMNS)]
@@ -74,7 +74,7 @@ def feature_catalog(
 def untested_features(
     mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, window: float = 180
 ) -> pd.DataFrame:
-    """Return the features that need a test or cannot be judged: the rows of `feature_catalog` that are not "tested".
+    """Return the features that need a test or have unknown status: the rows of `feature_catalog` that are not "tested".
 
     Order: state (untested, planned, stale, unknown), then product, then the longest untested first, then title and id.
     """
@@ -88,7 +88,7 @@ def feature_states(facts: pd.DataFrame, *, as_of: pd.Timestamp, stale_after: flo
     """Return the state of each feature as an ordered category, the first of these that holds.
 
     `facts` has one row per feature: executed_tests, planned_tests, last_tested_at, and may_be_covered (whether its
-    product's tests are not completely read, or a test of unknown status has it in scope).
+    product's tests are not fully synced, or a test of unknown status has it in scope).
     """
     oldest = as_of - checked_days("stale_after", stale_after)
     rules = {
@@ -134,7 +134,7 @@ def _with_texts(mirror: Mirror, described: pd.DataFrame) -> pd.DataFrame:
         found[f"has_{name}"] = (found[name].fillna("").str.strip() != "").astype("boolean")
     stories = mirror.active("user_stories").dropna(subset=["feature_id"])
     counts = looked_up(found["feature_id"], distinct(stories, "id", "feature_id"))
-    # None found in a catalogue that is not completely read is not the same as none.
+    # None found in a catalogue that is not fully synced is not the same as none.
     in_doubt = found["product_id"].isin([*products_in_doubt(mirror, "features")])
     return found.assign(stories=counts.where(counts.notna() | in_doubt, 0).astype("Int64"))
 
@@ -242,14 +242,14 @@ def _why_planned(planned: Sequence[Mapping[str, Any]], as_of: pd.Timestamp) -> s
     upcoming = [test for test in planned if test["start_at"] > as_of]  # never true of a missing start
     test = min(upcoming, key=lambda test: (test["start_at"], test["test_id"])) if upcoming else planned[-1]
     when = f"starts {day_words(test['start_at'])}" if upcoming else f"not started (status {test['status']})"
-    more = f", and of {counted(len(planned) - 1, 'more planned test')}" if len(planned) > 1 else ""
+    more = f", and of {counted(len(planned) - 1, 'more scheduled test')}" if len(planned) > 1 else ""
     return f"In scope of {_quoted(test['test'])}, {when}{more}"
 
 
 def _why_untested(later: Sequence[Mapping[str, Any]], as_of: pd.Timestamp) -> str:
     if later:
         return f"In scope of {_quoted(later[-1]['test'])}, which had not ended by {instant_words(as_of)}"
-    return "No executed or planned test has it in scope"
+    return "Never tested"
 
 
 def _quoted(title: str) -> str:

@@ -17,11 +17,11 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
             " was still running then. It belongs to the time of its end; one without an end, to that of its "
             "start."
         ),
-        "Planned test": (
-            "A test of status initialized, customer_finalized or waiting. Planned is not executed: it has "
-            "tested nothing yet."
+        "Scheduled test": (
+            "A test of status initialized, customer_finalized or waiting. It is not executed: it has tested nothing "
+            "yet. In frames and files it is called planned."
         ),
-        "Cancelled test": "A test of status cancelled. It counts as neither executed nor planned.",
+        "Cancelled test": "A test of status cancelled. It counts as neither executed nor scheduled.",
         "Unknown status": (
             "Any other status. Such a test is listed by name and counts as neither, and a feature that no "
             "executed test covers but such a test has in scope is unknown, so that the figures become ranges."
@@ -33,11 +33,11 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         "Tested": "An executed test of the last {stale_after} days covers the feature.",
         "Stale": "Executed tests cover it, all of them older than {stale_after} days, or of unknown date.",
         "Unknown": (
-            "No executed test is known to cover it, but one may: the product's tests are not completely read, "
+            "No executed test is known to cover it, but one may: the product's tests are not fully synced, "
             "or a test of unknown status has it in scope."
         ),
-        "Planned": "Only planned tests cover it.",
-        "Untested": "No executed and no planned test covers it, and the product's tests are completely read.",
+        "Scheduled, not yet tested": "Only scheduled tests cover it.",
+        "Untested": "No executed and no scheduled test covers it, and the product's tests are fully synced.",
         "Covered, all time": "Features tested or stale, out of all active features.",
         "Covered recently": "Features tested in the last {stale_after} days, out of all active features.",
         "Interval": (
@@ -47,9 +47,9 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
     },
     "bugs": {
         "Accepted manually": "A bug of status accepted that a person accepted.",
-        "Auto-accepted": "A bug of status accepted that was accepted automatically, because nobody decided in time.",
+        "Auto-accepted": "A bug of status accepted that was accepted automatically, because nobody triaged it in time.",
         "Rejected bug": "A bug of status rejected.",
-        "Open bug": "A bug of status forwarded: handed to the customer, and not decided.",
+        "Open bug": "A bug of status forwarded: handed to the customer, and not triaged yet.",
         "Other bug": "A bug of any other status, or of none. It counts in every total and in no rate's numerator.",
         "Valid bug": (
             "A bug that was not rejected. Those that the customer knew before are valid, and counted separately, too."
@@ -99,7 +99,7 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         ),
         "Story blocked": "It says blocked. Blocked is not coverage.",
         "In scope, not run": "Its feature was in scope of an executed test, and nobody ran the story.",
-        "Never in scope": "Its feature was in scope of no executed test.",
+        "Never in scope": "No executed test had its feature in scope.",
         "Unknown story": (
             "A test that may have run it was not read, a test of unknown status has its feature in scope, or "
             "its result is missing or of an unknown status."
@@ -107,11 +107,11 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         "Story coverage": "Stories with a passed or failed result, out of all active stories.",
     },
     "triage": {
-        "Active acceptance": "Active accepted bugs out of all bugs.",
+        "Active acceptance": "Manually accepted bugs out of all bugs.",
         "Auto-acceptance": "Auto-accepted bugs out of all accepted bugs.",
         "Overall acceptance": "All accepted bugs out of all bugs.",
         "Rejection": "Rejected bugs out of all bugs.",
-        "Review": "Active accepted and rejected bugs, the manual decisions, out of all bugs.",
+        "Review": "Bugs triaged manually (accepted or rejected by a person), out of all bugs.",
         "Recent test": (
             "A test that ended less than {matures_after} days before the report date, or is still running. Its "
             "bugs can still be accepted automatically, and figures with them are provisional."

@@ -32,7 +32,7 @@ def completeness(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     id, inside a product the streams in reading order.
 
     Columns: product_id, product, stream, state ("complete", "incomplete", "never read"), expected (rows that the API
-    holds, empty where it cannot be told), stored, missing (expected less stored, never below 0, empty where unknown;
+    holds, empty where that is not known), stored, missing (expected less stored, never below 0, empty where unknown;
     what was rejected is missing, too), rejected, gaps (open ones), gap (where and why, in words), last_read,
     last_complete, is_complete, age_days (whole days from the last complete read to `as_of`, empty when there was none).
     """
@@ -116,7 +116,7 @@ class Status:
         rejected: the rejected rows that still come (columns of ``rejected_rows``).
         is_complete: whether nothing is missing anywhere.
         last_run: number, start, end and outcome of the last run, whatever became of it; None where there is none.
-        messages: what to tell, the most important first, ending with what to do.
+        messages: what to say, the most important first, ending with what to do.
     """
 
     db: Path
@@ -152,16 +152,16 @@ class HealthSummary:
 
 
 def health_summary(mirror: Mirror, *, as_of: AsOf = None) -> HealthSummary:
-    """Return how fresh and complete the mirror is at the instant of the reports.
+    """Return how fresh and complete the mirror is at the report date.
 
     Raises:
-        UnknownValueError: `as_of` is no instant.
+        UnknownValueError: `as_of` is no date or time.
     """
     instant = mirror.instant(as_of)
     table = completeness(mirror, as_of=instant)
     products = mirror.active("products")
     facts = {
-        "As of": instant if len(mirror.stream_states) else None,
+        "Report date": instant if len(mirror.stream_states) else None,
         "Last sync": None if mirror.run_id is None else f"run {mirror.run_id}",
         "All complete as of": "not yet" if not table["is_complete"].all() else table["last_complete"].min(),
         "Rejected rows": int(table["rejected"].sum()),
@@ -176,11 +176,12 @@ def _health_sentence(table: pd.DataFrame, products: int, instant: pd.Timestamp) 
     complete, total = int(table["is_complete"].sum()), len(table)
     when = f"as of {instant_words(instant)}"
     if complete == total:
-        return f"{counted(products, 'product')}, all completely read, {when}."
-    holes = table[~table["is_complete"]]
-    named = listed([f"{row['stream']} of {row['product']}" for _, row in holes.iterrows()])
+        return f"{counted(products, 'product')}, all data sets fully synced, {when}."
+    incomplete = table[~table["is_complete"]]
+    named = listed([f"{row['stream']} of {row['product']}" for _, row in incomplete.iterrows()])
     verb = "is" if total - complete == 1 else "are"
-    return f"{complete:,} of {total:,} streams of {counted(products, 'product')} are completely read {when}; {total - complete:,} {verb} not: {named}."
+    synced = f"{complete:,} of {total:,} data sets of {counted(products, 'product')} are fully synced {when}"
+    return f"{synced}; {total - complete:,} {verb} not: {named}."
 
 
 def status(db: str | Path | None = None, *, now: datetime | None = None) -> Status:
@@ -188,7 +189,7 @@ def status(db: str | Path | None = None, *, now: datetime | None = None) -> Stat
 
     Args:
         db: path of the database; default as in `config`.
-        now: the instant that ages are measured to; the clock of the machine by default, because here, unlike in a
+        now: the time that ages are measured to; the clock of the machine by default, because here, unlike in a
             report, the question is how old the data are for the person who asks.
 
     Raises:

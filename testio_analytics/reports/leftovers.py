@@ -1,4 +1,4 @@
-"""What the figures leave out, listed: removed features, what leads to no feature, and words that no definition knows.
+"""What the figures leave out, listed: removed features, what is linked to no feature, and values that no definition knows.
 
 The reports take a `Mirror` and return a frame. They read and write nothing, and leave their input as it is.
 """
@@ -32,8 +32,8 @@ UNLINKED_COLUMNS = (
 def removed_features(mirror: Mirror) -> pd.DataFrame:
     """Return the features that left the catalogue, the last removed first, then by id.
 
-    Columns: product_id, product, feature_id, feature, removed_at, first_seen, executed_tests (ever, by `as_of` of the
-    mirror), last_tested_at.
+    Columns: product_id, product, feature_id, feature, removed_at, first_seen, executed_tests (of all time, by `as_of`
+    of the mirror), last_tested_at.
     """
     gone = mirror.features[mirror.features["removed_at"].notna()].rename(columns={"id": "feature_id"})
     scope = feature_scope(mirror)
@@ -55,7 +55,7 @@ def removed_features(mirror: Mirror) -> pd.DataFrame:
 
 
 def unlinked_stories(mirror: Mirror) -> pd.DataFrame:
-    """Return the active user stories whose feature could not be told, by product and id.
+    """Return the active user stories that are not linked to a feature, by product and id.
 
     Columns: product_id, product, story_id, story (the whole sentence, else the title), feature_link (why).
     """
@@ -73,7 +73,7 @@ def unlinked_stories(mirror: Mirror) -> pd.DataFrame:
 
 
 def unlinked_test_features(mirror: Mirror) -> pd.DataFrame:
-    """Return the test features that lead to no active catalogue feature, one row each, newest test first, then by id.
+    """Return the test features that are not linked to an active feature, one row each, newest test first, then by id.
 
     Columns: test_feature_id, product_id, product, test_id, test, at, feature_id, title, reason ("names no feature",
     "not in the catalogue", "removed from the catalogue"), test_features (how many unlinked ones the test has).
@@ -91,7 +91,7 @@ def unlinked_test_features(mirror: Mirror) -> pd.DataFrame:
 
 
 def _link_reasons(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[str]:
-    """Return why each leads to no active feature, "" where it leads to one."""
+    """Return why each is not linked to an active feature, "" where it is."""
     reason = pd.Series("not in the catalogue", index=feature_ids.index, dtype="str")
     reason = reason.mask(feature_ids.isin(mirror.features["id"]), "removed from the catalogue")
     reason = reason.mask(feature_ids.isin(mirror.active("features")["id"]), "")
@@ -111,7 +111,7 @@ def unknown_statuses(mirror: Mirror) -> pd.DataFrame:
 
 
 def unattributed_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
-    """Return the bugs that lead to no active feature, one row each, the newest test first, then by id.
+    """Return the bugs that are not linked to an active feature, one row each, the newest test first, then by id.
 
     Columns: bug_id, product_id, product, test_id, at, bug (title), severity, bucket, feature_id, where ("removed feature",
     "not in the catalogue", "not attributable").

@@ -35,9 +35,19 @@ NEUTRAL = 0.5
 LIKE_BUGS = 5
 QUARTER = 0.25
 MOST_PROPOSED = 3
+PART_NAMES: Mapping[str, str] = {
+    "bugs": "bugs per test",
+    "age": "time since tested",
+    "changed": "changes",
+    "failures": "failures",
+    "severity": "severity",
+    "stories": "stories",
+}
+"""The parts of the risk, as people read them."""
+
 _IN_REASONS = (
     *("state", "part_bugs", "bugs", "tests", "result", "worst_severity", "changed_since_tested", "days_since_tested"),
-    "part_age",
+    *("part_age", "part_changed", "part_failures"),
 )
 METHODS: tuple[Literal["min"], Literal["max"]] = ("min", "max")
 _NOWHERE = 0  # stands for the section of features that are in none
@@ -75,7 +85,7 @@ def next_tests(
         part_bugs, part_age, part_changed, part_failures: parts of the likelihood, 0 to 1; empty where missing.
         part_severity, part_stories: parts of the impact, likewise; own_impact: the weight that the user gave, which takes
             their place.
-        why: the parts that speak loudest, in words.
+        why: the largest parts of the risk, in words.
         flags: parts that are missing and were taken as neutral; empty without.
         planned_test: title of a planned test that covers the feature already; empty without.
         proposed_test: number of the proposed test that it is in; empty without. See `packed_tests`.
@@ -83,7 +93,7 @@ def next_tests(
 
     Args:
         mirror: what was read.
-        as_of: the instant to judge at; default: that of the last sync.
+        as_of: the report date; default: that of the last sync.
         impact: weights of features, see `read_impact`.
         k: features of a proposed test.
         half_age: after how many days without a test half of the full weight of age is reached.
@@ -112,7 +122,7 @@ def next_tests(
     places = {method: np.vstack([_places(risk, method) for risk in risks]) for method in METHODS}
     found["rank"] = places["min"][0]
     found["rank_best"], found["rank_worst"] = places["min"].min(axis=0), places["max"].max(axis=0)
-    found["flags"], found["why"] = _flags(found), _why(found)
+    found["flags"], found["why"] = _flags(found), _why(found, weights)
     found = found.sort_values(["rank", "feature_id"], ignore_index=True)
     found["proposed_test"] = _propose_tests(found, _sections_of(mirror), k, MOST_PROPOSED)
     found = with_row_doubts(found, mirror, "next_tests")
@@ -166,8 +176,8 @@ def _parts(mirror: Mirror, *, as_of: AsOf = None, half_age: float) -> pd.DataFra
     """Return the features with all parts of their likelihood and impact, in the order of their ids."""
     instant = mirror.instant(as_of)
     catalog = feature_catalog(mirror, as_of=instant)
-    told = ("stories", "state", "executed_tests", "days_since_tested", "last_tested_at", "changed_since_tested")
-    catalog = catalog[["product_id", "product", "feature_id", "feature", "sections", *told]]
+    of_feature = ("stories", "state", "executed_tests", "days_since_tested", "last_tested_at", "changed_since_tested")
+    catalog = catalog[["product_id", "product", "feature_id", "feature", "sections", *of_feature]]
     bugs = bugs_per_feature(mirror, as_of=instant)
     bugs = bugs[["feature_id", "bugs", "tests", "bugs_per_test", "shrunk", "prior_mean", *SEVERITIES]]
     results = feature_results(mirror, as_of=instant)[["feature_id", "result", "worst_severity"]]
@@ -211,9 +221,9 @@ def _stories(found: pd.DataFrame) -> Numbers:
 
 
 def _severity(found: pd.DataFrame) -> pd.Series[Any]:
-    """Return how grave the bugs of each feature are, 0 to 1: their mean weight, drawn towards that of the product.
+    """Return the severity of the bugs of each feature, 0 to 1: their mean weight, drawn towards that of the product.
 
-    The product's mean counts as five bugs more: one critical bug alone does not make a feature the gravest of all. Bugs
+    The product's mean counts as five bugs more: one critical bug alone does not make a feature the most severe of all. Bugs
     of a severity without weight say nothing of it and are left out.
     """
     counts = found[list(SEVERITIES)].astype("Float64")
@@ -271,32 +281,25 @@ def _propose_tests(found: pd.DataFrame, sections: Mapping[int, set[int]], k: int
 
 
 def _flags(found: pd.DataFrame) -> pd.Series[str]:
-    names = {
-        "part_bugs": "bugs per test",
-        "part_age": "time since tested",
-        "part_changed": "changes",
-        "part_failures": "failures",
-        "part_severity": "severity",
-        "part_stories": "stories",
-    }
-    missing = found[[*names]].isna()
+    missing = found[[f"part_{name}" for name in PART_NAMES]].isna()
     missing.loc[found["own_impact"].notna(), ["part_severity", "part_stories"]] = False
     texts = []
     for flags in missing.itertuples(index=False):
-        absent = [words for words, flag in zip(names.values(), flags, strict=True) if flag]
+        absent = [words for words, flag in zip(PART_NAMES.values(), flags, strict=True) if flag]
         texts.append(f"neutral: {listed(absent, most=9)}" if absent else None)
     return pd.Series(texts, index=found.index, dtype="str")
 
 
-def _why(found: pd.DataFrame) -> pd.Series[str]:
+def _why(found: pd.DataFrame, weights: Mapping[str, float]) -> pd.Series[str]:
     rows = found[[*_IN_REASONS]].to_dict("records")
-    return pd.Series([_reason(row) for row in rows], index=found.index, dtype="str")
+    return pd.Series([_reason(row) or _largest_parts(row, weights) for row in rows], index=found.index, dtype="str")
 
 
 def _reason(row: Mapping[Any, Any]) -> str:
+    """Return what makes a feature a risk by itself, like "never tested"; "" where nothing does."""
     parts = []
     if row["state"] in ("untested", "planned"):
-        parts.append("never in an executed test")
+        parts.append("never tested" if row["state"] == "untested" else "scheduled, not yet tested")
     if pd.notna(row["part_bugs"]) and row["bugs"] > 0:
         parts.append(f"{counted(int(row['bugs']), 'bug')} in {counted(int(row['tests']), 'test')}")
     if row["result"] in ("issues", "failed", "blocked"):
@@ -306,4 +309,15 @@ def _reason(row: Mapping[Any, Any]) -> str:
         parts.append("changed since tested")
     if pd.notna(row["days_since_tested"]) and row["part_age"] >= NEUTRAL:
         parts.append(f"last tested {int(row['days_since_tested'])} days ago")
-    return "; ".join(parts) or "no single reason"
+    return "; ".join(parts)
+
+
+def _largest_parts(row: Mapping[Any, Any], weights: Mapping[str, float]) -> str:
+    """Return the two known parts that add most to the likelihood, by name."""
+    parts = {name: weights[name] * row[f"part_{name}"] for name in WEIGHTS if pd.notna(row[f"part_{name}"])}
+    if not parts:
+        return "likelihood unknown, counted as moderate"
+    largest = sorted((name for name in parts if parts[name] > 0), key=lambda name: -parts[name])[:2]
+    if not largest:
+        return "no known risk factor"
+    return f"combined moderate risk: {', '.join(PART_NAMES[name] for name in largest)}"

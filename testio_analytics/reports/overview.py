@@ -39,9 +39,9 @@ class Overview:
 
     Attributes:
         sentence: the verdict.
-        figures: five figures by name. A change is told against the end of the last whole month, and for what belongs to
+        figures: five figures by name. A change is given against the end of the last whole month, and for what belongs to
             that month against the one before, where enough is known of both.
-        urgent: the ten features that need a test most: those never in an executed test first by risk, then the others.
+        urgent: the ten features that need a test most: those never tested first by risk, then the others.
             Columns: those of `next_tests`, state, reason.
         doubts: what could not be read, a sentence each.
     """
@@ -56,30 +56,30 @@ def overview(mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, im
     """Return the verdict, five figures, the ten features that need a test, and what is in doubt.
 
     Raises:
-        UnknownValueError: `as_of` is no instant, or `stale_after` is not above 0.
+        UnknownValueError: `as_of` is no date or time, or `stale_after` is not above 0.
         ReportError: the impact weights cannot be read.
     """
     instant = mirror.instant(as_of)
     ranking = next_tests(mirror, as_of=instant, impact=impact)
     waiting = untested_features(mirror, as_of=instant, stale_after=stale_after)[["feature_id", "state", "reason"]]
-    # What is planned will be tested without anybody doing anything, and what is unknown needs a sync.
+    # What is scheduled will be tested without anybody doing anything, and what is unknown needs a sync.
     waiting = waiting[waiting["state"].isin(["untested", "stale"])]
     urgent = ranking.merge(waiting, on="feature_id", how="inner", validate="one_to_one")
     urgent = urgent.sort_values(["state", "rank", "feature_id"], ignore_index=True).head(MOST_NAMED)
     then = _month_end(mirror, instant)
     figures = {
         "Recently tested": _recent(mirror, instant, stale_after),
-        "Never in an executed test": _never(mirror, instant, then, stale_after),
+        "Never tested": _never(mirror, instant, then, stale_after),
         "Stories with a result": _stories(mirror, instant, then),
         "Valid bugs last month": _bugs(mirror, instant),
-        "Bugs decided by people": _decided(mirror, instant),
+        "Bugs triaged manually": _triaged(mirror, instant),
     }
     sentence = coverage_summary(mirror, as_of=instant, stale_after=stale_after).sentence
     return Overview(sentence, figures, urgent, sentences(doubts(mirror)))
 
 
 def _month_end(mirror: Mirror, instant: pd.Timestamp) -> pd.Timestamp | None:
-    """Return the instant at which the last whole month ended; None where no test had been executed by then."""
+    """Return when the last whole month ended; None where no test had been executed by then."""
     end = pd.Timestamp(year=instant.year, month=instant.month, day=1, tz="UTC").as_unit("us")
     tests = dated_tests(mirror, as_of=end)
     return end if ((tests["group"] == "executed") & tests["at"].notna()).any() else None
@@ -115,7 +115,8 @@ def _never(mirror: Mirror, instant: pd.Timestamp, then: pd.Timestamp | None, sta
     if then is not None and pd.notna(now["never_executed"]):
         before = coverage_total(mirror, as_of=then, stale_after=stale_after).iloc[0]["never_executed"]
         change = "" if pd.isna(before) else _since(int(now["never_executed"]) - int(before), then)
-    return _of(now["never_executed"], now["active_features"], now["never_executed_highest"], change)
+    both = f"{now['untested']:,} untested, {now['planned']:,} scheduled" if now["planned"] else ""
+    return _of(now["never_executed"], now["active_features"], now["never_executed_highest"], both, change)
 
 
 def _stories(mirror: Mirror, instant: pd.Timestamp, then: pd.Timestamp | None) -> Figure:
@@ -146,7 +147,7 @@ def _bugs(mirror: Mirror, instant: pd.Timestamp) -> Figure:
     return Figure(f"{'' if last['is_complete'] else 'at least '}{int(last['bugs']):,}", tuple(notes))
 
 
-def _decided(mirror: Mirror, instant: pd.Timestamp) -> Figure:
+def _triaged(mirror: Mirror, instant: pd.Timestamp) -> Figure:
     total = triage_total(mirror, as_of=instant).iloc[0]
     if pd.isna(total["total"]):
         return Figure(UNKNOWN)
@@ -162,10 +163,10 @@ def _decided(mirror: Mirror, instant: pd.Timestamp) -> Figure:
     change = ""
     if len(months) > 1 and before is not None:
         change = f"{signed(100 * (last['review'] - before['review']))} points against {_month_words(months[0])}"
-    decided = last["active_accepted"] + last["rejected"]
+    triaged = last["active_accepted"] + last["rejected"]
     read = "" if total["is_complete"] else ", as far as read"
     month = f"of {_month_words(months[-1])}{read}" + (", provisional" if last["is_provisional"] else "")
-    return _of(decided, last["total"], decided, month, change)
+    return _of(triaged, last["total"], triaged, month, change)
 
 
 def _month_words(label: str) -> str:

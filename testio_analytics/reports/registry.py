@@ -28,7 +28,7 @@ STATUSES = "statuses"
 COVERAGE = "Which features were never tested, or not recently?"
 BUGS = "Where are the bugs?"
 STORIES = "Did the stories pass?"
-TRIAGE = "Are bugs decided in time, and what changes over time?"
+TRIAGE = "Are bugs triaged in time, and what changes over time?"
 NEXT = "What should the next test cover?"
 TRUST = "Can I trust the figures: how fresh, how complete, and what is left out?"
 QUESTIONS = (COVERAGE, BUGS, STORIES, TRIAGE, NEXT, TRUST)
@@ -103,7 +103,7 @@ _SEVERITIES = "critical high low visual content suggestion custom severity_other
 _STORY_COUNTS = columns(
     "stories failed blocked passed in_scope_not_run never_in_scope unknown old_version failed_by_bug covered"
     " covered_highest share low high passed_share passed_low passed_high is_complete gap",
-    unknown={"meaning": "Stories whose newest result cannot be judged."},
+    unknown={"meaning": "Stories whose newest result is unknown."},
     covered={"meaning": "Stories with a passed or failed result: the fewest."},
     share={"label": "With a result", "meaning": "covered / stories."},
 )
@@ -138,13 +138,13 @@ _ALL: tuple[Report, ...] = (
     # -- coverage
     Report(
         name="untested_features",
-        title="The features that need a test, or cannot be judged.",
+        title="The features that need a test, or have unknown status.",
         question=COVERAGE,
         grain="One row per active feature that is not tested, by state, product and the longest untested first.",
         streams=("features", "tests", STATUSES),
         columns=_CATALOGUE,
         terminal=_names("state product sections feature reason executed_tests stories"),
-        caption="Features that need a test, or cannot be judged.",
+        caption="Features that need a test, or have unknown status.",
         page=_names(
             "feature state reason last_tested_at executed_tests executed_tests_in_window planned_tests stories"
             " changed_since_tested first_seen"
@@ -323,7 +323,7 @@ _ALL: tuple[Report, ...] = (
     *(
         Report(
             name=f"story_coverage_by_{grain}",
-            title=f"How the stories of each {grain} stand{more}.",
+            title=f"Results of the stories of each {grain}{more}.",
             question=STORIES,
             grain=f"One row per {'active product' if grain == 'product' else f'{grain} with stories'}, by {order}.",
             streams=("features", "tests", STATUSES, "results"),
@@ -495,7 +495,10 @@ _ALL: tuple[Report, ...] = (
             "product_id product stream state expected stored missing rejected gaps gap last_read last_complete"
             " is_complete age_days",
             state={"meaning": '"complete", "incomplete" or "never read".'},
-            rejected={"label": "Rejected records", "meaning": "Records that came and could not be stored."},
+            rejected={
+                "label": "Rejected records",
+                "meaning": "Records that came and were not stored, each with a reason.",
+            },
         ),
         terminal=_names("product stream state expected stored missing rejected last_complete gap"),
         caption="Every data set of every product at its last read.",
@@ -503,12 +506,12 @@ _ALL: tuple[Report, ...] = (
     ),
     Report(
         name="removed_features",
-        title="The features that left the catalogue.",
+        title="The features that were removed from the catalogue.",
         question=TRUST,
         grain="One row per removed feature, the last removed first.",
         streams=("features", "tests", STATUSES),
         columns=columns("product_id product feature_id feature removed_at first_seen executed_tests last_tested_at"),
-        caption="Features that were in the catalogue once and are gone.",
+        caption="Features that were removed from the catalogue.",
         page=_names("feature removed_at last_tested_at executed_tests"),
         under=("product",),
     ),
@@ -546,7 +549,7 @@ _ALL: tuple[Report, ...] = (
         columns=columns(
             "status product_id product tests examples", tests={"meaning": "Distinct tests of that status."}
         ),
-        caption="Tests of unknown status; they count as neither executed nor planned.",
+        caption="Tests of unknown status; they count as neither executed nor scheduled.",
         page=_names("status product tests examples"),
     ),
     Report(
@@ -612,11 +615,7 @@ PAGE_TABLES: Mapping[str, View] = {
         "Rejected records that still come.",
     ),
     "backtest": View(
-        columns(
-            "ranking cycles bugs found low high lead lead_low lead_high",
-            lead_low={"label": "at least"},
-            lead_high={"label": "at most"},
-        ),
+        columns("ranking cycles bugs found low high lead lead_low lead_high"),
         "Share of the next test's bugs that each ranking finds, with 95 % intervals.",
         page=_names("ranking cycles bugs found lead lead_low lead_high"),
     ),

@@ -67,7 +67,7 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
         result: see the definitions; "unknown" where nothing is known to cover the feature but an unread test may, and
             where unread bugs or results of its test, or stories whose result is not said or not known, could change it. Where tests are missing, it is the result of the
             newest one known, and `gap` says so.
-        worst_severity: the gravest severity of the bugs that make the result "issues"; empty without.
+        worst_severity: the highest severity of the bugs that make the result "issues"; empty without.
         bugs, open_bugs, critical_bugs: distinct valid bugs of the feature in that test, and those of them that are open
             and critical. The least there are where bugs were not read.
         stories_failed, stories_blocked, stories_passed, stories_not_run: distinct stories by their result there, see
@@ -79,7 +79,7 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
         is_complete, gap: whether what this row rests on was read.
 
     Raises:
-        UnknownValueError: `as_of` is no instant, or `window` is not above 0.
+        UnknownValueError: `as_of` is no date or time, or `window` is not above 0.
     """
     instant = mirror.instant(as_of)
     features = described_features(mirror)
@@ -105,7 +105,7 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
 def evidence_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     """Return how many features were shown to be exercised, one row per active product, by name and id.
 
-    Columns: product_id, product, active_features, in_scope (ever in an executed test), exercised, exercised_highest (where
+    Columns: product_id, product, active_features, in_scope (of any executed test), exercised, exercised_highest (where
     a gap could hide more), share, low, high (exercised / active_features with its 95 % Wilson interval), is_complete, gap.
     """
     rows = _exercised(mirror, mirror.instant(as_of))

@@ -32,7 +32,7 @@ class Shrunk:
     """Shrunk rates, one per feature, in events per test.
 
     Attributes:
-        rate: the shrunk rate; NaN where nothing was ever tested.
+        rate: the shrunk rate; NaN without any test.
         low, high: its 95 % interval.
         prior_mean: events per test over all features.
         prior_shape: shape of the prior; the larger, the more alike the features are. Infinite where they are pooled.

@@ -56,7 +56,7 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     A test of whose results nothing was read leaves the story unknown where it is newer than the newest known result.
 
     Raises:
-        UnknownValueError: `as_of` is no instant.
+        UnknownValueError: `as_of` is no date or time.
     """
     instant = mirror.instant(as_of)
     newest = _newest_results(mirror, instant)
@@ -110,7 +110,7 @@ def story_coverage_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     Columns:
         product_id, product.
         stories: active stories, and one count per state: failed, blocked, passed, in_scope_not_run, never_in_scope, unknown.
-            They add up. Empty for a product of whose features and stories nothing was ever read.
+            They add up. Empty for a product whose features and stories were never read.
         failed_by_bug: those of failed that may have failed by a bug alone.
         covered, covered_highest: passed and failed together, and with the unknown ones.
         share, low, high: covered / stories with its 95 % Wilson interval.

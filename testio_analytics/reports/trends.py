@@ -39,8 +39,8 @@ def trends(mirror: Mirror, *, as_of: AsOf = None, by: By = "month", matures_afte
     A test belongs to the bin in which it ended, a bug to that of its test. Tests without any date are in no bin.
 
     Columns:
-        start: first instant of the bin (UTC; weeks begin on Monday). label: like "2026-06" or "2026-W26" (ISO 8601).
-        is_partial: whether the bin is not over at the instant of the report.
+        start: start of the bin (UTC; weeks begin on Monday). label: like "2026-06" or "2026-W26" (ISO 8601).
+        is_partial: whether the bin is not over at the report date.
         tests: distinct executed tests. bugs: distinct valid bugs of those; critical: the critical ones of them.
         bugs_per_test: bugs per test, over the tests whose bugs were read; empty without such tests.
         features_covered: distinct active features that these tests cover. first_covered: those that no test before did.

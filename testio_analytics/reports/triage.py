@@ -1,4 +1,4 @@
-"""How the customer keeps up with its bugs: what becomes of them, by product and by month."""
+"""Triage outcomes of bugs and their rates, by product and by month."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RATES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "rejection": (("rejected",), BUCKETS),
     "review": (("active_accepted", "rejected"), BUCKETS),
 }
-"""The buckets that are counted, and out of which, for each rate."""
+"""The triage outcomes that are counted, and out of which, for each rate."""
 
 BAND_NAMES = ("ok", "warning", "critical", "unknown")
 
@@ -47,20 +47,20 @@ def triage(
     matures_after: float = 10,
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
-    """Return what became of the bugs, one row per product, per month, or per product and month.
+    """Return the triage outcomes of the bugs, one row per product, per month, or per product and month.
 
     All active bugs count, of whatever severity; a bug belongs to the month (UTC) in which its test ended, and to no
     month where that is not known. Order: product by name, then month; months oldest first, the row without month last.
 
     Columns:
         product_id, product (by product) and month (like "2026-06", by month).
-        total, active_accepted, auto_accepted, rejected, open, other: bugs by bucket; the five add up to total.
+        total, active_accepted, auto_accepted, rejected, open, other: bugs by triage outcome; the five add up to total.
         active_acceptance, auto_acceptance, overall_acceptance, rejection, review: the rates, each with its 95 % Wilson
             interval (_low, _high) and its band (_band: "ok", "warning", "critical"; "unknown" without denominator; none for
             overall_acceptance). Empty where the denominator is 0.
         verdict: the rates outside their bands in words, the critical ones first; "ok" when there is none, and "unknown" when
             no rate has a denominator.
-        immature: bugs of tests that are immature; is_provisional: whether there are any.
+        immature: bugs of recent tests, whose results are not final; is_provisional: whether there are any.
         is_complete, gap: whether all bugs were read. Counts under a gap are the least they can be, and where nothing was
             ever read they are empty.
 
@@ -92,7 +92,7 @@ def triage_by_month(
     matures_after: float = 10,
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
-    """Return what became of the bugs of each month's tests, all products together, oldest first.
+    """Return the triage outcomes of the bugs of each month's tests, all products together, oldest first.
 
     Columns: month, then those of `triage`.
     """
@@ -106,7 +106,7 @@ def triage_by_product_and_month(
     matures_after: float = 10,
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
-    """Return what became of the bugs of each product and month, by product, then oldest first.
+    """Return the triage outcomes of the bugs of each product and month, by product, then oldest first.
 
     Columns: product_id, product, month, then those of `triage`.
     """
@@ -120,7 +120,7 @@ def triage_total(
     matures_after: float = 10,
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
-    """Return what became of all bugs, in one row. Columns: product ("All products"), then those of `triage`."""
+    """Return the triage outcomes of all bugs, in one row. Columns: product ("All products"), then those of `triage`."""
     bugs = _dated(mirror, as_of, matures_after).assign(product=ALL_PRODUCTS)
     found = _counts(bugs, ["product"])
     if found.empty:
@@ -148,7 +148,7 @@ def _dated(mirror: Mirror, as_of: AsOf, matures_after: float) -> pd.DataFrame:
     mature_before = instant - checked_days("matures_after", matures_after)
     return bugs.assign(
         month=bugs["at"].dt.strftime("%Y-%m").astype("str"),
-        # A test that is still running belongs to the instant of the report, and so is immature as well.
+        # A test that is still running ends at the report date at the earliest: its results are not final, either.
         immature=((bugs["at"] > mature_before) & bugs["at"].notna()).astype("Int64"),
     )
 
@@ -186,5 +186,5 @@ def _verdict(row: Mapping[Hashable, Any], bands: Mapping[str, tuple[float, float
     rates: dict[str, list[str]] = {name: [] for name in BAND_NAMES}
     for rate in (rate for rate in RATES if rate in bands):
         rates[row[f"{rate}_band"]].append(rate.replace("_", " "))
-    alarms = [f"{name}: {listed(rates[name], most=9)}" for name in ("critical", "warning") if rates[name]]
-    return "; ".join(alarms) or ("ok" if rates["ok"] else "unknown")
+    outside = [f"{name}: {listed(rates[name], most=9)}" for name in ("critical", "warning") if rates[name]]
+    return "; ".join(outside) or ("ok" if rates["ok"] else "unknown")

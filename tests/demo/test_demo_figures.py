@@ -109,7 +109,7 @@ def test_every_state_of_the_definitions_is_in_the_demo_account(demo_db_path: Pat
 
 
 def test_the_list_is_what_is_not_tested_most_alarming_first(mirror: Mirror, demo_db_path: Path) -> None:
-    """The report lists exactly the features that SQL does not call tested, in the order of alarm."""
+    """The report lists exactly the features that SQL does not call tested, by priority."""
     report = ta.untested_features(mirror)
     expected = query(demo_db_path, FACTS + "select feature_id from states where state <> 'tested'")
 
@@ -135,8 +135,8 @@ def test_the_summary_and_its_sentence_are_those_of_sql(mirror: Mirror, demo_db_p
     assert (summary.never_share, summary.never_low, summary.never_high) == pytest.approx((never / total, low, high))
     assert summary.sentence.startswith(
         f"{never} of {total} active features ({never / total:.0%}".replace("%", " %")
-        + f", 95 % interval {100 * low:.0f}–{100 * high:.0f} %) have no executed test as of 30 June 2026, 06:00 UTC; "
-        f"{states['unknown']} more cannot be told"
+        + f", 95 % interval {100 * low:.0f}–{100 * high:.0f} %) were never tested as of 30 June 2026, 06:00 UTC: "
+        f"{states['untested']} untested and {states['planned']} scheduled; {states['unknown']} more have unknown status"
     )
 
 

@@ -110,4 +110,4 @@ def test_pages_without_a_features_stream_do_not_call_anything_tested(pristine: A
     sync_account(account, db, streams=["features"])
     page = make_pages(db, tmp_path / "pages", notebooks=["03_untested_features"])[0].read_text()
 
-    assert "It cannot be told whether any of the 28 active features have an executed test" in page
+    assert "The status of all 28 active features is unknown" in page

@@ -21,7 +21,9 @@ from testio_analytics.errors import ReportError
 
 def test_a_verdict_stresses_the_figures_that_answer() -> None:
     """Counts like "k of n" and numbers that open a clause are strong; dates, shares and intervals are not."""
-    block = blocks.verdict("29 of 112 features (26 %, 19–35 %) as of 30 June 2026; 4 more cannot be told.")
+    block = blocks.verdict(
+        "29 of 112 features (26 %, 19–35 %) as of 30 June 2026: 23 untested and 6 scheduled; 4 more have unknown status."
+    )
 
     assert re.findall("<strong>(.*?)</strong>", block.html) == ["29 of 112", "4"]
     assert unescape(re.sub("<.*?>|\u2060", "", block.html)).replace("\u00a0", " ") == block.text
@@ -95,7 +97,7 @@ def test_the_parts_of_a_bar_make_the_whole(counts: dict[str, int]) -> None:
         assert float(width) == pytest.approx(100 * count / total, abs=0.001)
         end = float(start) + float(width)
     for state, count in counts.items():
-        assert f"{count:,} {state}" in block.text
+        assert f"{count:,} {'scheduled' if state == 'planned' else state}" in block.text
     assert block.html.count("<li>") == len(counts)
 
 
@@ -116,4 +118,4 @@ def test_a_notebook_gets_both_forms_and_the_mark_of_ours() -> None:
     assert data == {"text/html": block.html, "text/plain": block.text}
     assert metadata == {"text/html": blocks.OUR_BLOCK}
     assert block._repr_html_() == block.html
-    assert repr(block) == "Features that need a test, most alarming first. Tests counted since 1 January 2025. [3 rows]"
+    assert repr(block) == "Features that need a test, by priority. Tests counted since 1 January 2025. [3 rows]"

@@ -88,12 +88,13 @@ def test_a_moment_shows_its_time_of_day() -> None:
 
 @pytest.mark.parametrize("state", STATES)
 def test_a_state_is_shape_word_and_colour(state: str) -> None:
-    """The word is text, the shape is hidden from screen readers, and the order of alarm is what it sorts by."""
+    """The word is text, the shape is hidden from screen readers, and it sorts by priority."""
+    word = "scheduled" if state == "planned" else state
     html = table_of(pd.DataFrame({"feature": ["a"], "state": [state]})).html
 
     assert f'data-sort="{STATES.index(state)}"' in html
     assert re.search(
-        rf'<span class="state state-{state}"><span class="mark" aria-hidden="true">.</span> {state}</span>', html
+        rf'<span class="state state-{state}"><span class="mark" aria-hidden="true">.</span> {word}</span>', html
     )
 
 

@@ -77,7 +77,7 @@ HOSTILE = [
     "account", [Account(), harbour(), Account().product(1).synced(1)], ids=["nothing", "some", "empty"]
 )
 def test_every_plot_draws_whatever_there_is_and_says_it(plot: Callable[..., Axes], account: Account) -> None:
-    """Nothing, little, holes: a picture and its words, without a warning."""
+    """Nothing, little, gaps: a picture and its words, without a warning."""
     image = style.picture(plot(mirror_of(account)))
 
     assert image.png.startswith(b"\x89PNG")
@@ -131,7 +131,7 @@ def test_states_are_said_in_numbers() -> None:
     axes = PLOTS["states"](mirror_of(harbour()))
 
     assert style.alt_text(axes) == (
-        "Active features by state. Harbour: 4 features, 1 untested, 1 planned, 1 stale, 1 tested; Ferry: 1 feature, "
+        "Active features by state. Harbour: 4 features, 1 untested, 1 scheduled, 1 stale, 1 tested; Ferry: 1 feature, "
         "1 unknown; Empty: 0 features; Unread: features never read."
     )
 
@@ -148,7 +148,7 @@ def test_coverage_is_said_with_counts_intervals_and_ranges() -> None:
     """K of n, share and interval; unknown is called unknown."""
     text = style.alt_text(PLOTS["product"](mirror_of(harbour().gap(1, "tests"))))
 
-    assert "Harbour: ever 2 of 4 (50 %, interval 15\N{EN DASH}85 %, up to 4 with what gaps may hide)" in text
+    assert "Harbour: all time 2 of 4 (50 %, interval 15\N{EN DASH}85 %, up to 4 with what gaps may hide)" in text
     assert "Ferry: unknown" in text
     assert "Empty: no active features" in text
 

@@ -26,7 +26,7 @@ PLOTS: dict[str, Callable[[Mirror], Axes]] = {
 }
 
 
-_OF_BUGS = ("Valid bugs last month", "Bugs decided by people")
+_OF_BUGS = ("Valid bugs last month", "Bugs triaged manually")
 _CHANGE = re.compile("[+\N{MINUS SIGN}]\\d+ (points )?(since the end of May|against April 2026)")
 
 

@@ -12,6 +12,7 @@ import pytest
 import testio_analytics as ta
 from strategies import Account, opened
 from testio_analytics.display.plots.style import STATE_COLOURS
+from testio_analytics.display.terminal import formatted
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.pages.build import TEMPLATES
 from testio_analytics.reports.registry import REPORTS
@@ -60,6 +61,8 @@ def test_shares_stand_with_their_interval_and_values_in_words() -> None:
     row = ta.bugs_per_feature(mirror).assign(signal="above", bugs=pd.array([None], dtype="Int64"))
     html = ta.table("bugs_per_feature", row).html
     assert ">higher<" in html
+    shown = formatted(row, "table", report=REPORTS["bugs_per_feature"], width=None)
+    assert "higher" in shown and "above" not in shown
     assert re.search(r'<td class="num missing" data-label="Bugs"><span class="state state-unknown">', html)
 
 

@@ -79,7 +79,7 @@ def test_bugs_of_other_tests_are_left_to_those() -> None:
     ],
 )
 def test_devices_are_rows_of_their_own(devices: Any, rows: int, is_sound: bool) -> None:
-    """What is none is rejected alone, and the test counts as not completely read."""
+    """What is none is rejected alone, and the test counts as not fully synced."""
     found = bug_rows(5, [{"id": 7, "test": {"id": 1}, "devices": devices}], asked=[1, 2], scope=SCOPE)
     assert len(found.rows.of(schema.BUG_DEVICES)) == rows
     assert len(found.rows.of(schema.BUGS)) == 1

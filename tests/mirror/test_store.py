@@ -177,7 +177,7 @@ def test_removal_is_marked_once(mirror: Mirror) -> None:
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("doubt", ["gap", "rejected row", "rejected story"])
 def test_nothing_is_removed_while_anything_is_in_doubt(mirror: Mirror, doubt: str, full: bool) -> None:
-    """What did not come may be in the part that could not be read, or be the row that could not be stored."""
+    """What did not come may be in the part that could not be read, or be a rejected record."""
     mirror.features(_features(1, 2, 3))
     now = {
         "gap": (_features(1), [A_GAP]),

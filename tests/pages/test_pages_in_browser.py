@@ -202,7 +202,7 @@ def test_a_phone_can_sort_its_cards(browser: Browser, page_file: Path) -> None:
     """Without a head row there is a list of orders instead."""
     frame = sample_frame()
     with visited(browser, page_file, viewport=PHONE) as visit:
-        visit.page.get_by_label("Order").select_option(label="Tests, falling")
+        visit.page.get_by_label("Order").select_option(label="Tests, descending")
 
         best = frame.sort_values("executed_tests", ascending=False, kind="stable")
         assert shown_names(visit.page) == list(best["feature"])
@@ -281,7 +281,7 @@ def test_printing_opens_what_is_folded_and_keeps_it_light(browser: Browser, page
 
     assert background == "rgb(255, 255, 255)"
     assert still_folded == 1
-    sheets = [sheet for sheet in text.split("\f") if re.search(" (untested|planned|stale|unknown) +[A-Z]", sheet)]
+    sheets = [sheet for sheet in text.split("\f") if re.search(" (untested|scheduled|stale|unknown) +[A-Z]", sheet)]
     assert len(sheets) >= 4
     assert all(re.search("Feature +State +Why +Last tested +Tests", sheet) for sheet in sheets)
     assert "386 stored, 1 page missing" in text

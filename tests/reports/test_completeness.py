@@ -95,14 +95,14 @@ def test_gaps_of_products_that_are_not_stored_have_a_row() -> None:
     [
         (Account().synced(), ()),
         (Account(), ("The products of the account were never read",)),
-        (Account().synced(is_complete=0), ("The products of the account were not completely read",)),
+        (Account().synced(is_complete=0), ("The products of the account were not fully synced",)),
         (
             Account().synced().gap(None, "products", "page 2"),
-            ("The products of the account were not completely read (page 2)",),
+            ("The products of the account were not fully synced (page 2)",),
         ),
         (
             Account().product(1).synced(1).gap(1, "products", "sections"),
-            ("The details of Harbour were not completely read (sections)",),
+            ("The details of Harbour were not fully synced (sections)",),
         ),
     ],
 )

@@ -56,7 +56,7 @@ def one(account: Account, **options: Any) -> pd.Series[Any]:
 
 
 def harbour() -> Account:
-    """Return an account with one product and one feature, everything completely read."""
+    """Return an account with one product and one feature, everything fully synced."""
     return Account().product(1).feature(1, title="Seat map").synced(1)
 
 
@@ -186,13 +186,13 @@ def test_first_matching_state_wins(
         (Account().product(1).feature(1).synced(1, streams=("features",)), "The tests of this product were never read"),
         (
             Account().product(1).feature(1).synced(1, streams=("features",)).synced(1, is_complete=0),
-            "The tests of this product were not completely read",
+            "The tests of this product were not fully synced",
         ),
         (
             harbour().gap(1, "tests", "row 57 of the test list (after test 3)"),
-            "The tests of this product were not completely read (row 57 of the test list, after test 3)",
+            "The tests of this product were not fully synced (row 57 of the test list, after test 3)",
         ),
-        (harbour().gap(None, "tests", "everything"), "The tests of this product were not completely read (everything)"),
+        (harbour().gap(None, "tests", "everything"), "The tests of this product were not fully synced (everything)"),
         (
             harbour().test(1, "paused", ago(1), title="Spring").covers(1, 1),
             "In scope of “Spring”, whose status “paused” is not known",
@@ -235,7 +235,7 @@ def test_gaps_elsewhere_leave_the_state_alone(account: Account) -> None:
         (("waiting", ago(-9), {"start_at": ago(-3)}), "In scope of “Spring”, starts 3 Jul 2026"),
         (("initialized", None, {}), "In scope of “Spring”, not started (status initialized)"),
         (("locked", ago(-3), {}), "In scope of “Spring”, which had not ended by 30 June 2026, 06:00 UTC"),
-        (("cancelled", ago(3), {}), "No executed or planned test has it in scope"),
+        (("cancelled", ago(3), {}), "Never tested"),
     ],
 )
 def test_reason_is_a_sentence_with_names_and_dates(test: tuple[str, str | None, dict[str, Any]], reason: str) -> None:
@@ -250,7 +250,7 @@ def test_reason_names_the_next_planned_test_and_counts_the_others() -> None:
     account.test(2, "waiting", start_at=ago(-2), title="Sooner").covers(2, 1)
     account.test(3, "initialized", title="Draft").covers(3, 1)
 
-    assert one(account)["reason"] == "In scope of “Sooner”, starts 2 Jul 2026, and of 2 more planned tests"
+    assert one(account)["reason"] == "In scope of “Sooner”, starts 2 Jul 2026, and of 2 more scheduled tests"
 
 
 def test_reason_of_a_stale_feature_says_that_newer_tests_may_be_missing() -> None:
@@ -332,7 +332,7 @@ def test_change_is_unknown_when_never_tested() -> None:
 
 
 def test_stories_not_found_in_an_incomplete_catalogue_are_unknown_not_none() -> None:
-    """0 stories only where the catalogue is completely read."""
+    """0 stories only where the catalogue is fully synced."""
     assert one(harbour())["stories"] == 0
     assert pd.isna(one(harbour().gap(1, "features", "user stories"))["stories"])
 
@@ -406,7 +406,7 @@ def test_a_product_without_features_has_zero_and_no_share() -> None:
 
 
 def test_recent_coverage_has_a_range_for_what_newer_tests_might_add() -> None:
-    """Under a gap a stale feature might have been tested lately; elsewhere not."""
+    """Under a gap a stale feature might have been tested recently; elsewhere not."""
     account = harbour().feature(2).feature(3).synced(1)
     account.test(1, "archived", ago(300)).covers(1, 1, 2).test(2, "paused", ago(5)).covers(2, 2).test(
         3, "paused", ago(400)
@@ -428,34 +428,37 @@ SUMMARIES = [
         f"There are no active features {WHEN}. The number of active features itself is not certain: the features of "
         "Harbour were never read.",
     ),
-    (harbour(), f"1 of 1 active feature (100 %, 95 % interval 21{DASH}100 %) has no executed test {WHEN}."),
+    (harbour(), f"1 of 1 active feature (100 %, 95 % interval 21{DASH}100 %) was never tested {WHEN}."),
     (
         harbour().test(1, "archived", ago(300)).covers(1, 1),
-        f"The only active feature has an executed test {WHEN}.",
+        f"The only active feature was tested at least once {WHEN}.",
     ),
     (
         harbour().feature(2).test(1, "archived", ago(300)).covers(1, 1, 2),
-        f"All 2 active features have an executed test {WHEN}.",
+        f"All 2 active features were tested at least once {WHEN}.",
     ),
     (
         harbour().gap(1, "tests"),
-        f"It cannot be told whether the only active feature has an executed test {WHEN}, because the tests of Harbour "
-        "were not completely read.",
+        f"The status of the only active feature is unknown {WHEN}, because the tests of Harbour were not fully synced.",
     ),
     (
         harbour().feature(2).gap(1, "tests").test(1, "archived", ago(3)).covers(1, 2),
-        f"0 of 2 active features (0 %, 95 % interval 0{DASH}66 %) have no executed test {WHEN}; 1 cannot be told, "
-        "because the tests of Harbour were not completely read.",
+        f"0 of 2 active features (0 %, 95 % interval 0{DASH}66 %) were never tested {WHEN}; 1 has unknown status, "
+        "because the tests of Harbour were not fully synced.",
     ),
     (
         harbour().product(2, "Ferry").feature(2, 2).feature(3, 2).synced(2).gap(2, "tests"),
-        f"1 of 3 active features (33 %, 95 % interval 6{DASH}79 %) has no executed test {WHEN}; 2 more cannot be told, "
-        "because the tests of Ferry were not completely read.",
+        f"1 of 3 active features (33 %, 95 % interval 6{DASH}79 %) was never tested {WHEN}; 2 more have unknown "
+        "status, because the tests of Ferry were not fully synced.",
     ),
     (
         harbour().feature(2).test(1, "paused").covers(1, 2).test(2, "paused").covers(2, 2),
-        f"1 of 2 active features (50 %, 95 % interval 9{DASH}91 %) has no executed test {WHEN}; 1 more cannot be told, "
-        "because 2 tests have the status “paused”, which is not known.",
+        f"1 of 2 active features (50 %, 95 % interval 9{DASH}91 %) was never tested {WHEN}; 1 more has unknown "
+        "status, because 2 tests have the status “paused”, which is not known.",
+    ),
+    (
+        harbour().feature(2).feature(3).test(1, "waiting").covers(1, 2).test(2, "archived", ago(3)).covers(2, 3),
+        f"2 of 3 active features (67 %, 95 % interval 21{DASH}94 %) were never tested {WHEN}: 1 untested and 1 scheduled.",
     ),
 ]
 
@@ -472,9 +475,9 @@ def test_summary_names_every_gap() -> None:
     summary = coverage_summary(mirror_of(account))
 
     assert summary.doubts == (
-        "The products of the account were not completely read (page 9)",
-        "The tests of Harbour were not completely read (page 2)",
-        "The features of Product 7 were not completely read (all features)",
+        "The products of the account were not fully synced (page 9)",
+        "The tests of Harbour were not fully synced (page 2)",
+        "The features of Product 7 were not fully synced (all features)",
     )
     assert summary.population_doubts == (summary.doubts[0], summary.doubts[2])
     assert coverage_total(mirror_of(account))["is_complete"].tolist() == [False]
@@ -497,7 +500,7 @@ def test_unknown_statuses_and_unlinked_test_features_are_listed() -> None:
 
 
 def test_unlinked_stories_are_listed_with_the_reason() -> None:
-    """Stories whose feature could not be told."""
+    """Stories that are not linked to a feature."""
     account = harbour().add("user_stories", id=5, product_id=1, feature_link="ambiguous", path="As a guest, I can pay")
 
     assert unlinked_stories(mirror_of(account))[["story_id", "story", "feature_link"]].values.tolist() == [
@@ -513,13 +516,14 @@ def test_definitions_carry_the_thresholds_that_were_used() -> None:
     assert {
         "Active feature",
         "Executed test",
-        "Planned test",
+        "Scheduled test",
         "Unknown status",
         "Report date",
         "Complete",
         "Interval",
     } <= {*found}
-    assert {state.capitalize() for state in STATES} <= {*found}
+    shown = {state.capitalize() for state in STATES} - {"Planned"} | {"Scheduled, not yet tested"}
+    assert shown <= {*found}
     assert not [text for text in found.values() if "{" in text or not text.endswith(".")]
 
 

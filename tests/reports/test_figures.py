@@ -348,13 +348,13 @@ def parts_of(account: Account) -> dict[int, dict[str, float | None]]:
     """Return the parts of the risk of every feature, from the payloads."""
     covering, results = coverage(account), results_of(account)
     weights = {"critical": 5, "high": 3, "low": 1, "visual": 1, "content": 1, "suggestion": 1, "custom": 0}
-    grave: defaultdict[int, list[int]] = defaultdict(list)
+    severities: defaultdict[int, list[int]] = defaultdict(list)
     number: Counter[int] = Counter()
     for _, cycle, bug, feature in every_bug(account):
         if feature is not None and placed(cycle)[0] and bucket_of(bug.payload) != "rejected":
             number[feature] += 1
             if bug.payload["severity"] in weights:
-                grave[feature].append(weights[bug.payload["severity"]])
+                severities[feature].append(weights[bug.payload["severity"]])
     maybe = maybe_covered(account)
     found: dict[int, dict[str, float | None]] = {}
     for product in account.products:
@@ -362,7 +362,7 @@ def parts_of(account: Account) -> dict[int, dict[str, float | None]]:
         stories = {key: len(row.get("user_stories") or []) for key, row in rows.items()}
         tested = {key: (number[key], len(covering[key])) for key in rows if key in covering}
         rates, mean = shrunk_of(tested) if tested else ({}, 0.0)
-        bugs = [weight for key in rows for weight in grave[key]]
+        bugs = [weight for key in rows for weight in severities[key]]
         for key, row in rows.items():
             parts: dict[str, float | None] = dict.fromkeys(("bugs", "age", "changed", "failures", "severity"))
             if key in covering:
@@ -371,16 +371,16 @@ def parts_of(account: Account) -> dict[int, dict[str, float | None]]:
                 at = placed(cycle)[1]
                 parts["bugs"] = rates[key] / (rates[key] + mean) if mean else 0.5
                 parts["age"] = None if at is None else 1 - 0.5 ** ((NOW - at).total_seconds() / 86_400 / 90)
-                told = ("title", "description", "howtofind")
-                parts["changed"] = float(any((row.get(n) or "") != (copy.get(n) or "") for n in told))
+                texts = ("title", "description", "howtofind")
+                parts["changed"] = float(any((row.get(n) or "") != (copy.get(n) or "") for n in texts))
                 parts["failures"] = {"issues": 1.0, "failed": 1.0, "blocked": 0.5, "known bugs": 0.5}.get(
                     results[key], 0.0
                 )
             elif key not in maybe:
                 parts["age"] = 1.0
-            if grave[key]:
+            if severities[key]:
                 product_mean = sum(bugs) / len(bugs)
-                parts["severity"] = (sum(grave[key]) + product_mean * 5) / (len(grave[key]) + 5) / 5
+                parts["severity"] = (sum(severities[key]) + product_mean * 5) / (len(severities[key]) + 5) / 5
             some = [count for count in stories.values() if count]
             parts["stories"] = stories[key] / (stories[key] + sum(some) / len(some)) if stories[key] else None
             found[key] = parts
@@ -389,9 +389,9 @@ def parts_of(account: Account) -> dict[int, dict[str, float | None]]:
 
 def risk_of(parts: dict[str, float | None], likelihood: dict[str, float], impact: dict[str, float]) -> float:
     """Return likelihood times impact; a missing part is neutral."""
-    told = {name: 0.5 if part is None else part for name, part in parts.items()}
+    filled = {name: 0.5 if part is None else part for name, part in parts.items()}
     likely, heavy = (
-        sum(weight * told[name] for name, weight in weights.items()) / sum(weights.values())
+        sum(weight * filled[name] for name, weight in weights.items()) / sum(weights.values())
         for weights in (likelihood, impact)
     )
     return likely * heavy

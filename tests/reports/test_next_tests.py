@@ -1,4 +1,4 @@
-"""What to test next: parts, ranks, packing, weights of the user's own, and whether the ranking is worth having."""
+"""What to test next: parts, ranks, packing, weights of the user's own, and the backtest of the ranking."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_risk_is_likelihood_times_impact_of_the_parts_shown() -> None:
 
 
 def test_features_of_equal_risk_share_their_rank_and_its_range() -> None:
-    """Nothing tells them apart, so no place is made up for each of them."""
+    """They do not differ, so no place is made up for each of them."""
     account = Account().product(1)
     for feature in range(1, 5):
         account.feature(feature)
@@ -98,6 +98,20 @@ def test_a_feature_without_stories_is_not_called_harmless() -> None:
 
     assert first["feature_id"] == 5
     assert pd.isna(first["part_stories"]) and "stories" in first["flags"]
+
+
+def test_a_reason_says_never_tested_scheduled_or_the_two_largest_parts() -> None:
+    """Each part counts with its weight; a feature without a single strong reason is one of combined moderate risk."""
+    account = _account().feature(7, title="Feature 7").test(4, "archived", ago(30)).covers(4, 7, title="Feature 7")
+    for stream in ("bugs", "results"):
+        account.add("test_reads", test_id=4, stream=stream, product_id=1, is_complete=1, run_id=1)
+    why = {key: row["why"] for key, row in _by_feature(ta.next_tests(_mirror(account))).items()}
+
+    assert why[3] == "never tested" and why[4] == "scheduled, not yet tested"
+    assert why[7] == "combined moderate risk: bugs per test, time since tested"
+    by_age = {"bugs": 0.1, "age": 0.7, "changed": 0.1, "failures": 0.1}
+    report = ta.next_tests(_mirror(account), weights=by_age).set_index("feature_id")
+    assert report.loc[7, "why"] == "combined moderate risk: time since tested, bugs per test"
 
 
 def test_proposed_tests_hold_k_features_and_none_that_is_planned() -> None:
@@ -273,4 +287,4 @@ def test_without_past_tests_the_verdict_says_so(tmp_path: Path) -> None:
     sync_account(account_of("small"), tmp_path / "mirror.db")
     empty = backtest_summary(backtest(exposures(ta.load_mirror(tmp_path / "mirror.db")), warm_up=500))
     assert empty["found"].isna().all()
-    assert backtest_sentence(empty).startswith("There is no past test to ask")
+    assert backtest_sentence(empty).startswith("There is no past test to use")

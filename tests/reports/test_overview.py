@@ -43,31 +43,31 @@ def test_figures_and_their_changes_by_hand() -> None:
 
     assert {name: figure.value for name, figure in figures.items()} == {
         "Recently tested": "2 of 4",
-        "Never in an executed test": "2 of 4",
+        "Never tested": "2 of 4",
         "Stories with a result": "2 of 4",
         "Valid bugs last month": "3",
-        "Bugs decided by people": "2 of 4",
+        "Bugs triaged manually": "2 of 4",
     }
     changes = {name: figure.notes[-1] for name, figure in figures.items()}
     assert changes == {
         # Too little is known of the half year before May's end to say how much was recently tested then.
         "Recently tested": "50 %, 95 % interval 15–85 %",
-        "Never in an executed test": "−1 since the end of May",  # noqa: RUF001  # the typographic minus
+        "Never tested": "−1 since the end of May",  # noqa: RUF001  # the typographic minus
         "Stories with a result": "+1 since the end of May",
         "Valid bugs last month": "+2 against April 2026",
-        "Bugs decided by people": "−50 points against April 2026",  # noqa: RUF001
+        "Bugs triaged manually": "−50 points against April 2026",  # noqa: RUF001
     }
 
 
-def test_a_young_month_is_provisional() -> None:
-    """At the start of June the timer may still decide what May's tests found."""
+def test_a_recent_month_is_provisional() -> None:
+    """At the start of June bugs of May's tests may still be accepted automatically."""
     figures = _overview(_account(), as_of="2026-05-31T12:00:00+00:00").figures
     assert figures["Valid bugs last month"].notes == ("in 1 test of April 2026",)
     account = _account()
     account.rows["tests"][1]["end_at"] = "2026-05-29T06:00:00+00:00"
     figures = _overview(account, as_of="2026-06-01").figures
     assert "provisional" in " ".join(figures["Valid bugs last month"].notes)
-    assert "provisional" in " ".join(figures["Bugs decided by people"].notes)
+    assert "provisional" in " ".join(figures["Bugs triaged manually"].notes)
 
 
 @pytest.mark.parametrize("streams", [("features",), ("features", "tests")])
@@ -79,13 +79,13 @@ def test_what_was_never_read_is_unknown(streams: tuple[str, ...]) -> None:
     found = _overview(account.synced(1, streams=streams))
 
     assert found.figures["Valid bugs last month"].value == "unknown"
-    assert found.figures["Bugs decided by people"].value == "unknown"
+    assert found.figures["Bugs triaged manually"].value == "unknown"
     assert (found.figures["Recently tested"].value == "unknown") == ("tests" not in streams)
     assert any("never read" in doubt for doubt in found.doubts)
 
 
 def test_the_ten_are_those_that_nobody_tested_by_risk() -> None:
-    """Untested ones first, then stale ones; what is planned or cannot be told is not among them."""
+    """Untested ones first, then stale ones; what is scheduled or of unknown status is not among them."""
     account = _account()
     for feature in range(5, 30):
         account.feature(feature)

@@ -208,7 +208,7 @@ def test_one_product_alone_gives_the_backtest_no_certainty() -> None:
     some = backtest_summary(cycles).iloc[1]
     assert some["lead_low"] < some["lead"] < some["lead_high"]
     alone = backtest_summary(cycles.head(1))
-    assert alone["lead_low"].isna().all() and "cannot be told from one test" in backtest_sentence(alone)
+    assert alone["lead_low"].isna().all() and "one past test is too few" in backtest_sentence(alone)
 
 
 def test_the_last_day_of_a_month_ends_it() -> None:
@@ -222,5 +222,5 @@ def test_no_bugs_is_said_only_of_a_month_that_was_read() -> None:
     account = Account().product(1).feature(1).synced(1)
     account.test(1, "archived", ago(70)).test(2, "archived", ago(40)).covers(1, 1).covers(2, 1)
     _bug(account, 1, 1, 1)
-    assert ta.overview(_mirror(_read(account, 1))).figures["Bugs decided by people"].value == "unknown"
-    assert ta.overview(_mirror(_read(account, 2))).figures["Bugs decided by people"].value == "no bugs"
+    assert ta.overview(_mirror(_read(account, 1))).figures["Bugs triaged manually"].value == "unknown"
+    assert ta.overview(_mirror(_read(account, 2))).figures["Bugs triaged manually"].value == "no bugs"

@@ -120,7 +120,7 @@ NOUNS = [
 ]
 KINDS = ["Gift", "Group", "Mobile", "Accessible", "Saved", "Printed"]
 REASONS = {
-    "untested": "No executed or planned test has it in scope",
+    "untested": "Never tested",
     "planned": "In scope of “Autumn focused 2”, starts 3 Jul 2026",
     "stale": "Last tested 311 days ago",
     "unknown": "Page 5 of this product's tests could not be read",
@@ -156,7 +156,7 @@ def sample_table(frame: pd.DataFrame) -> blocks.Block:
     """Return the sample report as a notebook would show it."""
     return html_table(
         frame,
-        caption="Features that need a test, most alarming first. Tests counted since 1 January 2025.",
+        caption="Features that need a test, by priority. Tests counted since 1 January 2025.",
         labels={
             "feature": "Feature",
             "state": "State",
@@ -178,8 +178,8 @@ def sample_blocks(frame: pd.DataFrame) -> list[blocks.Block]:
     """Return the blocks that open the sample page."""
     return [
         blocks.verdict(
-            "29 of 112 active features (26 %, 95 % interval 19–35 %) have no executed test as of 30 June 2026, "
-            "06:00 UTC; 4 more cannot be told, because one page of tests of Ferry App could not be read."
+            "29 of 112 active features (26 %, 95 % interval 19–35 %) were never tested as of 30 June 2026, 06:00 UTC: "
+            "23 untested and 6 scheduled; 4 more have unknown status, because one page of tests of Ferry App could not be read."
         ),
         blocks.facts(
             {
@@ -259,7 +259,7 @@ def sample_notebook() -> nbformat.NotebookNode:
         blocks.definition_list(
             {
                 "Active feature": "In the catalogue at the last complete read.",
-                "Executed test": "Running, locked, archived or completed. Planned tests have tested nothing.",
+                "Executed test": "Running, locked, archived or completed. Scheduled tests have tested nothing.",
                 "Stale": "The last executed test ended more than 180 days before the date of this report.",
                 "In scope is not exercised": "A test with a feature in scope invites testers to it; it does not prove "
                 "that anyone went.",

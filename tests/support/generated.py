@@ -25,7 +25,7 @@ def account_of(shape: str) -> Account:
     first.bugs[1].test_feature_id, first.bugs[1].story_ids = None, []
     first.bugs[2].payload["severity"] = "cosmetic"
     first.bugs[3].payload["status"] = "under_discussion"
-    # One feature twice in one test, and a test feature that leads to no feature.
+    # One feature twice in one test, and a test feature that is linked to no feature.
     twice = deepcopy(second.payload["features"][0])
     twice["id"] = 9_000_001
     without = {**deepcopy(twice), "id": 9_000_002, "feature_id": None}

@@ -50,7 +50,7 @@ holds the highest, where the report has one.
 | days | whole days | `Int64` |
 | share | a part of a whole, 0 to 1; shown as per cent | `Float64` |
 | rate | another number | `Float64` |
-| time | an instant in UTC | `datetime64[us, UTC]` |
+| time | a time in UTC | `datetime64[us, UTC]` |
 | flag | true, false, or empty where neither is known | `boolean` |
 """
 

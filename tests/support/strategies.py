@@ -79,7 +79,7 @@ class Account:
         return self
 
     def synced(self, *product_ids: int, streams: tuple[str, ...] = schema.STREAMS, **values: Any) -> Account:
-        """Say that the streams of these products, and the list of products, were completely read at the last sync."""
+        """Say that the streams of these products, and the list of products, were fully synced at the last sync."""
         if not self.rows.get("sync_runs"):
             self.run()
         for product_id, stream in [(0, "products"), *((p, s) for p in product_ids for s in streams)]:

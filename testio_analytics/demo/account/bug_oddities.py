@@ -55,7 +55,7 @@ def _not_attributable(bug: Bug) -> None:
 
 
 def _known_to_detail_only(bug: Bug) -> None:
-    # Only the detail's bug_ids still tell where it belongs (testio-api.md, 8.5, third way).
+    # Only the detail's bug_ids still say where it belongs (testio-api.md, 8.5, third way).
     bug.payload["test_feature"] = None
 
 

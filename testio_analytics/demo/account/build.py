@@ -30,7 +30,7 @@ def demo_account(photo_section: PhotoSection = "real") -> Account:
     """Return a new copy of the demo account.
 
     `photo_section` says whether section 25543 of product 24959 is one that the customer made (``"real"``: it is in
-    ``sections``) or the implicit one (``"default"``: only in ``sections_with_default``); the sources do not tell
+    ``sections``) or the implicit one (``"default"``: only in ``sections_with_default``); the sources do not say
     (testio-api.md, 16).
     """
     ids = Ids()

@@ -23,7 +23,7 @@ EXPOSURE: dict[str, float] = {"rapid": 0.3, "usability": 0.6}
 """Bugs per feature of a testing type, relative to a broad test; 1 for all others."""
 
 MATURE_AFTER = timedelta(days=10)
-"""Undecided bugs are accepted by timer after about this long (testio-api.md, 8.4)."""
+"""Bugs that nobody triaged are accepted automatically after about this long (testio-api.md, 8.4)."""
 
 UNDECIDED_FOR_LONG = 0.03
 QUESTION_SHARE = 0.01
@@ -31,7 +31,7 @@ QUESTION_SHARE = 0.01
 
 @dataclass(frozen=True)
 class Habits:
-    """How a customer decides about bugs, and how much its stories are used."""
+    """How a customer triages bugs, and how much its stories are used."""
 
     timer: float
     refused: float

@@ -96,8 +96,8 @@ def _catalogue(account: Account) -> None:
     del silent[2]["description"], silent[3]["howtofind"]
     silent[4].update(location=silent[4]["howtofind"], target_idx="SKER-F-5")
     _short_story_titles(account.product(BOARDS))
-    told = next(row.payload for row in account.product(APP).features if row.payload["user_stories"])
-    del told["user_stories"][0]["title"]
+    listed = next(row.payload for row in account.product(APP).features if row.payload["user_stories"])
+    del listed["user_stories"][0]["title"]
     _same_sentence(account.product(TRIPS), ("Trip cart", "Guest booking"))
 
 
@@ -109,7 +109,7 @@ def _short_story_titles(product: Product) -> None:
 
 
 def _same_sentence(product: Product, titles: tuple[str, ...]) -> None:
-    # Two features with one sentence: by text alone nobody can tell whose story it is (testio-api.md, 6.3).
+    # Two features with one sentence: by text alone nobody knows whose story it is (testio-api.md, 6.3).
     for row in product.features:
         if row.payload["title"] in titles and row.payload["user_stories"]:
             sentence = "As a day tripper, I can see the price with all fees before I confirm"

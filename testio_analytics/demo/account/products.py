@@ -2,7 +2,7 @@
 
 The customer is a fictional ferry company. Products 21362, 18559 and 24959 have the ids, sections and counts of the
 reference products (testio-api.md, 16) under names of our own. Between them the payloads show each way in which the
-API tells, or fails to tell, about sections (testio-api.md, 4.2).
+API says, or fails to say, about sections (testio-api.md, 4.2).
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Blueprint:
         shared: the sections that list a feature besides the one of its area, by title.
         stories: number of user stories that the features of its first section have together.
         other_stories: the same for all other features.
-        timer: share of the decided bugs that the timer accepted because nobody looked.
-        refused: share of the decided bugs that the customer rejected.
+        timer: share of the triaged bugs that were accepted automatically because nobody looked.
+        refused: share of the triaged bugs that the customer rejected.
     """
 
     payload: dict[str, Any]

@@ -29,7 +29,7 @@ class Faults:
         stories_without_section: status for the story list of a sectioned product without ``section_id``.
         poisoned_tests: tests that turn every list answer with them into a 500.
         poisoned_detail: whether the detail answer of a poisoned test is a 500 as well.
-        failing_sections: sections whose features and stories are a 500 for ever.
+        failing_sections: sections whose features and stories are always a 500.
         rate_limit_every, rate_limit_first: 429 on every n-th request, on the first n.
         retry_after: seconds named with a 429; retry_after_form: how they are written.
         error_every, error_first: `error_status` on every n-th request, on the first n.
@@ -78,7 +78,7 @@ staging                               the staging host: page ignored, bugs witho
 stories-400                           400 instead of 500 for stories without section_id
 poisoned-test=144469                  500 for every list of tests with one of these ids
 poisoned-detail                       500 for the detail of a poisoned test as well
-failing-section=25618                 500 for ever for these sections
+failing-section=25618                 always 500 for these sections
 429-every=10                          429 on every n-th request
 429-first=3                           429 on the first n requests
 retry-after=2                         seconds that a 429 asks to wait (1)

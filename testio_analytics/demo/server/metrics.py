@@ -25,7 +25,7 @@ def status_of(statuses: Iterable[str], has_bug: bool) -> str:
     """Return the status of a story from those of its runs, or of a test feature from those of its stories.
 
     A bug or ``failed`` comes before ``blocked``, that before ``passed``, that before ``not_tested``, so that a feature
-    without stories is only ever ``not_tested`` or ``failed`` (testio-api.md, 7.8).
+    without stories is only ``not_tested`` or ``failed`` (testio-api.md, 7.8).
     """
     found = {"failed"} if has_bug else set(statuses)
     return next((status for status in ("failed", "blocked", "passed") if status in found), "not_tested")

@@ -39,7 +39,7 @@ class DemoServer(uvicorn.Server):
         self.on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then tell the address under which the API answers."""
+        """Listen, then give the address under which the API answers."""
         await super().startup(sockets)
         if self.started:
             self.on_ready(self.address())

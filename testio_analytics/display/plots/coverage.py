@@ -24,6 +24,7 @@ from testio_analytics.display.plots.style import (
     stacked_bar,
 )
 from testio_analytics.frames.instants import checked_days
+from testio_analytics.reports.columns import STATE_WORDS
 from testio_analytics.text import MONTHS, counted, day_words, interval_words, percent
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def plot_states(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     `coverage` is what `coverage_total`, `coverage_by_product` or `coverage_by_section` returns. Each bar is the whole
     of its row, so that small products can be read, too; the numbers in it are features. Rows with the most features
-    without executed test come first.
+    that were never tested come first.
     """
     rows = coverage.assign(never=coverage["untested"] + coverage["planned"])
     rows = rows.sort_values(["never", "active_features"], ascending=False, na_position="last", kind="stable")
@@ -59,11 +60,11 @@ def plot_states(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_coverage_by_product(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw what share of each product's features was covered, ever and recently, and return the axes.
+    """Draw what share of each product's features was covered, at any time and recently, and return the axes.
 
     `coverage` is what `coverage_by_product` returns. The thin line is the 95 % interval of the share; the hatched part
-    of a bar is what a gap may hide. The least covered come first, by the upper end of the interval of what was ever
-    covered: a product is not called badly covered because it has few features.
+    of a bar is what a gap may hide. The least covered come first, by the upper end of the interval of what was covered
+    at any time: a product is not called badly covered because it has few features.
     """
     return _plot_coverage(coverage, ax)
 
@@ -74,10 +75,10 @@ def plot_coverage_by_section(coverage: pd.DataFrame, *, ax: Axes | None = None) 
 
 
 def plot_last_tested(catalog: pd.DataFrame, *, stale_after: float = 180, ax: Axes | None = None) -> Axes:
-    """Draw how many days ago the features were last in an executed test, and return the axes.
+    """Draw how many days ago the features were last tested, and return the axes.
 
-    `catalog` is what `feature_catalog` returns; `stale_after` must be the one that it was made with. Features without
-    executed test, or with one of unknown date, have no bar: their number is written beside.
+    `catalog` is what `feature_catalog` returns; `stale_after` must be the one that it was made with. Features that were
+    never tested, or at an unknown date, have no bar: their number is written beside.
     """
     checked_days("stale_after", stale_after)
     dated = catalog[catalog["days_since_tested"].notna()]
@@ -102,8 +103,8 @@ def plot_last_tested(catalog: pd.DataFrame, *, stale_after: float = 180, ax: Axe
 def plot_coverage_over_time(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the share of today's features that was recently covered, seen from each month end, and return the axes.
 
-    `trend` is what `trend.coverage_over_time` returns. The band is the 95 % interval; a dotted line above is what gaps
-    may hide. The last point is the instant of the report, not a month end.
+    `trend` is what `coverage_over_time` returns. The band is the 95 % interval; a dotted line above is what gaps
+    may hide. The last point is the report date, not a month end.
     """
     with drawing(ax, 3.1, _trend_words(trend)) as axes:
         known = trend[trend["share"].notna()]
@@ -139,12 +140,16 @@ def _named(row: pd.Series[Any]) -> str:
     return f"{drawable(row['section'], LONGEST_NAME)}\n{drawable(row['product'], LONGEST_NAME)}"
 
 
+def _word(state: str) -> str:
+    return STATE_WORDS.get(state, state)
+
+
 def _state_key(coverage: pd.DataFrame) -> list[tuple[str, str]]:
     """Return the states that occur, with their number where no feature can be in two rows."""
     totals = {state: int(coverage[state].sum()) for state in STATE_COLOURS}
     is_distinct = "section" not in coverage
     return [
-        (f"{total:,} {state}" if is_distinct else state, STATE_COLOURS[state])
+        (f"{total:,} {_word(state)}" if is_distinct else _word(state), STATE_COLOURS[state])
         for state, total in totals.items()
         if total
     ]
@@ -175,7 +180,7 @@ def _is_empty(row: pd.Series[Any]) -> bool:
 
 
 def _bar_pair(axes: Axes, place: int, row: pd.Series[Any]) -> None:
-    """Draw one row: ever covered above, recently covered below, each with interval, gap and "k of n"."""
+    """Draw one row: covered at any time above, recently covered below, each with interval, gap and "k of n"."""
     whole = row["active_features"]
     if pd.isna(row["ever_share"]):
         text = "no active features" if _is_empty(row) else "unknown: not enough was read"
@@ -269,7 +274,7 @@ def _states_words(name: str, row: pd.Series[Any]) -> str:
     name = name.replace("\n", ", ")
     if pd.isna(row["active_features"]):
         return f"{name}: features never read"
-    parts = [f"{int(row[state]):,} {state}" for state in STATE_COLOURS if row[state]]
+    parts = [f"{int(row[state]):,} {_word(state)}" for state in STATE_COLOURS if row[state]]
     return f"{name}: {counted(int(row['active_features']), 'feature')}" + (f", {', '.join(parts)}" if parts else "")
 
 
@@ -280,7 +285,7 @@ def _coverage_words(name: str, row: pd.Series[Any]) -> str:
             "no active features" if row["active_features"] is not pd.NA and not row["active_features"] else "unknown"
         )
     ever, recent = (_share_words(row, kind) for kind in ("ever", "recent"))
-    return f"{name}: ever {ever}, recently {recent}"
+    return f"{name}: all time {ever}, recently {recent}"
 
 
 def _share_words(row: pd.Series[Any], kind: str) -> str:
@@ -307,7 +312,7 @@ def _trend_words(trend: pd.DataFrame) -> str:
     known = trend[trend["share"].notna()]
     if known.empty:
         return "Recently covered features over time: there are no active features."
-    # A month ends at the first instant of the next one, which readers know as its last day.
+    # A month ends where the next one begins, which readers know as its last day.
     days = [row["until"] - pd.Timedelta(microseconds=0 if row["is_partial"] else 1) for _, row in known.iterrows()]
     ends = [f"{_part_words(known.iloc[at])} on {day_words(days[at])}" for at in (0, -1)]
     path = ends[1] if len(known) == 1 else f"from {ends[0]} to {ends[1]}"

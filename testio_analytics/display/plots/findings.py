@@ -94,10 +94,10 @@ def plot_stories(stories: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_triage(triage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw what became of the bugs of each month, as shares of all of them, and return the axes.
+    """Draw the triage outcomes of the bugs of each month, as shares of all of them, and return the axes.
 
-    `triage` is what `triage(mirror, by="month")` returns. Hatched months are provisional: their bugs may still change
-    by timer. The number on top counts the bugs.
+    `triage` is what `triage(mirror, by="month")` returns. Hatched months are provisional: their results are not
+    final. The number on top counts the bugs.
     """
     rows = triage[triage["month"].notna() & (triage["total"].fillna(0) > 0)]
     words = [
@@ -193,7 +193,7 @@ def plot_backtest(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     with drawing(
         ax,
         0.9 + 0.42 * max(len(summary), 1),
-        f"Share of the next cycle's bugs found. {'; '.join(words) or 'No past test to ask'}.",
+        f"Share of the next cycle's bugs found. {'; '.join(words) or 'No past test to use'}.",
     ) as axes:
         for place, row in enumerate(_each(summary)):
             colour = USUAL if place == 0 else LINE
@@ -219,7 +219,7 @@ def _parts_words(parts: Mapping[str, Any]) -> str:
 
 
 def _month_axis(axes: Axes, labels: Sequence[str]) -> None:
-    """Write the bins below the plot, with as many labels as there is room for; the last one always has its own."""
+    """Write the bins below the plot, with as many labels as fit; the last one always has its own."""
     step = -(-len(labels) // MOST_LABELS) or 1
     places = [place for place in range(len(labels)) if (len(labels) - 1 - place) % step == 0]
     axes.set_xticks(places, [_bin_words(labels[place]) for place in places])

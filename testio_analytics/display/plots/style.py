@@ -33,7 +33,7 @@ STATE_COLOURS: Mapping[str, str] = {
     "stale": AMBER,
     "tested": GREEN,
 }
-"""One colour per state, in the order of the bars: never executed, then what may be, then what was executed."""
+"""One colour per state, in the order of the bars: never tested, then unknown, then tested at some time."""
 
 STORY_COLOURS: Mapping[str, str] = {
     "failed": RED,

@@ -118,7 +118,7 @@ class Known:
     """What is known of the tests of one product when their bugs and results are to be read.
 
     `statuses` holds every test with its status; `scope` its test features with test and catalogue feature; `is_listed`
-    whether the list of tests was ever read, so that "no tests" means that there are none.
+    whether the list of tests was read at any time, so that "no tests" means that there are none.
     """
 
     product_id: int

@@ -47,7 +47,7 @@
   const sorter = (heads, sort) => {
     const select = made("select", {}, made("option", { value: "0 none", textContent: "as in the report" }));
     heads.forEach((head, column) => {
-      for (const [order, word] of [["ascending", "rising"], ["descending", "falling"]]) {
+      for (const [order, word] of [["ascending", "ascending"], ["descending", "descending"]]) {
         select.append(made("option", { value: `${column} ${order}`, textContent: `${head.textContent}, ${word}` }));
       }
     });
