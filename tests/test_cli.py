@@ -43,15 +43,17 @@ def test_help_is_one_screen_and_names_every_command() -> None:
 
 @pytest.mark.parametrize("name", sorted(REPORTS))
 def test_show_prints_every_report_in_every_form(demo_db: Path, name: str) -> None:
-    """Each report prints, its rows are the same in CSV and JSON, and the demo's gap makes the exit code 3."""
+    """Each report prints, its rows are the same in CSV and JSON, and the demo's gap in the tests makes the exit code 3."""
     table, csv_form, json_form = (call("show", name, "--format", form) for form in ("table", "csv", "json"))
 
+    rests_on_tests = not {*REPORTS[name].streams} <= {"features"}
     for shown in (table, csv_form, json_form):
-        assert shown.exit_code == 3
-        assert "Skerry Go" in shown.stderr
+        assert shown.exit_code == (3 if rests_on_tests else 0)
+        assert ("Skerry Go" in shown.stderr) == rests_on_tests
     rows = json.loads(json_form.stdout)
     assert len(list(csv.DictReader(io.StringIO(csv_form.stdout)))) == len(rows)
-    assert table.stdout.endswith(f"({len(rows):,} row{'' if len(rows) == 1 else 's'})\n")
+    count = f"{len(rows):,}" if rows else "no"
+    assert table.stdout.endswith(f"({count} row{'' if len(rows) == 1 else 's'})\n")
 
 
 def test_show_list_names_the_reports(demo_db: Path) -> None:
