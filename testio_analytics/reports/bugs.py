@@ -28,6 +28,7 @@ from testio_analytics.reports.facts import (
     product_rows,
     unread_tests,
 )
+from testio_analytics.reports.registry import column_names, documented
 from testio_analytics.reports.shrinkage import FEWEST, poisson_interval, shrunk_rates
 
 OTHER_SEVERITY = "severity_other"
@@ -46,39 +47,16 @@ SIGNALS = ("above", "as expected", "below")
 
 PLACE_COLUMNS = ("to_feature", "to_removed_feature", "not_in_catalogue", "not_attributable")
 COUNTS = ("bugs", "known", "rejected", "active_accepted", "auto_accepted", "open", "other", *SEVERITIES, OTHER_SEVERITY)
-FEATURE_COLUMNS = (
-    *("product_id", "product", "feature_id", "feature", "sections", "rank", "tests", "tests_read", *COUNTS),
-    *("bugs_per_test", "raw_low", "raw_high", "shrunk", "shrunk_low", "shrunk_high", "prior_mean", "is_pooled"),
-    *("signal", "is_complete", "gap"),
-)
+FEATURE_COLUMNS = column_names("bugs_per_feature")
 
 
 # -- bugs of features -----------------------------------------------------------------------------------------------
 
 
+@documented
 @once
 def bugs_per_feature(mirror: Mirror, *, as_of: AsOf = None, window: float | None = None) -> pd.DataFrame:
     """Return how many bugs each active feature has for the tests that covered it, one row per feature, the most first.
-
-    Columns:
-        product_id, product, feature_id, feature, sections: as in `feature_catalog`.
-        rank: place by the shrunk figure over all products, 1 is the most; equal figures share the better one; empty
-            without test or figure.
-        tests: distinct executed tests that cover the feature (of the last `window` days, where one is given); tests_read
-            those of them whose bugs were read.
-        bugs: distinct valid bugs of the feature from executed tests of that time; known those of them that the customer
-            knew before; rejected those that were refused besides.
-        active_accepted, auto_accepted, open, other: bugs by bucket; together with rejected they are all bugs.
-        critical, high, low, visual, content, suggestion, custom, severity_other: the valid bugs by severity.
-        bugs_per_test, raw_low, raw_high: bugs per test and its exact 95 % interval from this feature alone, over the tests
-            whose bugs were read: one that was not says nothing, least of all that there were none.
-        shrunk, shrunk_low, shrunk_high: the shrunk figure and its 95 % interval.
-        prior_mean: bugs per test over the tested features of the product; is_pooled: whether all have that figure.
-        signal: "above" or "below" where the whole interval of the shrunk figure is on that side of prior_mean, else "as
-            expected": one or two unlucky tests explain it. Empty without figure, and where the product has too few tested
-            features to compare.
-        is_complete, gap: whether everything that these figures rest on was read; counts under a gap are the least they
-            can be. Where a product's bugs were never read, its counts and figures are empty.
 
     A bug whose feature its test does not name (the list was edited) counts for the feature; that test does not.
 
@@ -106,7 +84,7 @@ def bugs_per_feature(mirror: Mirror, *, as_of: AsOf = None, window: float | None
     found["rank"] = found["shrunk"].where(found["tests_read"] > 0).rank(ascending=False, method="min").astype("Int64")
     order = ["rank", "bugs", "product", "feature", "feature_id"]
     found = found.sort_values(order, ascending=[True, False, True, True, True], na_position="last", ignore_index=True)
-    return found[list(FEATURE_COLUMNS)]
+    return found[FEATURE_COLUMNS]
 
 
 def _executed(rows: pd.DataFrame, since: pd.Timestamp | None) -> pd.DataFrame:
@@ -167,14 +145,9 @@ def _rates(found: pd.DataFrame) -> pd.DataFrame:
 # -- bugs of products and devices -----------------------------------------------------------------------------------
 
 
+@documented
 def bugs_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
-    """Return the bugs of each active product, one row each, by name and id.
-
-    Columns: product_id, product, total (all active bugs, of whatever test), one column per bucket (they add up to
-    total), bugs (valid ones) and one column per severity (they add up to bugs), known, and where the bugs lead: to_feature,
-    to_removed_feature, not_in_catalogue, not_attributable (they add up to total), is_complete, gap. Counts under a gap are
-    the least they can be; where a product's bugs were never read they are empty.
-    """
+    """Return the bugs of each active product, one row each, by name and id."""
     bugs = located_bugs(mirror, as_of=as_of)
     places = pd.crosstab(bugs["product_id"], bugs["where"].astype(str)).reindex(columns=list(PLACES), fill_value=0)
     places = places.rename(columns=dict(zip(PLACES, PLACE_COLUMNS, strict=True)))
@@ -189,6 +162,7 @@ def bugs_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     return with_row_doubts(found[columns], mirror, "bugs_by_product")
 
 
+@documented
 def bugs_by_device(mirror: Mirror, *, as_of: AsOf = None, by: str = "operating_system") -> pd.DataFrame:
     """Return on which devices the valid bugs were seen, one row per product and value, the most bugs first.
 
@@ -200,9 +174,6 @@ def bugs_by_device(mirror: Mirror, *, as_of: AsOf = None, by: str = "operating_s
         mirror: what was read.
         as_of: the report date; default: that of the last sync.
         by: ``category``, ``vendor``, ``operating_system``, ``os_version`` (with its system), ``device``, ``browsers``.
-
-    Columns: product_id, product, value ("(no device named)" for bugs without), bugs, critical, split_bugs, product_bugs
-    (all valid bugs of the product), is_complete, gap.
 
     Raises:
         UnknownValueError: devices have no such part.

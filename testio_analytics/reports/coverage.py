@@ -14,6 +14,7 @@ from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.doubts import never_synced_products, products_in_doubt, with_doubts, with_row_doubts
 from testio_analytics.reports.facts import described_features, feature_scope, labels, memberships, product_rows
 from testio_analytics.reports.features import STATES, features_with_state
+from testio_analytics.reports.registry import documented
 from testio_analytics.reports.shares import share, with_share
 
 NO_SECTION = "(no section)"
@@ -22,22 +23,11 @@ MONTHS = 24
 _COUNTED = (*STATES, "may_be_recent")
 
 
+@documented
 def coverage_by_product(
     mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, window: float = 180
 ) -> pd.DataFrame:
     """Return how much of each active product's catalogue is covered, one row per product, by name and id.
-
-    Columns:
-        product_id, product.
-        active_features, and one count per state: untested, planned, stale, unknown, tested. They add up. Empty for a
-            product whose features were never read.
-        never_executed, never_executed_highest: untested and planned together, and with the unknown ones.
-        ever_covered, ever_covered_highest: tested and stale together, and with the unknown ones.
-        ever_share, ever_low, ever_high: ever_covered / active_features with its 95 % Wilson interval.
-        recent_covered, recent_covered_highest: tested, and with those unknown or stale only because of a gap.
-        recent_share, recent_low, recent_high: recent_covered / active_features, likewise.
-        is_complete: whether the product's features and tests are fully synced.
-        gap: what is missing, in words; empty when nothing is.
 
     Counts without "highest" are the least they can be. Where every feature of a row is unknown, its counts (but those
     per state) and shares are empty: nothing is known, which is not 0.
@@ -48,6 +38,7 @@ def coverage_by_product(
     return with_row_doubts(_measured(_zero_where_read(mirror, found)), mirror, "coverage_by_product")
 
 
+@documented
 def coverage_by_section(
     mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, window: float = 180
 ) -> pd.DataFrame:
@@ -56,9 +47,6 @@ def coverage_by_section(
     A feature that belongs to two sections counts in both, so the rows of a product may add up to more than its
     features. Features without section stand under "(no section)" with an empty id. The implicit default section has a
     row only where it has features.
-
-    Columns: product_id, product, section_id, section, then those of `coverage_by_product`. A gap is known by product
-    only: it puts every section of its product in doubt.
     """
     states = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window)
     spread = states.merge(memberships(mirror), on="feature_id", how="left", validate="one_to_many")
@@ -72,14 +60,11 @@ def coverage_by_section(
     return found.sort_values(["product", "product_id", "section", "section_id"], ignore_index=True)
 
 
+@documented
 def coverage_total(
     mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, window: float = 180
 ) -> pd.DataFrame:
-    """Return how much of the whole catalogue is covered, in one row; each feature counts once.
-
-    Columns: product ("All products"), then those of `coverage_by_product` without product_id. Here is_complete and gap
-    are about all products, and about the account's list of products, too.
-    """
+    """Return how much of the whole catalogue is covered, in one row; each feature counts once."""
     states = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window)
     sums = _flags(states)[list(_COUNTED)].sum().astype("Int64")
     found = pd.DataFrame({"product": pd.Series([ALL_PRODUCTS], dtype="str")})
@@ -87,6 +72,7 @@ def coverage_total(
     return with_doubts(found, mirror, "coverage_total")
 
 
+@documented
 def coverage_over_time(
     mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, months: int = MONTHS
 ) -> pd.DataFrame:
@@ -96,10 +82,6 @@ def coverage_over_time(
     `stale_after` days behind it, and one for `as_of` itself. Earlier months would look worse than they were only
     because nothing is known of the tests before. Features that were removed since, and tests that the API no longer
     lists, are not in it: it is the history of today's catalogue, not of the catalogue then.
-
-    Columns: until (the time looked back from), is_partial (true for the last row, which is no month end), active_features
-    (today's, in every row), covered (in scope of an executed test of the `stale_after` days before), covered_highest
-    (and those that a gap may hide), share, low, high (covered / active_features with its 95 % Wilson interval).
 
     Raises:
         UnknownValueError: `as_of` is no date or time, or a number of days is not above 0.

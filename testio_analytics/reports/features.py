@@ -16,16 +16,13 @@ from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.doubts import doubts, products_in_doubt, words
 from testio_analytics.reports.facts import described_features, distinct, feature_scope, looked_up, once
+from testio_analytics.reports.registry import column_names, documented
 from testio_analytics.text import age_words, counted, day_words, instant_words, short
 
 STATES = ("untested", "planned", "stale", "unknown", "tested")
 """The states, the one that needs attention most first."""
 
-CATALOG_COLUMNS = (
-    *("product_id", "product", "feature_id", "feature", "sections", "stories", "has_description", "has_howtofind"),
-    *("state", "reason", "executed_tests", "executed_tests_in_window", "planned_tests", "last_tested_at"),
-    *("last_test_id", "last_test", "days_since_tested", "first_seen", "changed_since_tested", "last_confirmed"),
-)
+CATALOG_COLUMNS = column_names("feature_catalog")
 TEXTS = ("title", "description", "howtofind")
 _COUNTS = ("executed_tests", "executed_tests_in_window", "planned_tests")
 _IN_REASONS = ("state", "last_tested_at", "last_test", "days_since_tested", "is_running")
@@ -39,24 +36,11 @@ _NEWEST = {
 }
 
 
+@documented
 def feature_catalog(
     mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, window: float = 180
 ) -> pd.DataFrame:
     """Return the active features, one row each, by product name, title and id.
-
-    Columns:
-        product_id, product, feature_id, feature: a missing name or title is replaced by kind and id.
-        sections: names of the feature's sections, by name, joined with ", "; empty where it has none.
-        stories: active user stories; empty where there are none but the catalogue is not fully synced.
-        has_description, has_howtofind: whether there is such a text.
-        state, reason: see the definitions of the states; the reason is a sentence without full stop.
-        executed_tests, executed_tests_in_window, planned_tests: distinct tests, of all time and of the last `window` days.
-        last_tested_at, last_test_id, last_test, days_since_tested: of the newest executed test. A test still running
-            counts up to `as_of`. Days are whole ones. Empty when never tested, or at an unknown date.
-        first_seen: when a sync first met the feature.
-        changed_since_tested: whether title, description or directions differ from those that the newest executed test
-            was given; empty when never tested.
-        last_confirmed: last complete read of the product's features.
 
     Args:
         mirror: what was read.
@@ -68,9 +52,10 @@ def feature_catalog(
         UnknownValueError: `as_of` is no date or time, or a number of days is not above 0.
     """
     found = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window)
-    return found[list(CATALOG_COLUMNS)]
+    return found[CATALOG_COLUMNS]
 
 
+@documented
 def untested_features(
     mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, window: float = 180
 ) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.diff import REMOVAL
 from testio_analytics.mirror.schema import ACCOUNT, ON_REQUEST, STREAMS
 from testio_analytics.reports.doubts import LONGEST_PLACE, doubts, words
+from testio_analytics.reports.registry import documented
 from testio_analytics.text import age_words, counted, instant_words, listed, short
 
 OLD_AFTER_DAYS = 7
@@ -25,16 +26,12 @@ STATES = ("complete", "incomplete", "never read")
 WHOLE_ACCOUNT = "(whole account)"
 
 
+@documented
 def completeness(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     """Return the ledger, one row per product and stream, also for streams that were never read.
 
     The first row is the account's list of products (`product_id` 0). Order: account first, then products by name and
     id, inside a product the streams in reading order.
-
-    Columns: product_id, product, stream, state ("complete", "incomplete", "never read"), expected (rows that the API
-    holds, empty where that is not known), stored, missing (expected less stored, never below 0, empty where unknown;
-    what was rejected is missing, too), rejected, gaps (open ones), gap (where and why, in words), last_read,
-    last_complete, is_complete, age_days (whole days from the last complete read to `as_of`, empty when there was none).
     """
     instant = mirror.instant(as_of)
     rows = _expected_rows(mirror)

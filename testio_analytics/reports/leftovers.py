@@ -22,19 +22,14 @@ from testio_analytics.reports.facts import (
     located_bugs,
     looked_up,
 )
+from testio_analytics.reports.registry import column_names, documented
 
-UNLINKED_COLUMNS = (
-    *("test_feature_id", "product_id", "product", "test_id", "test", "at", "feature_id", "title", "reason"),
-    "test_features",
-)
+UNLINKED_COLUMNS = column_names("unlinked_test_features")
 
 
+@documented
 def removed_features(mirror: Mirror) -> pd.DataFrame:
-    """Return the features that left the catalogue, the last removed first, then by id.
-
-    Columns: product_id, product, feature_id, feature, removed_at, first_seen, executed_tests (of all time, by `as_of`
-    of the mirror), last_tested_at.
-    """
+    """Return the features that left the catalogue, the last removed first, then by id."""
     gone = mirror.features[mirror.features["removed_at"].notna()].rename(columns={"id": "feature_id"})
     scope = feature_scope(mirror)
     executed = scope[scope["group"] == "executed"]
@@ -54,11 +49,9 @@ def removed_features(mirror: Mirror) -> pd.DataFrame:
     return found.sort_values(["removed_at", "feature_id"], ascending=[False, True], ignore_index=True)
 
 
+@documented
 def unlinked_stories(mirror: Mirror) -> pd.DataFrame:
-    """Return the active user stories that are not linked to a feature, by product and id.
-
-    Columns: product_id, product, story_id, story (the whole sentence, else the title), feature_link (why).
-    """
+    """Return the active user stories that are not linked to a feature, by product and id."""
     stories = mirror.active("user_stories")
     stories = stories[stories["feature_id"].isna()].sort_values(["product_id", "id"], ignore_index=True)
     return pd.DataFrame(
@@ -72,12 +65,9 @@ def unlinked_stories(mirror: Mirror) -> pd.DataFrame:
     )
 
 
+@documented
 def unlinked_test_features(mirror: Mirror) -> pd.DataFrame:
-    """Return the test features that are not linked to an active feature, one row each, newest test first, then by id.
-
-    Columns: test_feature_id, product_id, product, test_id, test, at, feature_id, title, reason ("names no feature",
-    "not in the catalogue", "removed from the catalogue"), test_features (how many unlinked ones the test has).
-    """
+    """Return the test features that are not linked to an active feature, one row each, newest test first, then by id."""
     copies = mirror.active("test_features")
     copies = copies.assign(reason=_link_reasons(mirror, copies["feature_id"]))
     copies = copies[copies["reason"] != ""][["id", "product_id", "test_id", "feature_id", "title", "reason"]]
@@ -87,7 +77,7 @@ def unlinked_test_features(mirror: Mirror) -> pd.DataFrame:
     found["test_features"] = found.groupby("test_id")["test_feature_id"].transform("nunique").astype("Int64")
     found["product"] = mirror.named(found["product_id"])
     found = found.sort_values(["at", "test_feature_id"], ascending=[False, True], ignore_index=True)
-    return found[list(UNLINKED_COLUMNS)]
+    return found[UNLINKED_COLUMNS]
 
 
 def _link_reasons(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[str]:
@@ -98,11 +88,9 @@ def _link_reasons(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[str]
     return reason.mask(feature_ids.isna(), "names no feature")
 
 
+@documented
 def unknown_statuses(mirror: Mirror) -> pd.DataFrame:
-    """Return the statuses that no definition knows, one row per product and status, by status and product.
-
-    Columns: status, product_id, product, tests (distinct), examples (up to three titles).
-    """
+    """Return the statuses that no definition knows, one row per product and status, by status and product."""
     tests = dated_tests(mirror)
     tests = tests[tests["group"] == "unknown"].sort_values("test_id")
     grouped = tests.groupby(["status", "product_id"], sort=True, dropna=False)
@@ -110,12 +98,9 @@ def unknown_statuses(mirror: Mirror) -> pd.DataFrame:
     return _with_names(mirror, found, {"status": "str", "tests": "Int64", "examples": "str"})
 
 
+@documented
 def unattributed_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
-    """Return the bugs that are not linked to an active feature, one row each, the newest test first, then by id.
-
-    Columns: bug_id, product_id, product, test_id, at, bug (title), severity, bucket, feature_id, where ("removed feature",
-    "not in the catalogue", "not attributable").
-    """
+    """Return the bugs that are not linked to an active feature, one row each, the newest test first, then by id."""
     bugs = located_bugs(mirror, as_of=as_of)
     bugs = bugs[bugs["where"] != "feature"]
     found = bugs.assign(product=mirror.named(bugs["product_id"]), bug=labels(bugs["title"], "Bug", bugs["bug_id"]))
@@ -124,11 +109,12 @@ def unattributed_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     return found[columns].astype({"where": "str"})
 
 
+@documented
 def unknown_bug_values(mirror: Mirror) -> pd.DataFrame:
     """Return the severities and statuses of bugs that no definition knows, one row per product and value.
 
     They are stored as they came, count in every total, and have no bucket (but "other") or column of their own. Order:
-    what ("severity", "status"), value, product. Columns: what, value, product_id, product, bugs, examples (up to three).
+    what ("severity", "status"), value, product.
     """
     bugs = located_bugs(mirror)
     parts = []
@@ -141,10 +127,11 @@ def unknown_bug_values(mirror: Mirror) -> pd.DataFrame:
     return _with_names(mirror, rows, {"what": "str", "value": "str", "bugs": "Int64", "examples": "str"})
 
 
+@documented
 def unknown_story_statuses(mirror: Mirror) -> pd.DataFrame:
     """Return the results of stories that no definition knows, one row per product and status.
 
-    They are stored as they came and count as no result. Columns: status, product_id, product, stories (distinct), tests.
+    They are stored as they came and count as no result.
     """
     rows = mirror.active("test_user_stories")
     rows = rows.assign(status=rows["execution_status"].fillna(NO_VALUE))

@@ -22,6 +22,7 @@ from testio_analytics.reports.doubts import with_row_doubts
 from testio_analytics.reports.facts import feature_scope, looked_up, memberships, once
 from testio_analytics.reports.features import feature_catalog
 from testio_analytics.reports.impact import Impact, ImpactSource, read_impact
+from testio_analytics.reports.registry import column_names, documented
 from testio_analytics.reports.results import feature_results
 from testio_analytics.text import counted, listed
 
@@ -59,13 +60,10 @@ FAILURES: Mapping[str, float] = {
     "passed": 0.0,
     "no findings": 0.0,
 }
-PLAN_COLUMNS = (
-    *("rank", "rank_best", "rank_worst", "product_id", "product", "feature_id", "feature", "sections", "risk"),
-    *("likelihood", "part_bugs", "part_age", "part_changed", "part_failures", "impact", "part_severity"),
-    *("part_stories", "own_impact", "why", "flags", "planned_test", "proposed_test", "is_complete", "gap"),
-)
+PLAN_COLUMNS = column_names("next_tests")
 
 
+@documented
 def next_tests(
     mirror: Mirror,
     *,
@@ -76,20 +74,6 @@ def next_tests(
     weights: Mapping[str, float] = WEIGHTS,
 ) -> pd.DataFrame:
     """Return the active features by risk, one row each, the highest first; equal ones by id.
-
-    Columns:
-        rank: place; features of equal risk share the best of theirs. rank_best, rank_worst: the range of places that the
-            feature takes when each weight moves up or down by a quarter; among equal ones any place may be its own.
-        product_id, product, feature_id, feature, sections: as in `feature_catalog`.
-        risk: likelihood times impact. likelihood, impact: 0 to 1, from the parts.
-        part_bugs, part_age, part_changed, part_failures: parts of the likelihood, 0 to 1; empty where missing.
-        part_severity, part_stories: parts of the impact, likewise; own_impact: the weight that the user gave, which takes
-            their place.
-        why: the largest parts of the risk, in words.
-        flags: parts that are missing and were taken as neutral; empty without.
-        planned_test: title of a planned test that covers the feature already; empty without.
-        proposed_test: number of the proposed test that it is in; empty without. See `packed_tests`.
-        is_complete, gap: whether everything that these figures rest on was read.
 
     Args:
         mirror: what was read.
@@ -128,9 +112,10 @@ def next_tests(
     found = with_row_doubts(found, mirror, "next_tests")
     integers = dict.fromkeys(("rank", "rank_best", "rank_worst", "proposed_test"), "Int64")
     floats = dict.fromkeys(("risk", "likelihood", "impact"), "Float64")
-    return found.astype(integers | floats)[list(PLAN_COLUMNS)]
+    return found.astype(integers | floats)[PLAN_COLUMNS]
 
 
+@documented
 def packed_tests(
     mirror: Mirror,
     *,
@@ -143,7 +128,7 @@ def packed_tests(
     """Return the three tests of `k` features to order first, one row per feature, by test and rank.
 
     A proposed test begins with the highest risk that is left, and holds features of its product that have a section in
-    common. Features that a planned test covers are left out. Columns: proposed_test, product_id, product, feature_id, feature, sections, rank, risk, why, is_complete, gap.
+    common. Features that a planned test covers are left out.
     """
     ranking = next_tests(mirror, as_of=as_of, impact=impact, k=k, half_age=half_age, weights=weights)
     rows = ranking[ranking["proposed_test"].notna()].sort_values(["proposed_test", "rank"], ignore_index=True)

@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from inspect import signature
+from inspect import cleandoc, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from testio_analytics.errors import UnknownValueError
-from testio_analytics.reports.columns import Column, columns
+from testio_analytics.reports.columns import Column, columns, filled
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from testio_analytics.reports.doubts import Doubt
     from testio_analytics.reports.impact import ImpactSource
+
+Made = TypeVar("Made", bound="Callable[..., pd.DataFrame]")
 
 READ_STREAMS = ("features", "tests", "bugs", "results")
 STATUSES = "statuses"
@@ -621,6 +623,19 @@ PAGE_TABLES: Mapping[str, View] = {
     ),
 }
 """What pages show besides reports."""
+
+
+def column_names(report: str) -> list[str]:
+    """Return the names of the columns of a report, in order."""
+    return [column.name for column in REPORTS[report].columns]
+
+
+def documented(function: Made) -> Made:
+    """Return the function of a report with its declared columns added to its docstring."""
+    lines = [f"    {column.name}: {filled(column.meaning)}" for column in REPORTS[function.__name__].columns]
+    if function.__doc__:  # there is none under -OO
+        function.__doc__ = "\n".join([cleandoc(function.__doc__), "", "Columns:", *lines])
+    return function
 
 
 def report_of(name: str) -> Report:

@@ -30,7 +30,7 @@ from testio_analytics.reports.facts import (
     story_outcomes,
     unread_tests,
 )
-from testio_analytics.reports.registry import STATUSES
+from testio_analytics.reports.registry import STATUSES, column_names, documented
 from testio_analytics.reports.shares import with_share
 
 RESULTS = ("issues", "failed", "blocked", "known bugs", "passed", "no findings", "none", "unknown")
@@ -43,11 +43,7 @@ _API_WORD = {
     "no findings": "not_tested",
 }
 STORY_COUNTS = ("stories_failed", "stories_blocked", "stories_passed", "stories_not_run")
-RESULT_COLUMNS = (
-    *("product_id", "product", "feature_id", "feature", "sections", "result", "worst_severity", "bugs", "open_bugs"),
-    *("critical_bugs", *STORY_COUNTS, "failed_by_bug", "test_id", "test", "at"),
-    *("api_status", "differs", "is_complete", "gap"),
-)
+RESULT_COLUMNS = column_names("feature_results")
 EVIDENCE_COLUMNS = (
     *("product_id", "product", "active_features", "in_scope", "exercised", "exercised_highest"),
     *("share", "low", "high"),
@@ -56,27 +52,12 @@ _BUG_NAMES = ("bugs", "open_bugs", "critical_bugs", "issues")
 _STORY_NAMES = (*STORY_COUNTS, "failed_by_bug", "stories_unclear")
 
 
+@documented
 @once
 def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None = None) -> pd.DataFrame:
     """Return what came of each active feature in its newest executed test, one row each, by product, title and id.
 
     With `window`, what came of it in all executed tests of the last `window` days.
-
-    Columns:
-        product_id, product, feature_id, feature, sections: as in `feature_catalog`.
-        result: see the definitions; "unknown" where nothing is known to cover the feature but an unread test may, and
-            where unread bugs or results of its test, or stories whose result is not said or not known, could change it. Where tests are missing, it is the result of the
-            newest one known, and `gap` says so.
-        worst_severity: the highest severity of the bugs that make the result "issues"; empty without.
-        bugs, open_bugs, critical_bugs: distinct valid bugs of the feature in that test, and those of them that are open
-            and critical. The least there are where bugs were not read.
-        stories_failed, stories_blocked, stories_passed, stories_not_run: distinct stories by their result there, see
-            `story_results`. Empty where results were not read.
-        failed_by_bug: those of stories_failed that may have failed by a bug alone.
-        test_id, test, at: the newest executed test; empty without.
-        api_status: the API's own word for the feature in that test, as it came.
-        differs: whether that is another word than ours means; empty where the API says nothing or ours is unknown.
-        is_complete, gap: whether what this row rests on was read.
 
     Raises:
         UnknownValueError: `as_of` is no date or time, or `window` is not above 0.
@@ -102,12 +83,9 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
     return _judged(mirror, found, everything)
 
 
+@documented
 def evidence_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
-    """Return how many features were shown to be exercised, one row per active product, by name and id.
-
-    Columns: product_id, product, active_features, in_scope (of any executed test), exercised, exercised_highest (where
-    a gap could hide more), share, low, high (exercised / active_features with its 95 % Wilson interval), is_complete, gap.
-    """
+    """Return how many features were shown to be exercised, one row per active product, by name and id."""
     rows = _exercised(mirror, mirror.instant(as_of))
     grouped = rows.groupby("product_id")
     sums = grouped.agg(
@@ -233,7 +211,7 @@ def _judged(mirror: Mirror, found: pd.DataFrame, scope: pd.DataFrame) -> pd.Data
     found[[*_STORY_NAMES]] = found[[*_STORY_NAMES]].mask(~covered | no_results)
     means = found["result"].astype("str").map(_API_WORD)
     found["differs"] = (found["api_status"] != means).astype("boolean").mask(found["api_status"].isna() | means.isna())
-    return with_gap(found, _row_gaps(mirror, found))[list(RESULT_COLUMNS)]
+    return with_gap(found, _row_gaps(mirror, found))[RESULT_COLUMNS]
 
 
 def _results(found: pd.DataFrame, in_doubt: pd.Series[bool]) -> pd.Series[str]:

@@ -27,6 +27,7 @@ from testio_analytics.reports.facts import (
     story_outcomes,
     unread_tests,
 )
+from testio_analytics.reports.registry import column_names, documented
 from testio_analytics.reports.shares import with_share
 
 STATES = ("failed", "blocked", "passed", "in scope, not run", "never in scope", "unknown")
@@ -34,24 +35,13 @@ STATES = ("failed", "blocked", "passed", "in scope, not run", "never in scope", 
 
 COUNT_COLUMNS = ("failed", "blocked", "passed", "in_scope_not_run", "never_in_scope", "unknown")
 NO_FEATURE = "(no feature)"
-STORY_COLUMNS = (
-    *("product_id", "product", "feature_id", "feature", "story_id", "story", "state", "test_id", "test", "at"),
-    *("tested_by", "is_by_bug", "is_old_version", "is_complete", "gap"),
-)
+STORY_COLUMNS = column_names("story_coverage")
 
 
+@documented
 @once
 def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     """Return the active user stories with their newest result, one row each, by product, state, feature and story.
-
-    Columns:
-        product_id, product, feature_id, feature ("(no feature)" where it is not known), story_id, story (the sentence).
-        state: see the definitions.
-        test_id, test, at: the test of the newest result; empty without.
-        tested_by: distinct testers there.
-        is_by_bug: whether a bug alone may have made it failed, see `story_results`; empty without result.
-        is_old_version: whether the text of the story was another one in that test; empty without result or text.
-        is_complete, gap: whether all tests and results of the product were read.
 
     A test of whose results nothing was read leaves the story unknown where it is newer than the newest known result.
 
@@ -61,15 +51,15 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     instant = mirror.instant(as_of)
     newest = _newest_results(mirror, instant)
     found = _stories(mirror).merge(newest, on="story_id", how="left", validate="one_to_one")
-    found["state"] = _states(mirror, found, instant)
     no_results = found["status"].isna()
-    texts = (found["path"].fillna(found["title"]), found["text_then"])
-    differs = (texts[0] != texts[1]).astype("boolean")
+    differs = (found["text"] != found["text_then"]).astype("boolean")
+    found["is_old_version"] = differs.mask(found["text"].isna() | found["text_then"].isna() | no_results)
     found["is_by_bug"] = found["is_by_bug"].mask(no_results)
-    found["is_old_version"] = differs.mask(texts[0].isna() | texts[1].isna() | no_results)
+    found = found.drop(columns=["text", "text_then"])
+    found["state"] = _states(mirror, found, instant)
     found = with_row_doubts(found, mirror, "story_coverage")
     order = ["product", "product_id", "state", "feature", "story_id"]
-    return found.sort_values(order, ignore_index=True)[list(STORY_COLUMNS)]
+    return found.sort_values(order, ignore_index=True)[STORY_COLUMNS]
 
 
 def _states(mirror: Mirror, found: pd.DataFrame, instant: pd.Timestamp) -> pd.Series[str]:
@@ -104,20 +94,9 @@ def _may_be_newer(
     return hidden.notna() & ~(found["at"] > hidden).fillna(False)
 
 
+@documented
 def story_coverage_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
-    """Return how the stories of each active product stand, one row per product, by name and id.
-
-    Columns:
-        product_id, product.
-        stories: active stories, and one count per state: failed, blocked, passed, in_scope_not_run, never_in_scope, unknown.
-            They add up. Empty for a product whose features and stories were never read.
-        failed_by_bug: those of failed that may have failed by a bug alone.
-        covered, covered_highest: passed and failed together, and with the unknown ones.
-        share, low, high: covered / stories with its 95 % Wilson interval.
-        passed_share, passed_low, passed_high: passed / covered, likewise.
-        old_version: covered ones whose text has changed since.
-        is_complete, gap.
-    """
+    """Return how the stories of each active product stand, one row per product, by name and id."""
     found = _counted(story_coverage(mirror, as_of=as_of), ["product_id"])
     rows = product_rows(mirror).merge(found, on="product_id", how="left", validate="one_to_one")
     read = ~rows["product_id"].isin(products_in_doubt(mirror, "features"))
@@ -126,12 +105,9 @@ def story_coverage_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     return with_row_doubts(_measured(rows), mirror, "story_coverage_by_product")
 
 
+@documented
 def story_coverage_by_feature(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
-    """Return how the stories of each feature stand, one row per feature with stories, by product and feature.
-
-    Columns: product_id, product, feature_id, feature ("(no feature)" for stories whose feature is not known), then those of
-    `story_coverage_by_product`.
-    """
+    """Return how the stories of each feature stand, one row per feature with stories, by product and feature."""
     stories = story_coverage(mirror, as_of=as_of)
     keys = ["product_id", "product", "feature_id", "feature"]
     found = _measured(_counted(stories, keys))
@@ -139,13 +115,12 @@ def story_coverage_by_feature(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     return with_row_doubts(found, mirror, "story_coverage_by_feature")
 
 
+@documented
 def story_coverage_by_section(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     """Return how the stories of each section stand, one row per section with stories, by product and section.
 
     The stories of a feature in two sections count in both, so that the rows of a product may add up to more than its
     stories. Those of features without section stand under "(no section)".
-
-    Columns: product_id, product, section_id, section, then those of `story_coverage_by_product`.
     """
     stories = story_coverage(mirror, as_of=as_of)
     spread = stories.merge(memberships(mirror), on="feature_id", how="left", validate="many_to_many")
@@ -167,10 +142,11 @@ def _stories(mirror: Mirror) -> pd.DataFrame:
     features = mirror.active("features")[["id", "title"]].rename(columns={"id": "feature_id", "title": "feature"})
     found = stories.merge(features, on="feature_id", how="left", validate="many_to_one")
     found["product"] = mirror.named(found["product_id"])
-    found["story"] = labels(found["path"].fillna(found["title"]), "Story", found["story_id"])
+    found["text"] = found["path"].fillna(found["title"])
+    found["story"] = labels(found["text"], "Story", found["story_id"])
     titles = labels(found["feature"], "Feature", found["feature_id"])
     found["feature"] = titles.where(found["feature_id"].notna(), NO_FEATURE)
-    columns = ["product_id", "product", "feature_id", "feature", "story_id", "story", "path", "title"]
+    columns = ["product_id", "product", "feature_id", "feature", "story_id", "story", "text"]
     return found[columns]
 
 

@@ -20,6 +20,7 @@ from testio_analytics.reports.facts import (
     product_rows,
     unread_tests,
 )
+from testio_analytics.reports.registry import documented
 
 By = Literal["month", "week"]
 COLUMNS = (
@@ -33,21 +34,11 @@ ALL = 0
 """Stands for the product where all are counted together."""
 
 
+@documented
 def trends(mirror: Mirror, *, as_of: AsOf = None, by: By = "month", matures_after: float = 10) -> pd.DataFrame:
     """Return what happened in each month or week, all products together, oldest first; bins without tests are in.
 
     A test belongs to the bin in which it ended, a bug to that of its test. Tests without any date are in no bin.
-
-    Columns:
-        start: start of the bin (UTC; weeks begin on Monday). label: like "2026-06" or "2026-W26" (ISO 8601).
-        is_partial: whether the bin is not over at the report date.
-        tests: distinct executed tests. bugs: distinct valid bugs of those; critical: the critical ones of them.
-        bugs_per_test: bugs per test, over the tests whose bugs were read; empty without such tests.
-        features_covered: distinct active features that these tests cover. first_covered: those that no test before did.
-        ever_covered: the sum of first_covered so far; active_features: how many of today there are to cover.
-        is_provisional: whether a test of the bin ended less than `matures_after` days before the report.
-        is_complete, gap: whether everything was read. Counts under a gap are the least they can be; bugs are empty where
-            those of no product were ever read.
 
     Raises:
         UnknownValueError: `as_of`, `by` or `matures_after` is none.
@@ -59,18 +50,17 @@ def trends(mirror: Mirror, *, as_of: AsOf = None, by: By = "month", matures_afte
     return with_doubts(found, mirror, "trends")
 
 
+@documented
 def trends_by_week(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 10) -> pd.DataFrame:
-    """Return what happened in each ISO week, all products together, oldest first. Columns: those of `trends`."""
+    """Return what happened in each ISO week, all products together, oldest first."""
     return trends(mirror, as_of=as_of, by="week", matures_after=matures_after)
 
 
+@documented
 def trends_by_product(
     mirror: Mirror, *, as_of: AsOf = None, by: By = "month", matures_after: float = 10
 ) -> pd.DataFrame:
-    """Return the same for each active product, by name and id, then oldest first.
-
-    Columns: product_id, product, then those of `trends`. Each product begins with its own first test.
-    """
+    """Return the same for each active product, by name and id, then oldest first; each begins with its own first test."""
     products = product_rows(mirror)
     found = _bins(_events(mirror, as_of=as_of), mirror.instant(as_of), by, matures_after)
     found = products.merge(found, on="product_id", how="inner", validate="one_to_many")

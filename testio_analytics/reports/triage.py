@@ -13,6 +13,7 @@ from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.coverage import ALL_PRODUCTS
 from testio_analytics.reports.doubts import never_synced_products, with_doubts, with_row_doubts
 from testio_analytics.reports.facts import BUCKETS, located_bugs, product_rows
+from testio_analytics.reports.registry import documented
 from testio_analytics.reports.shares import with_share
 from testio_analytics.text import listed
 
@@ -39,6 +40,7 @@ RATES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 BAND_NAMES = ("ok", "warning", "critical", "unknown")
 
 
+@documented
 def triage(
     mirror: Mirror,
     *,
@@ -51,18 +53,6 @@ def triage(
 
     All active bugs count, of whatever severity; a bug belongs to the month (UTC) in which its test ended, and to no
     month where that is not known. Order: product by name, then month; months oldest first, the row without month last.
-
-    Columns:
-        product_id, product (by product) and month (like "2026-06", by month).
-        total, active_accepted, auto_accepted, rejected, open, other: bugs by triage outcome; the five add up to total.
-        active_acceptance, auto_acceptance, overall_acceptance, rejection, review: the rates, each with its 95 % Wilson
-            interval (_low, _high) and its band (_band: "ok", "warning", "critical"; "unknown" without denominator; none for
-            overall_acceptance). Empty where the denominator is 0.
-        verdict: the rates outside their bands in words, the critical ones first; "ok" when there is none, and "unknown" when
-            no rate has a denominator.
-        immature: bugs of recent tests, whose results are not final; is_provisional: whether there are any.
-        is_complete, gap: whether all bugs were read. Counts under a gap are the least they can be, and where nothing was
-            ever read they are empty.
 
     Raises:
         UnknownValueError: `as_of`, `by` or `matures_after` is none, or a band is of no rate.
@@ -85,6 +75,7 @@ def triage(
     return found.sort_values(order, na_position="last", ignore_index=True)
 
 
+@documented
 def triage_by_month(
     mirror: Mirror,
     *,
@@ -92,13 +83,11 @@ def triage_by_month(
     matures_after: float = 10,
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
-    """Return the triage outcomes of the bugs of each month's tests, all products together, oldest first.
-
-    Columns: month, then those of `triage`.
-    """
+    """Return the triage outcomes of the bugs of each month's tests, all products together, oldest first."""
     return triage(mirror, as_of=as_of, by="month", matures_after=matures_after, bands=bands)
 
 
+@documented
 def triage_by_product_and_month(
     mirror: Mirror,
     *,
@@ -106,13 +95,11 @@ def triage_by_product_and_month(
     matures_after: float = 10,
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
-    """Return the triage outcomes of the bugs of each product and month, by product, then oldest first.
-
-    Columns: product_id, product, month, then those of `triage`.
-    """
+    """Return the triage outcomes of the bugs of each product and month, by product, then oldest first."""
     return triage(mirror, as_of=as_of, by="product_month", matures_after=matures_after, bands=bands)
 
 
+@documented
 def triage_total(
     mirror: Mirror,
     *,
@@ -120,7 +107,7 @@ def triage_total(
     matures_after: float = 10,
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
-    """Return the triage outcomes of all bugs, in one row. Columns: product ("All products"), then those of `triage`."""
+    """Return the triage outcomes of all bugs, in one row."""
     bugs = _dated(mirror, as_of, matures_after).assign(product=ALL_PRODUCTS)
     found = _counts(bugs, ["product"])
     if found.empty:

@@ -23,7 +23,6 @@ from testio_analytics.reports.answers import coverage_summary
 from testio_analytics.reports.coverage import coverage_by_product, coverage_by_section, coverage_total
 from testio_analytics.reports.facts import status_group
 from testio_analytics.reports.features import (
-    CATALOG_COLUMNS,
     STATES,
     feature_catalog,
     untested_features,
@@ -827,8 +826,3 @@ def check_shares(frame: pd.DataFrame) -> None:
             <= row["ever_covered_highest"]
             <= row["active_features"]
         )
-
-
-def test_catalogue_has_the_columns_it_promises() -> None:
-    """The columns of the docstring, in that order."""
-    assert tuple(feature_catalog(mirror_of(harbour())).columns) == CATALOG_COLUMNS
