@@ -20,7 +20,7 @@ from testio_analytics.frames.mirror import Mirror
 # A slow example is no failure: the machine may be busy. Every run takes the same few examples; for new ones, and more,
 # run the tests with HYPOTHESIS_PROFILE=nightly.
 _patient = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("fixed", _patient, derandomize=True, max_examples=40)
+settings.register_profile("fixed", _patient, derandomize=True, max_examples=24)
 settings.register_profile("nightly", _patient, max_examples=400)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 

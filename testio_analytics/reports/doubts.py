@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -104,15 +105,19 @@ def with_row_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataF
 
     Where the rows have a feature_id, what is known to be about some features touches those alone.
     """
-    gap = pd.Series("", index=rows.index, dtype="str")
+    of_product, of_feature = defaultdict[int, list[str]](list), defaultdict[int, list[str]](list)
     for doubt in doubts_of(mirror, report):
-        is_touched = rows["product_id"] == doubt.product_id
-        if doubt.features is not None and "feature_id" in rows:
-            is_touched = rows["feature_id"].isin(doubt.features)
-        if doubt.product_id is not None and is_touched.any():
-            text = words(doubt, "this product")
-            gap = gap.mask(is_touched, gap.where(gap == "", gap + "; ") + text)
-    return with_gap(rows, gap.mask(gap == ""))
+        if doubt.product_id is None:
+            continue
+        if doubt.features is None or "feature_id" not in rows:
+            of_product[doubt.product_id].append(words(doubt, "this product"))
+            continue
+        for feature_id in doubt.features:
+            of_feature[feature_id].append(words(doubt, "this product"))
+    features = rows["feature_id"].tolist() if "feature_id" in rows else [None] * len(rows)
+    pairs = zip(rows["product_id"].tolist(), features, strict=True)
+    texts = ["; ".join([*of_product.get(one, ()), *of_feature.get(other, ())]) or None for one, other in pairs]
+    return with_gap(rows, pd.Series(texts, index=rows.index, dtype="str"))
 
 
 def with_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataFrame:

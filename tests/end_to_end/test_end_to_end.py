@@ -246,7 +246,7 @@ def test_kill_at_many_moments_leaves_no_product_half_written(account: Account, t
     for state, is_first in ((account, True), (changed, False)):
         with gated(state) as (gate, address):
             assert command("sync", "--db", str(clean), address=address).returncode == 0
-            moments = [gate.asked * step // 11 for step in range(1, 11)]
+            moments = [gate.asked * step // 6 for step in range(1, 6)]
             for moment in moments:
                 if is_first:
                     for path in db.parent.glob(f"{db.name}*"):

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from pandas.testing import assert_frame_equal
 
-from strategies import FILLERS, Account, accounts_with_findings, ago
+from strategies import FILLERS, Account, a_third, accounts_with_findings, ago
 from testio_analytics.errors import StoreError
 from testio_analytics.frames import loaders
 from testio_analytics.frames.dtypes import CATEGORIES
@@ -147,7 +147,7 @@ def test_a_connection_in_a_transaction_shows_what_it_wrote(tmp_path: Path) -> No
         assert connection.in_transaction
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@a_third
 @given(account=accounts_with_findings())
 def test_both_ways_give_the_same_frames(account: Account, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Any account, empty tables included: values, dtypes and order."""
