@@ -190,6 +190,8 @@ def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
     """Return which features have more bugs per test than their product's average, and whether that is more than chance."""
     doubts = sentences(doubts_of(mirror, "bugs_per_feature"))
     totals = bugs_by_product(mirror, as_of=as_of)
+    if totals.empty and not doubts:  # no product at all, and that is known
+        return Answer("There are no bugs.", doubts)
     if totals["bugs"].isna().all():
         return Answer("How many bugs there are is unknown: they were never read.", doubts)
     found = bugs_per_feature(mirror, as_of=as_of)

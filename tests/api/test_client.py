@@ -256,7 +256,7 @@ def test_retry_after_in_both_forms_and_capped(header: str | None, seconds: float
     )
 )
 def test_any_retry_after_is_a_bounded_wait_or_none(header: str) -> None:
-    """A header is text of a stranger."""
+    """A header may hold any text."""
     seconds = retry_after_seconds(header, now=NOW)
     assert seconds is None or 0 <= seconds <= LONGEST_WAIT_SECONDS
 

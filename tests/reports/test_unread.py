@@ -224,3 +224,9 @@ def test_no_bugs_is_said_only_of_a_month_that_was_read() -> None:
     _bug(account, 1, 1, 1)
     assert ta.overview(_mirror(_read(account, 1))).figures["Bugs triaged manually"].value == "unknown"
     assert ta.overview(_mirror(_read(account, 2))).figures["Bugs triaged manually"].value == "no bugs"
+
+
+def test_an_account_without_products_has_no_bugs_once_that_is_read() -> None:
+    """Never read is said of what was never read, not of what is empty."""
+    assert ta.bugs_answer(_mirror(Account().synced())).sentence == "There are no bugs."
+    assert "never read" in ta.bugs_answer(_mirror(Account())).sentence
