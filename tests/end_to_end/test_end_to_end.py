@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from typing import Any, cast
 import pytest
 from starlette.applications import Starlette
 
+from serving import COMMAND, command, environment, serving
 from syncing import TOKEN, query
 from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.server.app import create_app
@@ -27,7 +26,6 @@ from testio_analytics.demo.server.server import running_server
 from testio_analytics.mirror.schema import ALL_TABLES, STREAMS
 from waiting import PATIENCE, wait_for
 
-COMMAND = [sys.executable, "-m", "testio_analytics"]
 pytestmark = pytest.mark.slow
 PRODUCTS = (21362, 18559, 24959)
 
@@ -39,23 +37,6 @@ def _account(pristine: Account) -> Account:
     return account
 
 
-def environment(address: str, token: str = TOKEN) -> dict[str, str]:
-    """Return an environment in which the command finds the server."""
-    return {
-        **os.environ,
-        "TESTIO_CUSTOMER_API_BASE_URL": address,
-        "TESTIO_CUSTOMER_API_TOKEN": token,
-        "NO_PROXY": "127.0.0.1",
-    }
-
-
-def command(*words: str, address: str, token: str = TOKEN, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command against the server and return what it said."""
-    return subprocess.run(
-        [*COMMAND, *words], env=environment(address, token), capture_output=True, text=True, cwd=cwd, timeout=PATIENCE
-    )
-
-
 def content(db: Path) -> dict[str, list[tuple[object, ...]]]:
     """Return what the API said, table by table, without the times of this or that run."""
     found = {}
@@ -64,13 +45,6 @@ def content(db: Path) -> dict[str, list[tuple[object, ...]]]:
             columns = ", ".join(f'"{name}"' for name in (*table.content_columns, "content_hash"))
             found[table.name] = query(db, f"select {columns} from {table.name} where removed_at is null order by 1, 2")
     return found
-
-
-@contextmanager
-def serving(account: Account, faults: Faults | None = None) -> Iterator[str]:
-    """Serve the account on a real port."""
-    with running_server(create_app(account, token=TOKEN, faults=faults or Faults())) as address:
-        yield address
 
 
 def test_sync_over_a_real_port(account: Account, tmp_path: Path) -> None:
