@@ -12,7 +12,14 @@ import pandas as pd
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.frames.query import ProductFilter, known_products, load_table, mirror_condition, read_table
 from testio_analytics.frames.snapshot import Source, rows_of, snapshot
-from testio_analytics.mirror.schema import ALL_TABLES
+from testio_analytics.mirror.schema import ALL_TABLES, TABLES
+
+WHOLE = ("products", "features")
+"""Tables that are looked up in the whole account, whichever products are asked for."""
+
+SAYS_AUTO_ACCEPTED = (
+    "SELECT EXISTS (SELECT 1 FROM bugs WHERE status = 'accepted' AND auto_accepted IS NOT NULL AND removed_at IS NULL)"
+)
 
 READ_OUTCOMES = ("complete", "incomplete")
 """The outcomes of a run that read what it could, and so gives the reports their default instant."""
@@ -189,10 +196,15 @@ def load_mirror(db: Source = None, *, product_id: ProductFilter = None) -> Mirro
     with snapshot(db) as fetch:
         ids = known_products(fetch, product_id)
         frames = {table.name: read_table(fetch, table, *mirror_condition(table, ids)) for table in ALL_TABLES}
+        everything = frames if ids is None else {name: read_table(fetch, TABLES[name], [], {}) for name in WHOLE}
+        says_auto_accepted = bool(rows_of(fetch, SAYS_AUTO_ACCEPTED)[0][0])
         version = int(rows_of(fetch, "PRAGMA user_version")[0][0])
     run = last_finished(frames["sync_runs"])
     return Mirror(
         **frames,
+        catalogue=everything["features"][["id", "product_id", "removed_at"]],
+        account_products=everything["products"][["id", "name"]],
+        says_auto_accepted=says_auto_accepted,
         product_ids=ids,
         as_of=_last_read(run, frames["stream_states"]),
         run_id=None if run is None else int(run["id"]),

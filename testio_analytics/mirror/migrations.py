@@ -17,12 +17,14 @@ from sqlite_utils import Database
 from sqlite_utils.db import Table as DbTable
 
 from testio_analytics import errors
+from testio_analytics.api.payloads import CAN_BE_UNSAID
 from testio_analytics.mirror import schema
 
 VERSIONS: dict[int, str] = {
     1: "products, sections, features, stories and the completeness ledger",
     2: "exploratory tests and their features",
     3: "bugs with their devices, results of features and stories, executions",
+    4: "which fields the API did not say of tests and bugs",
 }
 """Every schema version and what it brought."""
 
@@ -98,6 +100,18 @@ def _bring(db: Database, version: int) -> None:
         for column in columns:
             if column.since == version > spec.since:
                 _table(db, spec).add_column(column.name, _SQLITE_TYPES[column.kind])
+                if column.name == schema.NOT_SAID:
+                    _fill_not_said(db, spec)
+
+
+def _fill_not_said(db: Database, spec: schema.Table) -> None:
+    """Say of the rows that are there already what `payloads.not_said` says of those to come."""
+    parts = []
+    for name, needs_value in CAN_BE_UNSAID[spec.name].items():
+        kind = f"json_type(raw_data, '$.{name}')"
+        is_unsaid = f"ifnull({kind}, 'null') = 'null'" if needs_value else f"{kind} is null"
+        parts.append(f"case when {is_unsaid} then ',{name}' else '' end")
+    db.execute(f"update {spec.name} set {schema.NOT_SAID} = nullif(substr({' || '.join(parts)}, 2), '')")  # noqa: S608  our own names
 
 
 def _take_away(db: Database, version: int) -> None:

@@ -10,7 +10,7 @@ from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.bugs import bugs_by_product, bugs_per_feature
 from testio_analytics.reports.coverage import coverage_total
-from testio_analytics.reports.doubts import doubts_of, sentences, words
+from testio_analytics.reports.doubts import doubts, doubts_of, sentences, words
 from testio_analytics.reports.facts import NO_STATUS, feature_scope
 from testio_analytics.reports.features import STATES, features_with_state
 from testio_analytics.reports.impact import ImpactSource
@@ -158,10 +158,10 @@ def _has(count: int) -> str:
 
 def _causes(mirror: Mirror, instant: pd.Timestamp, unknown: pd.DataFrame) -> str:
     """Return why features have unknown status: gaps of their products' tests, and statuses that are not known."""
-    missing = {one.product_id: one for one in doubts_of(mirror, "coverage_total") if one.stream == "tests"}
-    products = [key for key in unknown["product_id"].drop_duplicates().tolist() if key in missing]
+    owners = {*unknown["product_id"].tolist()}
+    missing = [one for one in doubts(mirror, ("tests", "tests.features")) if one.stream == "tests"]
     # The sentence names whose tests are missing; which of them are is said once, by the list of gaps.
-    causes = [words(replace(missing[key], places=())) for key in products]
+    causes = [words(replace(one, places=())) for one in missing if owners & {one.product_id, *one.others}]
     scope = feature_scope(mirror, as_of=instant)
     tests = scope[(scope["group"] == "unknown") & scope["feature_id"].isin(unknown["feature_id"])]
     for status, rows in tests.groupby("status")["test_id"]:

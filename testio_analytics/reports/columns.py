@@ -40,6 +40,7 @@ class Column:
         meaning: one or more sentences; may name a threshold.
         unit: what a rate or a count is measured in, where the label does not say it.
         bounds: the columns with the ends of its 95 % interval; none for most.
+        highest: the column with the most that it can be, where the value is the least; none for most.
         none: whether a missing count means that there is none; otherwise it means that the count is unknown.
         words: what its values read as, for people, where that is not the value itself.
     """
@@ -50,6 +51,7 @@ class Column:
     meaning: str
     unit: str = ""
     bounds: tuple[str, str] | None = None
+    highest: str = ""
     none: bool = False
     words: Mapping[str, str] = field(default_factory=dict)
 
@@ -64,16 +66,21 @@ class Column:
 
 
 def _rate(name: str, label: str, meaning: str, *, has_band: bool = True) -> tuple[Column, ...]:
-    """Return the columns of a triage rate: the share, its interval, and its band."""
+    """Return the columns of a triage rate: the share, the most that it can be, its interval, and its band."""
     low, high = f"{name}_low", f"{name}_high"
+    most = Column(
+        f"{name}_highest", f"{label}, at most", "share", f"The same, if all that is not said counts as {name}."
+    )
     band = Column(
         f"{name}_band",
         f"{label}, band",
         "state",
-        f'How {label.lower()} compares with its limits: "ok", "warning" or "critical"; "unknown" without bugs.',
+        f'How {label.lower()} compares with its limits: "ok", "warning" or "critical"; "unknown" without bugs, and where '
+        "the least and the most that it can be are in different bands.",
     )
     return (
-        Column(name, label, "share", meaning, bounds=(low, high)),
+        Column(name, label, "share", f"{meaning} The least that it can be.", bounds=(low, high), highest=most.name),
+        most,
         *_interval(name, label.lower(), share=True),
         *((band,) if has_band else ()),
     )
@@ -92,6 +99,7 @@ def _interval(name: str, what: str, *, share: bool = False, stem: str | None = N
 BUCKET_WORDS = {
     "active_accepted": "accepted manually",
     "auto_accepted": "auto-accepted",
+    "accepted_unclear": "accepted, not said by whom",
     "rejected": "rejected",
     "open": "open",
     "other": "other",
@@ -208,9 +216,28 @@ _ALL: tuple[Column, ...] = (
     *_interval("share", "share", share=True, stem=""),
     # -- bugs
     Column("total", "All bugs", "count", "All active bugs, of whatever outcome; a bug belongs to its test."),
-    Column("bugs", "Bugs", "count", "Distinct valid bugs: those that were not rejected."),
+    Column(
+        "bugs",
+        "Bugs",
+        "count",
+        "Distinct valid bugs: those that were not rejected. The fewest: a bug that does not say its status may be.",
+        highest="bugs_highest",
+    ),
+    Column(
+        "bugs_highest",
+        "Bugs, at most",
+        "count",
+        "Those, and the bugs that may be among them because they do not say their status or their feature; empty where "
+        "not all tests were read.",
+    ),
     Column("active_accepted", "Accepted manually", "count", "Bugs that a person accepted."),
     Column("auto_accepted", "Auto-accepted", "count", "Bugs that were accepted because nobody triaged them in time."),
+    Column(
+        "accepted_unclear",
+        "Accepted, not said by whom",
+        "count",
+        "Accepted bugs of which nothing tells whether a person accepted them.",
+    ),
     Column("rejected", "Rejected", "count", "Bugs that were rejected."),
     Column("open", "Open", "count", "Bugs that nobody has triaged yet."),
     Column("other", "Other", "count", "Bugs of any other status, or of none."),

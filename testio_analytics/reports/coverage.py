@@ -12,7 +12,14 @@ import pandas as pd
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.doubts import never_synced_products, products_in_doubt, with_doubts, with_row_doubts
-from testio_analytics.reports.facts import described_features, feature_scope, labels, memberships, product_rows
+from testio_analytics.reports.facts import (
+    described_features,
+    feature_scope,
+    labels,
+    memberships,
+    product_rows,
+    silent_tests,
+)
 from testio_analytics.reports.features import STATES, features_with_state
 from testio_analytics.reports.registry import documented
 from testio_analytics.reports.shares import share, with_share
@@ -95,13 +102,19 @@ def coverage_over_time(
     unknown = unknown.assign(at=unknown["at"].mask(unknown["at"] > instant, instant))
     has_gap = features["product_id"].isin([*products_in_doubt(mirror, "tests")])
     in_doubt = _ids(features[has_gap]) | _ids(unknown[unknown["at"].isna()])
+    in_doubt |= _ids(scope[(scope["group"] == "executed") & scope["at"].isna()])
+    silent = silent_tests(mirror, as_of=instant)[["product_id", "at"]]
+    silent = features[["product_id", "feature_id"]].merge(
+        silent.assign(at=silent["at"].mask(silent["at"] > instant, instant))
+    )
+    in_doubt |= _ids(silent[silent["at"].isna()])
     first = executed["at"].min()
     rows: list[tuple[object, ...]] = []
     for until in _instants(instant, months):
         if until < instant and not first + span <= until:
             continue
         covered = _in_scope(executed, until, span)
-        highest = covered | in_doubt | _in_scope(unknown, until, span)
+        highest = covered | in_doubt | _in_scope(unknown, until, span) | _in_scope(silent, until, span)
         counts = (len(features), len(covered), len(highest))
         rows.append((until, until == instant, *counts, *share(len(covered), len(features))))
     return _frame(rows)

@@ -38,7 +38,7 @@ def completeness(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     states = mirror.stream_states.drop(columns=["last_run_id", "last_complete_run_id"])
     found = rows.merge(states, on=["product_id", "stream"], how="left", validate="one_to_one")
     found = found.merge(_gap_texts(mirror), on=["product_id", "stream"], how="left", validate="one_to_one")
-    keys = {(ACCOUNT if one.product_id is None else one.product_id, one.stream) for one in doubts(mirror)}
+    keys = {(ACCOUNT if one.product_id is None else one.product_id, one.source) for one in doubts(mirror)}
     pairs = zip(found["product_id"].tolist(), found["stream"].tolist(), strict=True)
     is_complete = pd.Series([pair not in keys for pair in pairs], index=found.index) & found["last_read_at"].notna()
     missing = (found["rows_expected"] - found["rows_stored"]).clip(lower=0)
@@ -236,7 +236,7 @@ def _gap_messages(table: pd.DataFrame) -> list[str]:
 
 
 def _status_messages(mirror: Mirror) -> list[str]:
-    return [f"{words(one)}." for one in doubts(mirror) if one.kind == "unknown status"]
+    return [f"{words(one)}." for one in doubts(mirror) if one.kind in ("unknown status", "missing field")]
 
 
 def _age_messages(table: pd.DataFrame, products: pd.DataFrame) -> list[str]:

@@ -24,6 +24,7 @@ from testio_analytics.reports.facts import (
     memberships,
     once,
     product_rows,
+    silent_tests,
     story_outcomes,
     unread_tests,
 )
@@ -69,6 +70,10 @@ def _states(mirror: Mirror, found: pd.DataFrame, instant: pd.Timestamp) -> pd.Se
     no_results = found["status"].isna()
     doubt = found["product_id"].isin(products_in_doubt(mirror, "tests"))
     doubt |= found["feature_id"].isin(scope[scope["group"] == "unknown"]["feature_id"])
+    # A test that does not say what it covers says which stories it ran all the same, but not which it did not.
+    silent = silent_tests(mirror, as_of=instant)
+    never = ~found["feature_id"].isin(executed["feature_id"]) & found["was_listed"].isna()
+    doubt |= never & found["product_id"].isin(silent["product_id"])
     # Nothing tells which tests had a story in scope whose feature is not known.
     doubt |= found["feature_id"].isna() & found["product_id"].isin(_products_with_unread_results(mirror, instant))
     is_odd = ~no_results & ~found["status"].isin(STORY_STATUSES[:3])

@@ -12,7 +12,7 @@ from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.coverage import ALL_PRODUCTS
 from testio_analytics.reports.doubts import never_synced_products, with_doubts, with_row_doubts
-from testio_analytics.reports.facts import BUCKETS, located_bugs, product_rows
+from testio_analytics.reports.facts import BUCKETS, NO_VALUE, located_bugs, product_rows
 from testio_analytics.reports.registry import documented
 from testio_analytics.reports.shares import with_share
 from testio_analytics.text import listed
@@ -28,15 +28,26 @@ BANDS: Mapping[str, tuple[float, float]] = {
 }
 """Warning and critical bounds of each rate; where the second is the lower one, low is bad."""
 
+ACCEPTED = ("active_accepted", "auto_accepted", "accepted_unclear")
 RATES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "active_acceptance": (("active_accepted",), BUCKETS),
-    "auto_acceptance": (("auto_accepted",), ("active_accepted", "auto_accepted")),
-    "overall_acceptance": (("active_accepted", "auto_accepted"), BUCKETS),
+    "auto_acceptance": (("auto_accepted",), ACCEPTED),
+    "overall_acceptance": (ACCEPTED, BUCKETS),
     "rejection": (("rejected",), BUCKETS),
     "review": (("active_accepted", "rejected"), BUCKETS),
 }
 """The triage outcomes that are counted, and out of which, for each rate."""
 
+BY_WHOM = ("active_acceptance", "auto_acceptance", "review")
+"""The rates that change with whether a person or the timer accepted a bug."""
+
+OF_TIMER = ("active_acceptance", "auto_acceptance")
+"""Those that there are none of in an account that never says it."""
+
+UNSAID = "unsaid"
+"""Counts the bugs of bucket "other" that do not say their status: each of them may count in any rate."""
+
+COUNTED = ("total", *BUCKETS, UNSAID, "immature")
 BAND_NAMES = ("ok", "warning", "critical", "unknown")
 
 
@@ -65,12 +76,12 @@ def triage(
     bugs = _dated(mirror, as_of, matures_after)
     keys = {"product": ["product_id"], "month": ["month"], "product_month": ["product_id", "month"]}[by]
     counts = _counts(bugs, keys)
-    found = _measured(_with_all_products(mirror, counts) if by == "product" else counts, bands)
+    found = _measured(mirror, _with_all_products(mirror, counts) if by == "product" else counts, bands)
     if by == "month":
         found = with_doubts(found, mirror, "triage_by_month")
         return found.sort_values("month", na_position="last", ignore_index=True)
     found.insert(1, "product", mirror.named(found["product_id"]))
-    found = with_row_doubts(found, mirror, "triage")
+    found = with_row_doubts(found, mirror, "triage" if by == "product" else "triage_by_product_and_month")
     order = ["product", "product_id", *keys[1:]]
     return found.sort_values(order, na_position="last", ignore_index=True)
 
@@ -113,9 +124,9 @@ def triage_total(
     if found.empty:
         # No bugs at all: 0 where they were read, empty where they never were.
         nothing = pd.NA if never_synced_products(mirror, "bugs") else 0
-        found = pd.DataFrame({name: pd.Series([nothing], dtype="Int64") for name in ("total", *BUCKETS, "immature")})
+        found = pd.DataFrame({name: pd.Series([nothing], dtype="Int64") for name in COUNTED})
         found.insert(0, "product", ALL_PRODUCTS)
-    return with_doubts(_measured(found.astype({"product": "str"}), bands), mirror, "triage_total")
+    return with_doubts(_measured(mirror, found.astype({"product": "str"}), bands), mirror, "triage_total")
 
 
 def band(rate: float | None, bounds: tuple[float, float]) -> Band:
@@ -141,31 +152,58 @@ def _dated(mirror: Mirror, as_of: AsOf, matures_after: float) -> pd.DataFrame:
 
 
 def _counts(bugs: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    flags = {bucket: (bugs["bucket"] == bucket).astype("Int64") for bucket in BUCKETS}
+    flags: dict[str, Any] = {bucket: (bugs["bucket"] == bucket).astype("Int64") for bucket in BUCKETS}
+    flags[UNSAID] = (bugs["status"] == NO_VALUE).astype("Int64")
     marked = bugs[[*keys, "immature"]].assign(total=1, **flags).astype({"total": "Int64"})
-    return marked.groupby(keys, dropna=False)[["total", *BUCKETS, "immature"]].sum().reset_index()
+    return marked.groupby(keys, dropna=False)[[*COUNTED]].sum().reset_index()
 
 
 def _with_all_products(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
     """Add the active products without bugs: with 0 where their bugs were read, and empty where they never were."""
-    numbers = ["total", *BUCKETS, "immature"]
+    numbers = [*COUNTED]
     rows = product_rows(mirror)[["product_id"]].merge(found, on="product_id", how="left", validate="one_to_one")
     unread = rows["product_id"].isin(never_synced_products(mirror, "bugs"))
     rows[numbers] = rows[numbers].where(rows[numbers].notna(), 0).mask(unread)
     return rows[["product_id", *numbers]].astype(dict.fromkeys(numbers, "Int64"))
 
 
-def _measured(found: pd.DataFrame, bands: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
-    for name, (parts, whole) in RATES.items():
-        sums = {"k": found[list(parts)].sum(axis=1, skipna=False), "n": found[list(whole)].sum(axis=1, skipna=False)}
-        rates = with_share(pd.DataFrame(sums), "k", "n", (name, f"{name}_low", f"{name}_high"))
-        found = found.join(rates.drop(columns=["k", "n"]))
+def _measured(mirror: Mirror, found: pd.DataFrame, bands: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
+    for name in RATES:
+        rates = _rate(mirror, found, name)
+        found = found.join(rates)
         if name in bands:
-            names = [band(rate, bands[name]) for rate in rates[name]]
+            ends = zip(rates[name], rates[f"{name}_highest"], strict=True)
+            names = [_one_band(least, most, bands[name]) for least, most in ends]
             found[f"{name}_band"] = pd.Series(pd.Categorical(names, categories=list(BAND_NAMES)), index=found.index)
+    found = found.drop(columns=UNSAID)
     verdicts = [_verdict(row, bands) for row in found.to_dict("records")]
     found["verdict"] = pd.Series(verdicts, index=found.index, dtype="str")
     return found.assign(is_provisional=(found["immature"] > 0).astype("boolean"))
+
+
+def _rate(mirror: Mirror, found: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the least and the most that a rate can be, with the ends of the interval; nothing where it may be any.
+
+    A bug without status may count in it or not; so may one that was accepted by nobody knows whom.
+    """
+    parts, whole = RATES[name]
+    count, of = (found[list(names)].sum(axis=1, skipna=False) for names in (parts, whole))
+    unclear, unsaid = found["accepted_unclear"], found[UNSAID]
+    most = count + unsaid + (unclear if name in BY_WHOM else 0)
+    of = of + (unsaid if whole is ACCEPTED else 0)
+    is_any = (count == 0) & (most == of)
+    if not mirror.says_auto_accepted and name in OF_TIMER:
+        is_any |= unclear > 0
+    ends = pd.DataFrame({"count": count, "most": most, "of": of}).mask(is_any)
+    ends = with_share(ends, "count", "of", (name, f"{name}_low", "_"))
+    ends = with_share(ends, "most", "of", (f"{name}_highest", "__", f"{name}_high"))
+    return ends[[name, f"{name}_highest", f"{name}_low", f"{name}_high"]]
+
+
+def _one_band(least: float | None, most: float | None, bounds: tuple[float, float]) -> Band:
+    """Return the band that a rate lies in whatever it is between its ends; unknown where that is not one band."""
+    found = band(least, bounds)
+    return found if found == band(most, bounds) else "unknown"
 
 
 def _verdict(row: Mapping[Hashable, Any], bands: Mapping[str, tuple[float, float]]) -> str:

@@ -5,6 +5,7 @@ Counters drive all of them, so that the same requests in the same order meet the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -39,6 +40,8 @@ class Faults:
         dropped_every: the connection ends in the middle of the answer.
         slow: seconds until an answer.
         concurrent_limit: 500 for every request above so many at once.
+        missing_fields, null_fields: fields like ``bugs.status`` or ``tests.features.feature_id`` that answers lack, or
+            hold null in; missing_every: only in rows whose id it divides.
         redirect_to: another host to which every request is sent.
     """
 
@@ -61,6 +64,9 @@ class Faults:
     dropped_every: int = 0
     slow: float = 0.0
     concurrent_limit: int = 0
+    missing_fields: frozenset[str] = frozenset()
+    null_fields: frozenset[str] = frozenset()
+    missing_every: int = 1
     redirect_to: str = ""
 
     @property
@@ -93,6 +99,9 @@ truncated-every=9                     half of the JSON on every n-th request
 dropped-every=9                       a connection closed midway on every n-th request
 slow=0.2                              seconds until each answer
 concurrent-limit=3                    500 for every request above so many at once
+missing-field=bugs.status             answers without this field (products, features, user_stories, tests, bugs, executions)
+null-field=tests.features             null in this field
+missing-every=2                       both only in rows whose id it divides
 redirect=https://elsewhere.invalid    every request sent to another host"""
 """One line per fault: an example of how it is written, and what it does."""
 
@@ -135,6 +144,18 @@ def _ids(attribute: str) -> Change:
             raise UnknownValueError(f"The list for {attribute.replace('_', ' ')}", value, ["ids separated by commas"])
         known: frozenset[int] = getattr(faults, attribute)
         more: Any = known | {int(part) for part in parts}
+        return replace(faults, **{attribute: more})
+
+    return apply
+
+
+def _fields(attribute: str) -> Change:
+    def apply(faults: Faults, value: str) -> Faults:
+        parts = frozenset(part.strip() for part in value.split(","))
+        if not all(re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", part) for part in parts):
+            raise UnknownValueError("A field", value, ["what it is of and its name, such as bugs.status"])
+        known: frozenset[str] = getattr(faults, attribute)
+        more: Any = known | parts
         return replace(faults, **{attribute: more})
 
     return apply
@@ -185,5 +206,8 @@ _CHANGES: Mapping[str, Change] = {
     "dropped-every": _number("dropped_every"),
     "slow": _slow,
     "concurrent-limit": _number("concurrent_limit"),
+    "missing-field": _fields("missing_fields"),
+    "null-field": _fields("null_fields"),
+    "missing-every": _number("missing_every"),
     "redirect": _redirect,
 }
