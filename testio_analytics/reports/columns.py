@@ -210,9 +210,16 @@ _ALL: tuple[Column, ...] = (
         bounds=("recent_low", "recent_high"),
     ),
     *_interval("recent", "recent_share", share=True),
-    Column("covered", "Covered", "count", "How many of them count as covered: the fewest."),
+    Column(
+        "covered",
+        "Covered",
+        "count",
+        "How many of them count as covered: the fewest.",
+        highest="covered_highest",
+    ),
     Column("covered_highest", "Covered, at most", "count", "Those and the unknown ones."),
-    Column("share", "Share", "share", "covered as a share of all.", bounds=("low", "high")),
+    Column("share", "Share", "share", "covered as a share of all.", bounds=("low", "high"), highest="share_highest"),
+    Column("share_highest", "Share, at most", "share", "The same of the most that it can be."),
     *_interval("share", "share", share=True, stem=""),
     # -- bugs
     Column("total", "All bugs", "count", "All active bugs, of whatever outcome; a bug belongs to its test."),
@@ -325,12 +332,19 @@ _ALL: tuple[Column, ...] = (
     Column("api_status", "API status", "state", "The API's own word for the feature in that test, as it came."),
     Column("differs", "Differs from API", "flag", "Whether that is another word than ours means; empty where unknown."),
     Column("in_scope", "In scope, all time", "count", "Active features that any executed test had in scope."),
-    Column("exercised", "Exercised", "count", "Active features with an executed story or a bug: the fewest."),
+    Column(
+        "exercised",
+        "Exercised",
+        "count",
+        "Active features with an executed story or a bug: the fewest.",
+        highest="exercised_highest",
+    ),
     Column("exercised_highest", "Exercised, at most", "count", "Those, and the features where a gap could hide more."),
     Column("status", "Status", "state", "The status, as it came."),
     # -- stories
     Column("tested_by", "Testers", "count", "Distinct testers who ran the story in that test."),
     Column("is_by_bug", "Inferred from a linked bug", "flag", "Whether perhaps only a linked bug says failed."),
+    Column("may_differ", "May be another", "flag", "Whether a test that was not fully read may hold a newer result."),
     Column("is_old_version", "Changed since", "flag", "Whether the story's text was another one in that test."),
     Column("failed", "Failed", "count", "Stories whose newest result is failed."),
     Column("blocked", "Blocked", "count", "Stories whose newest result is blocked."),
@@ -338,7 +352,9 @@ _ALL: tuple[Column, ...] = (
     Column("in_scope_not_run", "Not run", "count", "Stories whose feature was in scope, and that nobody ran."),
     Column("never_in_scope", "Never in scope", "count", "Stories whose feature no executed test had in scope."),
     Column("old_version", "Changed since", "count", "Covered stories whose text has changed since."),
-    Column("passed_share", "Passed of those", "share", "passed / covered.", bounds=("passed_low", "passed_high")),
+    Column(
+        "passed_share", "Passed of those", "share", "passed / (passed + failed).", bounds=("passed_low", "passed_high")
+    ),
     *_interval("passed", "passed_share", share=True),
     # -- triage and trends
     *_rate("active_acceptance", "Active acceptance", "active_accepted / total."),

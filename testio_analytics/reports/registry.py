@@ -116,9 +116,10 @@ _HIGH_AND_LOW: Mapping[str, Mapping[str, Any]] = {
 _SEVERITIES = "critical high low visual content suggestion custom severity_other"
 _STORY_COUNTS = columns(
     "stories failed blocked passed in_scope_not_run never_in_scope unknown old_version failed_by_bug covered"
-    " covered_highest share low high passed_share passed_low passed_high is_complete gap",
+    " covered_highest share share_highest low high passed_share passed_low passed_high is_complete gap",
     unknown={"meaning": "Stories whose newest result is unknown."},
-    covered={"meaning": "Stories with a passed or failed result: the fewest."},
+    covered={"meaning": "Stories with a passed or failed result that no missing test can change: the fewest."},
+    covered_highest={"meaning": "Those, and the stories of which a missing test may say otherwise."},
     share={"label": "With a result", "meaning": "covered / stories."},
 )
 _STORY_STATES = "stories failed blocked passed in_scope_not_run never_in_scope unknown share passed_share"
@@ -311,7 +312,7 @@ _ALL: tuple[Report, ...] = (
         grain="One row per active product, by name and id.",
         streams=(*_BUGS_OF_FEATURES, "results"),
         columns=columns(
-            "product_id product active_features in_scope exercised exercised_highest share low high is_complete gap",
+            "product_id product active_features in_scope exercised exercised_highest share share_highest low high is_complete gap",
             share={"label": "Exercised", "meaning": "exercised / active_features."},
         ),
         terminal=_names("product active_features in_scope exercised share low high"),
@@ -325,7 +326,7 @@ _ALL: tuple[Report, ...] = (
         grain="One row per active story, by product, state, feature and story.",
         streams=(*_COVERAGE, "results"),
         columns=columns(
-            "product_id product feature_id feature story_id story state test_id test at tested_by is_by_bug"
+            "product_id product feature_id feature story_id story state may_differ test_id test at tested_by is_by_bug"
             " is_old_version is_complete gap",
             state={"meaning": "The newest result of the story; see the definitions of stories."},
         ),

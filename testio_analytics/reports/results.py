@@ -50,7 +50,7 @@ STORY_COUNTS = ("stories_failed", "stories_blocked", "stories_passed", "stories_
 RESULT_COLUMNS = column_names("feature_results")
 EVIDENCE_COLUMNS = (
     *("product_id", "product", "active_features", "in_scope", "exercised", "exercised_highest"),
-    *("share", "low", "high"),
+    *("share", "share_highest", "low", "high"),
 )
 _BUG_NAMES = ("bugs", "open_bugs", "critical_bugs", "issues")
 _STORY_NAMES = (*STORY_COUNTS, "failed_by_bug", "stories_unclear")
@@ -108,6 +108,9 @@ def evidence_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     found["exercised_highest"] = found["exercised"] + found["maybe"]
     found["exercised"] = found["exercised"].mask(nothing.fillna(False))
     found = with_share(found, "exercised", "active_features", ("share", "low", "high"))
+    highest = found[["exercised_highest", "active_features"]]
+    highest = with_share(highest, "exercised_highest", "active_features", ("share", "_", "__"))
+    found["share_highest"] = highest["share"]
     return with_row_doubts(found[list(EVIDENCE_COLUMNS)], mirror, "evidence_by_product")
 
 

@@ -35,6 +35,7 @@ STATES = ("failed", "blocked", "passed", "in scope, not run", "never in scope", 
 """The states of a story; those that need attention come first."""
 
 COUNT_COLUMNS = ("failed", "blocked", "passed", "in_scope_not_run", "never_in_scope", "unknown")
+COVERED = ("covered", "covered_highest")
 NO_FEATURE = "(no feature)"
 STORY_COLUMNS = column_names("story_coverage")
 
@@ -58,6 +59,7 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     found["is_by_bug"] = found["is_by_bug"].mask(no_results)
     found = found.drop(columns=["text", "text_then"])
     found["state"] = _states(mirror, found, instant)
+    found["may_differ"] = _may_differ(mirror, found, instant).astype("boolean")
     found = with_row_doubts(found, mirror, "story_coverage")
     order = ["product", "product_id", "state", "feature", "story_id"]
     return found.sort_values(order, ignore_index=True)[STORY_COLUMNS]
@@ -88,6 +90,25 @@ def _states(mirror: Mirror, found: pd.DataFrame, instant: pd.Timestamp) -> pd.Se
     return pd.Series(pd.Categorical(states, categories=list(STATES), ordered=True), index=found.index)
 
 
+def _may_differ(mirror: Mirror, found: pd.DataFrame, instant: pd.Timestamp) -> pd.Series[bool]:
+    """Return for which stories a test that is missing, or of which something is, may hold another, newer result."""
+    scope = feature_scope(mirror, as_of=instant)
+    unknown = scope[scope["group"] == "unknown"]
+    silent = silent_tests(mirror, as_of=instant)
+    silent = silent[silent["test_id"].isin(unread_tests(mirror, "results")) | (silent["group"] == "unknown")]
+    # A test at an unknown instant may be the newest.
+    newest = unknown["at"].fillna(instant).groupby(unknown["feature_id"]).max()
+    newest_silent = silent["at"].fillna(instant).groupby(silent["product_id"]).max()
+    hidden = [looked_up(found["feature_id"], newest), looked_up(found["product_id"], newest_silent)]
+    may_differ = (found["state"] == "unknown") | found["product_id"].isin(products_in_doubt(mirror, "tests"))
+    for at in hidden:
+        may_differ |= at.notna() & ~(found["at"] > at).fillna(False)
+    without_feature = found["feature_id"].isna() & found["product_id"].isin(
+        _products_with_unread_results(mirror, instant)
+    )
+    return may_differ | without_feature | (found["status"].notna() & found["at"].isna())
+
+
 def _may_be_newer(
     mirror: Mirror, found: pd.DataFrame, executed: pd.DataFrame, instant: pd.Timestamp
 ) -> pd.Series[bool]:
@@ -105,7 +126,7 @@ def story_coverage_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     found = _counted(story_coverage(mirror, as_of=as_of), ["product_id"])
     rows = product_rows(mirror).merge(found, on="product_id", how="left", validate="one_to_one")
     read = ~rows["product_id"].isin(products_in_doubt(mirror, "features"))
-    for name in ("stories", *COUNT_COLUMNS, "old_version", "failed_by_bug"):
+    for name in ("stories", *COUNT_COLUMNS, "old_version", "failed_by_bug", *COVERED):
         rows[name] = rows[name].where(rows[name].notna() | ~read, 0)
     return with_row_doubts(_measured(rows), mirror, "story_coverage_by_product")
 
@@ -183,22 +204,27 @@ def _newest_results(mirror: Mirror, instant: pd.Timestamp) -> pd.DataFrame:
 def _counted(stories: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     flags = {name: stories["state"] == state for name, state in zip(COUNT_COLUMNS, STATES, strict=True)}
     covered = flags["failed"] | flags["passed"]
+    may_differ = stories["may_differ"].astype(bool)
     marked = stories[list(by)].assign(
         stories=True,
         **flags,
+        covered=covered & ~may_differ,
+        covered_highest=covered | may_differ,
         old_version=covered & stories["is_old_version"].fillna(False).astype(bool),
         failed_by_bug=flags["failed"] & stories["is_by_bug"].fillna(False).astype(bool),
     )
-    names = ["stories", *COUNT_COLUMNS, "old_version", "failed_by_bug"]
+    names = ["stories", *COUNT_COLUMNS, "old_version", "failed_by_bug", *COVERED]
     return marked.groupby(list(by), dropna=False)[names].sum().astype("Int64").reset_index()
 
 
 def _measured(found: pd.DataFrame) -> pd.DataFrame:
     # Where not one story could be judged, "0 covered" would be a number made of nothing.
-    is_known = ~((found["stories"] > 0) & (found["unknown"] == found["stories"])).fillna(False)
-    covered = found["passed"] + found["failed"]
-    found = found.assign(covered=covered.where(is_known), covered_highest=covered + found["unknown"])
+    nothing = (found["stories"] > 0) & (found["covered"] == 0) & (found["covered_highest"] == found["stories"])
+    found["covered"] = found["covered"].mask(nothing.fillna(False))
     found = with_share(found, "covered", "stories", ("share", "low", "high"))
-    judged = found.assign(passed=found["passed"].where(is_known))
+    highest = with_share(found[["covered_highest", "stories"]], "covered_highest", "stories", ("share", "_", "__"))
+    found["share_highest"] = highest["share"]
+    with_result = found["passed"] + found["failed"]
+    judged = found[["passed"]].assign(with_result=with_result.mask(with_result == 0))
     names = ("passed_share", "passed_low", "passed_high")
-    return found.join(with_share(judged, "passed", "covered", names)[[*names]])
+    return found.join(with_share(judged, "passed", "with_result", names)[[*names]])

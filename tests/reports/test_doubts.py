@@ -33,7 +33,7 @@ def _account(*, states: tuple[str, ...] = ("products", "features", "tests", "bug
         account.covers(product, product, product_id=product)
         account.add("user_stories", id=product, product_id=product, feature_id=product, feature_link="id")
         bug = {"id": product, "product_id": product, "test_id": product, "severity": "low", "status": "accepted"}
-        account.add("bugs", **bug, feature_id=product, feature_link="bug")
+        account.add("bugs", **bug, auto_accepted=0, feature_id=product, feature_link="bug")
         result = {"test_feature_id": product, "user_story_id": product, "test_id": product, "product_id": product}
         account.add("test_user_stories", **result, execution_status="passed", tested_by_count=1, bugs_found=0)
         for stream in ("bugs", "results"):
@@ -56,6 +56,21 @@ def _unknown_status() -> Account:
     return account.covers(7, DOUBTED, product_id=DOUBTED)
 
 
+def _lacking(table: str, **values: object) -> Account:
+    """Return the account with a row of the doubted product that lacks something: another one where an id is given."""
+    account = _account()
+    row = next(row for row in account.rows[table] if row["product_id"] == DOUBTED)
+    if "not_said" in values and table == "bugs":
+        values["auto_accepted" if values["not_said"] == "auto_accepted" else "known"] = None
+    if "id" not in values:
+        row.update(values)
+        return account
+    account.rows[table].append(row | values)
+    for stream in ("bugs", "results"):
+        account.add("test_reads", test_id=values["id"], stream=stream, product_id=DOUBTED, is_complete=1, run_id=1)
+    return account
+
+
 KINDS: dict[str, tuple[str, Callable[[], Account]]] = {
     "gap in the list of products": ("account", lambda: _account().gap(None, "products", "page 2")),
     "gap in the details of a product": ("products", lambda: _account().gap(DOUBTED, "products", "sections")),
@@ -68,6 +83,14 @@ KINDS: dict[str, tuple[str, Callable[[], Account]]] = {
     "bugs of a test not read": ("bugs", lambda: _without_read("bugs")),
     "results of a test not read": ("results", lambda: _without_read("results")),
     "unknown status": (STATUSES, _unknown_status),
+    "tests that do not say their features": ("tests.features", lambda: _lacking("tests", not_said="features", id=3)),
+    "test-case runs": ("tests.test_cases", lambda: _lacking("tests", testing_type=None, id=3)),
+    "tests without date": ("tests.end_at", lambda: _lacking("tests", end_at=None)),
+    "bugs without status": ("bugs.status", lambda: _lacking("bugs", status=None)),
+    "bugs accepted by nobody knows whom": ("bugs.auto_accepted", lambda: _lacking("bugs", not_said="auto_accepted")),
+    "bugs without severity": ("bugs.severity", lambda: _lacking("bugs", severity=None)),
+    "bugs that may be known": ("bugs.known", lambda: _lacking("bugs", not_said="known")),
+    "bugs without feature": ("bugs.test_feature", lambda: _lacking("bugs", feature_id=None)),
 }
 """Each kind of doubt: the stream that it is of, and an account that has exactly this one."""
 
@@ -98,7 +121,7 @@ def test_an_account_has_one_doubt_and_a_sentence_for_it(kind: str) -> None:
     stream = KINDS[kind][0]
     (doubt,) = doubts(_mirror_in(kind))
 
-    assert doubt.stream == ("products" if stream == "account" else stream)
+    assert doubt.source == ("products" if stream == "account" else stream)
     assert ("the account" if stream == "account" else "Lighthouse") in words(doubt)
     assert words(doubt, "this product").count("this product") == 1
 
