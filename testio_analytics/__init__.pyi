@@ -43,6 +43,7 @@ from .errors import TestioError as TestioError
 from .errors import UnknownValueError as UnknownValueError
 from .frames.loaders import load_bug_devices as load_bug_devices
 from .frames.loaders import load_bugs as load_bugs
+from .frames.loaders import load_endpoint_findings as load_endpoint_findings
 from .frames.loaders import load_executions as load_executions
 from .frames.loaders import load_feature_sections as load_feature_sections
 from .frames.loaders import load_features as load_features
@@ -168,6 +169,7 @@ __all__ = [
     "html_table",
     "load_bug_devices",
     "load_bugs",
+    "load_endpoint_findings",
     "load_executions",
     "load_feature_sections",
     "load_features",

@@ -23,6 +23,7 @@ VERSIONS: dict[int, str] = {
     1: "products, sections, features, stories and the completeness ledger",
     2: "exploratory tests and their features",
     3: "bugs with their devices, results of features and stories, executions",
+    4: "which lists the API offers for each product",
 }
 """Every schema version and what it brought."""
 

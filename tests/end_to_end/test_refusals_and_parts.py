@@ -1,0 +1,215 @@
+"""What a refusal may mean and what it may not, and what a sync of parts of an account says of the rest."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serving import command, serving
+from small_account import feature_payload, small_account
+from syncing import query, sync_account
+from testio_analytics.demo.account.model import Account, Feature
+from testio_analytics.demo.server.faults import Faults
+from testio_analytics.errors import ApiError
+from testio_analytics.mirror.sync import SyncResult
+
+OUTSIDE = (290, 291)
+"""Features of product 2 that are in none of its sections."""
+
+WHOLE_LIST = "/products/2/features"
+
+
+@pytest.fixture(name="account")
+def _account() -> Account:
+    account = small_account(tests=1)
+    account.product(2).features.extend(Feature(feature_payload(key), []) for key in OUTSIDE)
+    return account
+
+
+@pytest.fixture(name="db")
+def _db(tmp_path: Path) -> Path:
+    return tmp_path / "mirror.db"
+
+
+def synced(account: Account, db: Path, *product_ids: int, full: bool = False, **faults: Any) -> SyncResult:
+    """Sync in this process, without the bugs and results."""
+    streams, wanted = ["features", "tests"], product_ids or None
+    return sync_account(account, db, faults=Faults(**faults), product_ids=wanted, streams=streams, full=full).result
+
+
+def active(db: Path, table: str, product_id: int) -> set[int]:
+    """Return the ids of the rows of a product that are not marked as removed."""
+    rows = query(db, f"select id from {table} where product_id = ? and removed_at is null", [product_id])
+    return {row[0] for row in rows}
+
+
+def places(result: SyncResult) -> list[tuple[int | None, str]]:
+    """Return whose the gaps are, and where."""
+    return [(gap.product_id, gap.where) for gap in result.gaps]
+
+
+# -- a refusal where there was an answer ------------------------------------------------------------------------------
+
+
+def test_a_list_that_answered_before_and_is_refused_is_a_gap_for_the_operator(account: Account, db: Path) -> None:
+    """Exit 3, the features outside sections stay, `status` names the place; the next sound sync is complete again."""
+    with serving(account) as address:
+        first = command("sync", "--db", str(db), address=address)
+    with serving(account, Faults(refusals={WHOLE_LIST: 403})) as address:
+        refused = command("sync", "--db", str(db), "--json", address=address)
+    status = command("status", "--db", str(db))
+
+    assert (first.returncode, refused.returncode, status.returncode) == (0, 3, 3), first.stderr + refused.stderr
+    assert [gap["where"] for gap in json.loads(refused.stdout)["gaps"]] == ["features in no section"]
+    assert "features in no section" in status.stderr
+    assert {*OUTSIDE} <= active(db, "features", 2)
+    assert synced(account, db).outcome == "complete"
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422, 500])
+def test_no_refusal_removes_what_was_listed_before(account: Account, db: Path, status: int) -> None:
+    """Whatever the status, and also where nothing but the stored rows shows that the list was answered."""
+    assert synced(account, db).outcome == "complete"
+    assert places(synced(account, db, refusals={WHOLE_LIST: status})) == [(2, "features in no section")]
+    with closing(sqlite3.connect(db)) as connection:  # the file as an older version of this package left it
+        connection.execute("delete from endpoint_findings")
+        connection.commit()
+    result = synced(account, db, refusals={WHOLE_LIST: status})
+
+    assert result.outcome == "incomplete"
+    assert {*OUTSIDE} <= active(db, "features", 2)
+    assert query(db, "select is_complete from stream_states where product_id = 2 and stream = 'features'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("faults", "outcome"),
+    [
+        ({"refusals": {WHOLE_LIST: 422}}, "complete"),
+        ({"product_features": "legacy"}, "complete"),
+        ({"product_features": "legacy-500"}, "complete"),
+        ({"refusals": {WHOLE_LIST: 400}}, "incomplete"),
+        ({"refusals": {WHOLE_LIST: 403}}, "incomplete"),
+        ({"refusals": {WHOLE_LIST: 404}}, "incomplete"),
+        ({"refusals": {WHOLE_LIST: 500}}, "incomplete"),
+    ],
+)
+def test_only_the_known_answers_say_that_there_is_no_such_list(
+    account: Account, db: Path, faults: dict[str, Any], outcome: str
+) -> None:
+    """On a first read. What was found then is remembered, so that another refusal later is no alarm."""
+    assert synced(account, db, **faults).outcome == outcome
+    found = query(db, "select is_offered, run_id from endpoint_findings where endpoint = 'features outside sections'")
+    assert found == ([(0, 1)] if outcome == "complete" else [])
+    if outcome == "complete":
+        assert synced(account, db, **faults, refusals={WHOLE_LIST: 403} | faults.pop("refusals", {})).gaps == ()
+
+
+def test_features_that_an_older_api_cannot_list_are_kept_until_full(account: Account, db: Path) -> None:
+    """A plain product gets sections, at an API that lists features by section only: the others are not gone."""
+    product = account.product(2)
+    payload, product.is_sectioned = product.payload, False
+    product.payload = payload | {"sections": [], "sections_with_default": payload["sections_with_default"][:1]}
+    synced(account, db, product_features="legacy")
+    product.payload, product.is_sectioned = payload, True
+
+    assert places(synced(account, db, product_features="legacy")) == [(2, "removal of features in no section")]
+    assert {*OUTSIDE} <= active(db, "features", 2)
+    assert synced(account, db, product_features="legacy", full=True).outcome == "complete"
+    assert not {*OUTSIDE} & active(db, "features", 2)
+
+
+@pytest.mark.parametrize("product_id", [1, 2])
+def test_stories_that_lose_their_ids_stay_as_they_are(account: Account, db: Path, product_id: int) -> None:
+    """The server ignores `includes[]` from now on: no story loses its feature, and the gap says why."""
+    stories = "select id, feature_id, feature_link, removed_at from user_stories where product_id = ? order by id"
+    synced(account, db)
+    before = query(db, stories, [product_id])
+    result = synced(account, db, product_features="legacy")
+
+    assert (product_id, "user stories of the features") in places(result)
+    assert query(db, stories, [product_id]) == before
+
+
+def test_stories_that_features_no_longer_name_are_not_gone(account: Account, db: Path) -> None:
+    """A feature list without the field says nothing of stories; on a first read, their own list is asked instead."""
+    nameless = account.copy()
+    for feature in nameless.product(1).features:
+        del feature.payload["user_stories"]
+    first = synced(nameless, db, 1)
+    assert (first.outcome, len(active(db, "user_stories", 1))) == ("complete", 0)  # the simulator has none either
+    synced(account, db, 1)
+    assert places(synced(nameless, db, 1)) == [(1, "user stories of the features")]
+    assert len(active(db, "user_stories", 1)) == 4
+
+
+# -- products asked for by id -----------------------------------------------------------------------------------------
+
+
+def test_a_product_that_does_not_exist_costs_no_other(account: Account, db: Path) -> None:
+    """Exit 3: product 1 is read, 99 is a gap of its own, which ends when nobody asks for 99 any more."""
+    with serving(account) as address:
+        done = command("sync", "--db", str(db), "--product", "1", "--product", "99", "--json", address=address)
+        named = command("status", "--db", str(db))
+        again = command("sync", "--db", str(db), "--product", "1", address=address)
+
+    assert (done.returncode, named.returncode, again.returncode) == (3, 3, 0), done.stderr
+    (gap,) = json.loads(done.stdout)["gaps"]
+    assert (gap["product_id"], gap["reason"][:25]) == (99, "there is no such product,")
+    assert len(active(db, "features", 1)) == 4
+    assert "Product 99" in named.stderr
+    assert query(db, "select count(*) from sync_gaps where closed_at is null") == [(0,)]
+    assert query(db, "select distinct product_id from stream_states") == [(1,)]
+
+
+def test_nothing_but_unknown_products_is_a_failure(account: Account, db: Path) -> None:
+    """Where nothing could be read, the run failed."""
+    with pytest.raises(ApiError, match="products/98"):
+        synced(account, db, 98, 99)
+
+
+def test_a_deleted_product_is_marked_when_asked_for_by_id(account: Account, db: Path) -> None:
+    """404 at its own address and not in the account's list: gone, with all that belongs to it."""
+    synced(account, db)
+    del account.products[1]
+    result = synced(account, db, 2)
+
+    assert (result.outcome, result.streams["products"].removed) == ("complete", 1)
+    assert query(db, "select id from products where removed_at is null") == [(1,)]
+    assert (active(db, "features", 2), active(db, "tests", 2)) == (set(), set())
+
+
+@pytest.mark.parametrize(
+    "refusals",
+    [{"/products/2": 404}, {"/products/2": 403}, {"/products/2": 500}, {"/products/2": 404, "/products": 500}],
+)
+def test_no_refusal_alone_deletes_a_product(account: Account, db: Path, refusals: dict[str, int]) -> None:
+    """Not 404 while the list names it or cannot be read, and never 403 or 500."""
+    synced(account, db)
+    result = synced(account, db, 1, 2, refusals=refusals)
+
+    assert places(result) == [(2, "the product itself")]
+    assert query(db, "select count(*) from products where removed_at is null") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("is_deleted", "refusals", "left"),
+    [(True, {}, 1), (False, {}, 2), (False, {"/products/2": 403}, 2), (False, {"/products/2": 500}, 2)],
+)
+def test_a_product_that_leaves_the_list_is_asked_for_first(
+    account: Account, db: Path, is_deleted: bool, refusals: dict[str, int], left: int
+) -> None:
+    """The list alone removes nothing: its address must say 404. One that answers is read all the same."""
+    synced(account, db)
+    if is_deleted:
+        del account.products[1]
+    account.product(1).features[0].payload["title"] = "Renamed"
+    result = synced(account, db, hidden_products=frozenset({2}), refusals=refusals)
+
+    assert query(db, "select count(*) from products where removed_at is null") == [(left,)]
+    assert result.outcome == ("complete" if is_deleted else "incomplete")
+    assert len(active(db, "features", 2)) == (0 if is_deleted else 6)
