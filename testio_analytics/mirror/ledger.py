@@ -145,9 +145,9 @@ def let_go_of_unasked(db: Database, asked: Collection[int], now: datetime) -> No
     """
     others = "not in (select id from products union select value from json_each(?))"
     with db.atomic():
-        close = f"update sync_gaps set closed_at = ? where closed_at is null and product_id {others}"  # noqa: S608
+        close = f"update sync_gaps set closed_at = ? where closed_at is null and product_id {others}"
         db.execute(close, [now.isoformat(), json.dumps([*asked])])
-        forget = f"delete from stream_states where product_id != {schema.ACCOUNT:d} and product_id {others}"  # noqa: S608
+        forget = f"delete from stream_states where product_id != {schema.ACCOUNT:d} and product_id {others}"
         db.execute(forget, [json.dumps([*asked])])
 
 
