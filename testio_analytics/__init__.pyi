@@ -93,7 +93,6 @@ from .reports.glossary import band_definitions as band_definitions
 from .reports.glossary import definitions as definitions
 from .reports.health import completeness as completeness
 from .reports.health import health_summary as health_summary
-from .reports.health import status as status
 from .reports.impact import read_impact as read_impact
 from .reports.impact import unknown_impact_ids as unknown_impact_ids
 from .reports.leftovers import removed_features as removed_features
@@ -111,6 +110,7 @@ from .reports.results import feature_results as feature_results
 from .reports.shares import wilson as wilson
 from .reports.shrinkage import poisson_interval as poisson_interval
 from .reports.shrinkage import shrunk_rates as shrunk_rates
+from .reports.status import status as status
 from .reports.stories import story_coverage as story_coverage
 from .reports.stories import story_coverage_by_feature as story_coverage_by_feature
 from .reports.stories import story_coverage_by_product as story_coverage_by_product

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from testio_analytics.mirror import migrations
 BUSY_SECONDS = 10
 """How long a statement waits for another process that holds the file."""
 
+
+LOCK_SECONDS = 0.2
+"""How long a sync waits for the lock: `status` holds it for a moment, to see whether anybody has it."""
 
 OPENING = threading.Lock()
 """Held while a file is being opened here, or is open in the other copy of SQLite that reads by columns."""
@@ -170,10 +174,10 @@ def writing(path: Path) -> Iterator[None]:
         LockedError: another process holds it; the message names it and says since when.
         StoreError: the folder cannot be written to.
     """
-    lock = FileLock(path.with_name(path.name + ".lock"))
+    lock = FileLock(_lock_path(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LOCK_SECONDS)
     except OSError as error:
         if isinstance(error, Timeout):
             raise errors.LockedError(
@@ -186,6 +190,25 @@ def writing(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _lock_path(path: Path) -> Path:
+    # Beside the file itself: whatever name leads there, one lock guards it.
+    return Path(f"{os.path.realpath(path)}.lock")
+
+
+def is_being_written(path: Path) -> bool:
+    """Return whether a process holds the right to write to the database now."""
+    lock_path = _lock_path(path)
+    if not lock_path.exists():
+        return False
+    lock = FileLock(lock_path)
+    try:
+        lock.acquire(timeout=0)
+    except OSError:  # a timeout among them; where it may not be asked, nothing is said to be wrong
+        return True
+    lock.release()
+    return False
 
 
 def _owner(path: Path) -> str:

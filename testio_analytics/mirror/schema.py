@@ -491,6 +491,10 @@ TEST_READS = Table(
     indexes=(("product_id", "stream"),),
 )
 
+OUTSIDE_SECTIONS = "features outside sections"
+STORY_IDS = "user stories of features by id"
+"""Lists that not every API has, as ``endpoint_findings`` names them."""
+
 ENDPOINT_FINDINGS = Table(
     "endpoint_findings",
     "Which lists the API was found to offer for a product, so that a later refusal is not taken for their absence.",

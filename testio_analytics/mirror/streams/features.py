@@ -16,8 +16,9 @@ from testio_analytics.concurrency import gather
 from testio_analytics.mirror import schema
 from testio_analytics.mirror.diff import StreamRead
 from testio_analytics.mirror.rows import Rows
+from testio_analytics.mirror.schema import OUTSIDE_SECTIONS, STORY_IDS
 from testio_analytics.mirror.streams.gaps import GAP_ERRORS, Gaps
-from testio_analytics.mirror.streams.offers import OUTSIDE_SECTIONS, STORY_IDS, Before, is_missing_list
+from testio_analytics.mirror.streams.offers import Before, is_missing_list
 from testio_analytics.mirror.worker import RowWorker
 from testio_analytics.text import one_line, short
 

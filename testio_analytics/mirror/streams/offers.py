@@ -14,10 +14,8 @@ from sqlite_utils import Database
 from testio_analytics import errors
 from testio_analytics.mirror import ledger
 from testio_analytics.mirror.diff import REMOVAL
+from testio_analytics.mirror.schema import OUTSIDE_SECTIONS
 from testio_analytics.mirror.streams.gaps import Gaps
-
-OUTSIDE_SECTIONS = "features outside sections"
-STORY_IDS = "user stories of features by id"
 
 
 @dataclass(frozen=True)
