@@ -268,7 +268,8 @@ def _print_status(found: Status) -> None:
         say(one_line(problem))
     if (more := len(found.problems) - MOST_PROBLEMS) > 0:
         say(f"And {more} more: `testio-analytics status --json` names all.")
-    click.echo(clean(f"{found.db}: {' '.join(found.notes)}"))
+    for line in (str(found.db), *found.notes):
+        click.echo(one_line(line))
     if not found.table.empty:
         click.echo(text_table(product_table(found.table), width=terminal_width()))
     if found.problems:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from testio_analytics.errors import UnknownValueError
+from testio_analytics.mirror.schema import ACCOUNT
 from testio_analytics.text import instant_words
 
 CLOCKS_DIFFER = timedelta(minutes=5)
@@ -63,5 +64,6 @@ def judged(owed: pd.DataFrame, asked: str, longest: timedelta, now: datetime) ->
     if now - oldest <= longest:
         return AgeLimit(asked, oldest, True)
     row = owed.sort_values("last_complete").iloc[0]
-    which = f"{row['stream']} of {row['product']}, last read completely on {instant_words(oldest)}"
+    whose = "the account" if row["product_id"] == ACCOUNT else row["product"]
+    which = f"{row['stream']} of {whose}, last read completely on {instant_words(oldest)}"
     return AgeLimit(asked, oldest, False, f"Older than {asked}: {which}.")

@@ -148,11 +148,21 @@ def gap_messages(table: pd.DataFrame, mirror: Mirror) -> list[str]:
     """Return what could not be read, a line for each product and stream, and everything else that is in doubt."""
     open_gaps = table[table["gap"].notna()]
     messages = [f"{row['product']}, {row['stream']}: {row['gap']}" for _, row in open_gaps.iterrows()]
-    never = [one for one in doubts(mirror) if one.kind == "never read"]
-    for was_asked, words_for_it in ((True, "Never read"), (False, "Never asked for")):
-        if named := [f"{short(one.product)} ({one.stream})" for one in never if one.was_asked == was_asked]:
-            messages.append(f"{words_for_it}: {', '.join(named)}.")
+    messages += _never_read(mirror)
     return messages + [f"{words(one)}." for one in doubts(mirror) if one.kind not in IN_THE_TABLE]
+
+
+def _never_read(mirror: Mirror) -> list[str]:
+    """Say what was never read, products of which the same is missing together, and whether it was ever asked for."""
+    missing: dict[tuple[bool, str], list[str]] = {}
+    for one in doubts(mirror):
+        if one.kind == "never read":
+            missing.setdefault((one.was_asked, one.product), []).append(one.stream)
+    owners: dict[tuple[bool, str], list[str]] = {}
+    for (was_asked, product), streams in missing.items():
+        owners.setdefault((was_asked, listed(streams, len(streams))), []).append(short(product))
+    texts = {True: "Never read", False: "Never asked for"}
+    return [f"{texts[was_asked]}: {what} of {listed(of)}." for (was_asked, what), of in owners.items()]
 
 
 def product_table(table: pd.DataFrame) -> pd.DataFrame:

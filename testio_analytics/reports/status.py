@@ -142,7 +142,7 @@ def _run_failure(run: Any, path: Path) -> list[str]:
     """Say what became of the last run where it did not come to its end; nothing where it did, or is under way."""
     if run is None or run["outcome"] in {"complete", "incomplete"}:
         return []
-    begun = f"run {run['id']}, begun {instant_words(run['started_at'])},"
+    begun = f"run {run['id']}, begun on {instant_words(run['started_at'])},"
     if run["outcome"] == "running":
         return [] if is_being_written(path) else [f"The last sync was killed: {begun} has no end."]
     if run["outcome"] == "failed":

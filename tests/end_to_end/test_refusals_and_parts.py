@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
+from wcwidth import width as columns_wide
 
+import strategies
 from serving import command, serving
 from small_account import feature_payload, small_account
-from syncing import query, sync_account
+from syncing import NOW, query, sync_account
+from testio_analytics.cli import cli
 from testio_analytics.demo.account.model import Account, Feature
 from testio_analytics.demo.server.faults import Faults
+from testio_analytics.display.report_tables import settings
 from testio_analytics.errors import ApiError
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.mirror.database import writing
 from testio_analytics.mirror.sync import SyncResult
+from testio_analytics.reports.health import health_summary
+from testio_analytics.reports.status import status as read_status
 
 OUTSIDE = (290, 291)
 """Features of product 2 that are in none of its sections."""
@@ -213,3 +224,168 @@ def test_a_product_that_leaves_the_list_is_asked_for_first(
     assert query(db, "select count(*) from products where removed_at is null") == [(left,)]
     assert result.outcome == ("complete" if is_deleted else "incomplete")
     assert len(active(db, "features", 2)) == (0 if is_deleted else 6)
+
+
+# -- parts of an account ----------------------------------------------------------------------------------------------
+
+
+def call(db: Path, *words: str) -> Result:
+    """Run the command in this process."""
+    return CliRunner().invoke(cli, [*words, "--db", str(db)])
+
+
+def test_one_product_in_a_new_file_is_complete(account: Account, db: Path) -> None:
+    """`status` and `show` end with 0; that the rest was never asked for is said once."""
+    with serving(account) as address:
+        done = command("sync", "--db", str(db), "--product", "1", address=address)
+    status, total = call(db, "status"), call(db, "show", "coverage_total")
+    own = call(db, "show", "coverage_total", "--product", "1")
+
+    assert (done.returncode, status.exit_code, total.exit_code, own.exit_code) == (0, 0, 0, 0)
+    note = "This covers 1 product only (Product 1): others were never asked for."
+    assert note in status.stdout and status.stderr == ""
+    assert total.stderr.count(note) == 1
+    assert own.stderr == ""
+    mirror = load_mirror(db)
+    assert health_summary(mirror).sentence.endswith("other products were never asked for.")
+    assert note in settings(mirror).html
+
+
+def test_an_account_that_was_asked_for_and_not_read_is_a_gap(account: Account, db: Path) -> None:
+    """The same file after a sync of the whole account that failed: now something is missing."""
+    synced(account, db, 1)
+    with pytest.raises(ApiError):
+        synced(account, db, refusals={"/products": 500})
+    total = call(db, "show", "coverage_total")
+
+    assert (call(db, "status").exit_code, total.exit_code) == (3, 3)
+    assert "The products of the account were never read." in total.stderr
+
+
+def test_streams_that_were_never_asked_for_touch_what_rests_on_them(account: Account, db: Path) -> None:
+    """Exit 3 and the advice to sync for those reports alone; after a whole sync nothing is left of it."""
+    sync_account(account, db, streams=["features"])
+    status, resting, other = (
+        call(db, *words) for words in (["status"], ["show", "coverage_total"], ["show", "unlinked_stories"])
+    )
+    assert (status.exit_code, resting.exit_code, other.exit_code) == (0, 3, 0)
+    assert "Never asked for: tests, bugs and results of Product 1 and Product 2." in status.stdout
+    assert "The tests of Product 1 were never asked for." in resting.stderr
+    assert "`testio-analytics sync`" in resting.stderr and "report them" not in resting.stderr + status.output
+    sync_account(account, db)
+    assert call(db, "show", "coverage_total").stderr == ""
+
+
+# -- what the operator is told ----------------------------------------------------------------------------------------
+
+
+def test_status_is_red_after_a_failed_sync(account: Account, db: Path) -> None:
+    """Also when everything was complete before: which run, when, why and what to do; green again after a good one."""
+    with serving(account) as address:
+        command("sync", "--db", str(db), address=address)
+        command("sync", "--db", str(db), address=address, token="a-revoked-token-8")
+        status = command("status", "--db", str(db))
+        said = json.loads(command("status", "--db", str(db), "--json").stdout)
+        command("sync", "--db", str(db), address=address)
+
+    assert status.returncode == 3
+    assert re.match(r"The last sync failed: run 2, begun on \d.* UTC, said: The API refused the token", status.stderr)
+    assert "Next: mend what it says" in status.stderr and "Complete" not in status.stdout + status.stderr
+    assert (said["is_complete"], said["has_failed"], said["last_run"]["outcome"]) == (True, True, "failed")
+    assert call(db, "status").exit_code == 0
+
+
+def test_a_run_without_an_end_was_killed_or_is_under_way(account: Account, db: Path) -> None:
+    """Whether a process holds the lock tells which."""
+    synced(account, db)
+    query(db, "select 1")
+    with closing(sqlite3.connect(db)) as connection:
+        connection.execute("update sync_runs set outcome = 'running', finished_at = null")
+        connection.commit()
+    killed = call(db, "status")
+    with writing(db):
+        busy = call(db, "status")
+
+    assert (killed.exit_code, busy.exit_code) == (3, 0)
+    assert "was killed" in killed.stderr
+    assert "is writing" in busy.stdout and "Next: wait" in busy.stdout
+
+
+@pytest.mark.parametrize(
+    ("limit", "later", "holds"),
+    [
+        ("90m", timedelta(minutes=90), True),
+        ("90m", timedelta(minutes=91), False),
+        ("24h", timedelta(hours=25), False),
+        ("7d", timedelta(days=7), True),
+        ("7d", timedelta(days=-1), None),  # read in the future, by one of two clocks
+    ],
+)
+def test_the_age_limit_is_held_against_the_oldest_complete_read(
+    account: Account, db: Path, limit: str, later: timedelta, holds: bool | None
+) -> None:
+    """Of all that was asked for: product 1 is read again in between, product 2 is not."""
+    synced(account, db)
+    sync_account(account, db, product_ids=[1], now=min(NOW, NOW + later))
+    found = read_status(db, max_age=limit, now=NOW + later).limit
+
+    assert found is not None and found.holds is holds
+    assert bool(found.reason) == (holds is not True)
+
+
+def test_the_graver_exit_code_wins(account: Account, db: Path) -> None:
+    """4 for data that are too old, 3 where a sync failed as well, 2 for a limit that is none."""
+    synced(account, db)
+    with closing(sqlite3.connect(db)) as connection:
+        connection.execute(
+            "update stream_states set last_complete_at = '2020-01-01T00:00:00+00:00' where product_id = 2"
+        )
+        connection.execute(
+            "update stream_states set last_complete_at = '2020-01-02T00:00:00+00:00' where product_id < 2"
+        )
+        connection.commit()
+    old = call(db, "status", "--max-age", "24h")
+    said = json.loads(call(db, "status", "--max-age", "24h", "--json").stdout)
+    with pytest.raises(ApiError):
+        synced(account, db, refusals={"/products": 404})
+
+    assert (old.exit_code, call(db, "status", "--max-age", "24h").exit_code) == (4, 3)
+    assert "Older than 24h: products of Product 2, last read completely on 1 January 2020" in old.stderr
+    assert said["max_age"] == {"limit": "24h", "holds": False, "oldest_complete_read": "2020-01-01T00:00:00+00:00"}
+    for nonsense in ("24", "0h", "-3d", "1w", "99999999d", "٣h"):
+        assert call(db, "status", "--max-age", nonsense).exit_code == 2
+
+
+def test_status_of_nine_products_is_one_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """24 lines of 80 columns, whatever the products are called; with a gap, that comes first, then its product."""
+    names = [
+        "Skerry Go",
+        "x" * 300,
+        "海" * 60,
+        "\x1b[31mred\x1b[0m",
+        "a\nb\r\nc",
+        "\u202eevil",
+        "👩\u200d👩\u200d👧 " * 20,
+        None,
+        "=1+1",
+    ]
+    nine = strategies.Account()
+    for number, name in enumerate(names, 1):
+        nine.product(number, name).synced(number, rows_stored=1_234_567)
+    db = tmp_path / "nine.db"
+
+    def shown() -> Result:
+        db.unlink(missing_ok=True)
+        with strategies.opened(nine) as connection:
+            connection.execute("vacuum into ?", [str(db)])
+        return call(db, "status")
+
+    monkeypatch.setattr("testio_analytics.cli.terminal_width", lambda: 80)
+    complete, gap = shown(), (nine.gap(3, "tests"), shown())[1]
+    lines = complete.output.removeprefix(str(db)).splitlines()
+    assert (complete.exit_code, gap.exit_code) == (0, 3)
+    assert len(lines) <= 24 and max(map(columns_wide, lines)) <= 80, complete.output
+    assert sum("1,234,567" in line for line in lines) == 9
+    assert "\x1b" not in complete.output and "\u202e" not in complete.output
+    assert gap.output.splitlines()[0].endswith("tests: page 5: server error (500)")
+    assert next(line for line in gap.stdout.splitlines() if "1,234,567" in line).startswith("海")
