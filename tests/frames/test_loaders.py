@@ -219,10 +219,10 @@ def test_the_mirror_is_one_instant_of_the_database(
     path = write_ahead(harbour(), tmp_path / "x.db")
     read = query.read_table
 
-    def read_and_write(fetch: snapshot.Fetch, table: Any, *rest: Any) -> pd.DataFrame:
+    def read_and_write(fetch: snapshot.Fetch, table: Any, *rest: Any, **more: Any) -> pd.DataFrame:
         if table.name == "features":
             subprocess.run([sys.executable, "-c", DELETE, str(path)], check=True)
-        return read(fetch, table, *rest)
+        return read(fetch, table, *rest, **more)
 
     monkeypatch.setattr(loaders, "read_table", read_and_write)
     with closing(sqlite3.connect(path if is_open else ":memory:")) as connection:
