@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import sqlite3
@@ -22,9 +23,11 @@ from testio_analytics.cli import cli
 from testio_analytics.demo.account.model import Account, Feature
 from testio_analytics.demo.server.faults import Faults
 from testio_analytics.display.report_tables import settings
-from testio_analytics.errors import ApiError
+from testio_analytics.errors import ApiError, StoreError
 from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.mirror import database
 from testio_analytics.mirror.database import writing
+from testio_analytics.mirror.file_errors import file_error
 from testio_analytics.mirror.sync import SyncResult
 from testio_analytics.reports.health import health_summary
 from testio_analytics.reports.status import status as read_status
@@ -62,6 +65,12 @@ def active(db: Path, table: str, product_id: int) -> set[int]:
 def places(result: SyncResult) -> list[tuple[int | None, str]]:
     """Return whose the gaps are, and where."""
     return [(gap.product_id, gap.where) for gap in result.gaps]
+
+
+def _sqlite(code: int) -> sqlite3.Error:
+    error = sqlite3.OperationalError("in SQLite's words")
+    error.sqlite_errorcode = code
+    return error
 
 
 # -- a refusal where there was an answer ------------------------------------------------------------------------------
@@ -389,3 +398,110 @@ def test_status_of_nine_products_is_one_screen(tmp_path: Path, monkeypatch: pyte
     assert "\x1b" not in complete.output and "\u202e" not in complete.output
     assert gap.output.splitlines()[0].endswith("tests: page 5: server error (500)")
     assert next(line for line in gap.stdout.splitlines() if "1,234,567" in line).startswith("海")
+
+
+# -- what is wrong with the file --------------------------------------------------------------------------------------
+
+
+def test_the_lock_goes_by_the_file_whatever_its_name(account: Account, db: Path) -> None:
+    """A second sync through a symbolic link is refused while one writes; a file with two hard links is not written to."""
+    link, twin = db.with_name("link.db"), db.with_name("twin.db")
+    synced(account, db, 1)
+    link.symlink_to(db)
+    with writing(db), serving(account) as address:
+        second = command("sync", "--db", str(link), address=address)
+    assert second.returncode == 1 and "Another sync is writing to" in second.stderr
+    assert synced(account, link, 1).run_id == 2
+    assert sorted(path.name for path in db.parent.iterdir()) == ["link.db", "mirror.db", "mirror.db.lock"]
+
+    twin.hardlink_to(db)
+    before = db.read_bytes()
+    for path in (db, twin):
+        with pytest.raises(StoreError, match=r"2 names.*nothing was changed"):
+            synced(account, path, 1)
+    assert db.read_bytes() == before
+
+
+def test_a_damaged_file_gets_true_advice_from_every_command(account: Account, db: Path) -> None:
+    """Exit 1 with one message, which does not say that everything in the file comes from the API."""
+    synced(account, db)
+    content = db.read_bytes()
+    db.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
+    with serving(account) as address:
+        failed = command("sync", "--db", str(db), address=address)
+
+    assert failed.returncode == 1 and failed.stderr.startswith("Error: ")
+    for said in (failed.stderr, call(db, "status").stderr):
+        assert "is damaged" in said and "past runs are in the old file alone" in said
+        assert "everything in it comes from the API" not in said
+
+
+def test_a_full_disk_is_said_and_keeps_what_was_stored(
+    account: Account, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync that finds no room fails with that cause; the rows of before are there, and room makes it go on."""
+    synced(account, db)
+    features, real = active(db, "features", 1), database._opened
+    account.product(1).features.extend(
+        Feature(feature_payload(key) | {"description": "x" * 100_000}, []) for key in range(1000, 1010)
+    )
+
+    def on_a_full_disk(*args: Any, **options: Any) -> sqlite3.Connection:
+        connection = real(*args, **options)
+        connection.execute("pragma max_page_count = 1")  # no more than there are now
+        return connection
+
+    with monkeypatch.context() as patch, pytest.raises(StoreError, match=r"no room left.*Every product stored"):
+        patch.setattr(database, "_opened", on_a_full_disk)
+        synced(account, db)
+    assert active(db, "features", 1) == features
+    assert synced(account, db).outcome == "complete"
+    assert len(active(db, "features", 1)) == len(features) + 10
+
+
+def test_a_locked_file_is_not_called_damaged(account: Account, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program holds it: close that one."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    synced(account, db)
+    with closing(sqlite3.connect(db, isolation_level=None)) as other:
+        other.execute("begin exclusive")
+        with pytest.raises(StoreError, match="close it") as caught:
+            synced(account, db)
+    assert "damaged" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("folder", "is a folder, not a database file. Name another file"),
+        ("file/below/mirror.db", "something on the way there is no folder. Name another file"),
+        ("text.db", "holds something else"),
+    ],
+)
+def test_what_is_no_database_is_named(account: Account, tmp_path: Path, name: str, advice: str) -> None:
+    """A folder, a path through a file, another file: each its message, and nothing is changed."""
+    (tmp_path / "folder").mkdir()
+    for other in ("file", "text.db"):
+        (tmp_path / other).write_text("Dear diary, " * 100)
+    with pytest.raises(StoreError, match=advice):
+        synced(account, tmp_path / name, 1)
+    assert (tmp_path / "text.db").read_text() == "Dear diary, " * 100
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "no room left"),
+        (PermissionError(errno.EACCES, "Permission denied"), "give the right to it"),
+        (OSError(errno.EROFS, "Read-only file system"), "give the right to it"),
+        (_sqlite(sqlite3.SQLITE_READONLY_DBMOVED), "give the right to it"),
+        (_sqlite(sqlite3.SQLITE_IOERR_READ), "see whether it is there and sound"),
+        (_sqlite(sqlite3.SQLITE_BUSY_SNAPSHOT), "close it"),
+        (sqlite3.DatabaseError("something new"), "could not be used"),
+    ],
+)
+def test_each_cause_has_its_own_advice(tmp_path: Path, error: OSError | sqlite3.Error, advice: str) -> None:
+    """What cannot be brought about on every machine; the system's own words stand behind."""
+    said = str(file_error(tmp_path / "mirror.db", error))
+
+    assert advice in said and str(error) in said
