@@ -177,9 +177,9 @@ def product_table(table: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {"product": of_product["product"].iloc[0]}
             | {stream: stored.get(stream, pd.NA) for stream in (*STREAMS[1:], *ON_REQUEST)}
-            | {"read": _read_words(of_product), "not complete": ", ".join(missing) or None}
+            | {"oldest read": _read_words(of_product), "not complete": ", ".join(missing) or None}
         )
-    columns = ["product", *STREAMS[1:], *ON_REQUEST, "read", "not complete"]
+    columns = ["product", *STREAMS[1:], *ON_REQUEST, "oldest read", "not complete"]
     frame = pd.DataFrame(rows, columns=columns)
     frame = frame.astype(dict.fromkeys((*STREAMS[1:], *ON_REQUEST), "Int64") | dict.fromkeys(["not complete"], "str"))
     frame = frame.sort_values("not complete", key=lambda texts: texts.isna(), kind="stable", ignore_index=True)
