@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -22,11 +22,12 @@ from testio_analytics.concurrency import gather, run_in_thread
 from testio_analytics.mirror import diff, rows, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
 from testio_analytics.mirror.rows import Rows
-from testio_analytics.mirror.streams.bugs import link_by_results, read_bugs
+from testio_analytics.mirror.streams.bugs import link_by_results, read_bugs, with_vanished
 from testio_analytics.mirror.streams.features import read_features
+from testio_analytics.mirror.streams.gaps import Gaps
 from testio_analytics.mirror.streams.products import product_rows
 from testio_analytics.mirror.streams.results import bugs_named, current_rows, read_executions, read_results
-from testio_analytics.mirror.streams.tests import due_tests, known_tests, read_tests
+from testio_analytics.mirror.streams.tests import due_tests, known_tests, read_tests, tests_without
 from testio_analytics.mirror.worker import RowWorker
 
 Clock = Callable[[], datetime]
@@ -97,8 +98,8 @@ class Job:
 
 async def sync_account(job: Job, progress: Progress) -> None:
     """Read and write product after product, several at a time, and at the end the list of products as such."""
-    found, products = Rows(), dict[int, tuple[Any, Rows]]()
-    for payload in await _products(job):
+    found, products, gaps = Rows(), dict[int, tuple[Any, Rows]](), Gaps("products", schema.ACCOUNT)
+    for payload in await _products(job, gaps):
         rows = product_rows(payload, secrets=job.api.secrets)
         found.extend(rows)
         for row in rows.of(schema.PRODUCTS):
@@ -116,12 +117,12 @@ async def sync_account(job: Job, progress: Progress) -> None:
     progress(0, len(products))
     await gather(*(one(product_id, *parts) for product_id, parts in products.items()))
     if job.asked.product_ids is None:
-        await _store(job, [_of_account(found)], None)
+        await _store(job, [await _of_account(job, found, gaps)], None)
 
 
-async def _products(job: Job) -> list[Any]:
+async def _products(job: Job, gaps: Gaps) -> list[Any]:
     if job.asked.product_ids is None:
-        return await job.api.products()
+        return gaps.counted("list of products", await job.api.products())
     return await gather(*(job.api.product(product_id) for product_id in dict.fromkeys(job.asked.product_ids)))
 
 
@@ -146,11 +147,17 @@ def _of_product(product: Rows) -> StreamRead:
     return StreamRead("products", own)
 
 
-def _of_account(found: Rows) -> StreamRead:
-    """Return the list of products as such: which there are, and which could not be read."""
+async def _of_account(job: Job, found: Rows, gaps: Gaps) -> StreamRead:
+    """Return the list of products as such: which there are, which are gone, and which could not be read.
+
+    Those that no longer come are asked for one by one before that is concluded.
+    """
     own = Rows(rejections=[rejected for rejected in found.rejections if rejected.table == "products"])
     own.by_table["products"] = found.by_table["products"]
-    return StreamRead("products", own)
+    gone = diff.vanished(job.target.beside, StreamRead("products", own), product_id=None)
+    await gaps.still_there("products", gone, job.api.product, full=job.asked.full)
+    of_account = tuple(replace(gap, product_id=None) for gap in gaps.in_order)
+    return StreamRead("products", own, of_account, gaps.missing)
 
 
 async def _read_product(job: Job, product_id: int, payload: Any, product: Rows) -> list[StreamRead]:
@@ -170,11 +177,12 @@ async def _read_product(job: Job, product_id: int, payload: Any, product: Rows) 
 async def _read_tests(job: Job, product_id: int) -> list[StreamRead]:
     """Read the tests of one product, then what came of those that may have changed."""
     api, worker, streams, db = job.api, job.worker, job.asked.streams, job.target.beside
-    tests = await read_tests(db, api, worker, product_id) if "tests" in streams else None
+    full = job.asked.full
+    tests = await read_tests(db, api, worker, product_id, full=full) if "tests" in streams else None
     known = known_tests(db, product_id, tests)
 
     def due(stream: str) -> list[int]:
-        return due_tests(db, stream, known, full=job.asked.full)
+        return due_tests(db, stream, known, full=full)
 
     bugs, results = await gather(
         read_bugs(api, worker, due("bugs"), known) if "bugs" in streams else _nothing(),
@@ -182,12 +190,14 @@ async def _read_tests(job: Job, product_id: int) -> list[StreamRead]:
     )
     if bugs is not None:
         named = current_rows(db, schema.TEST_FEATURE_RESULTS, "feature_id, bug_ids", product_id, results)
+        bugs = await with_vanished(db, api, bugs, known, full=full)
         link_by_results(bugs.rows, bugs_named(named))
     executions = None
     if "executions" in streams:
         columns = "test_id, user_story_id, user_story_version_id"
         versions = current_rows(db, schema.TEST_USER_STORIES, columns, product_id, results)
-        executions = await read_executions(api, due("executions"), known, versions)
+        without = tests_without(db, "results", known, results)
+        executions = await read_executions(api, due("executions"), known, versions, without)
     return [read for read in (tests, bugs, results, executions) if read is not None]
 
 
