@@ -41,7 +41,7 @@ async def read_features(api: Client, worker: RowWorker, product: Any) -> tuple[S
 
 async def _plain_listings(api: Client, product: Any, gaps: Gaps) -> tuple[Any, list[Listing]]:
     try:
-        return product, [(None, await api.features(gaps.product_id))]
+        return product, [(None, gaps.counted("all features", await api.features(gaps.product_id)))]
     except GAP_ERRORS as error:
         if not isinstance(error, errors.RequestRefusedError) or error.status != 422:
             gaps.note_error("all features", error)
@@ -67,7 +67,7 @@ async def _section_listings(api: Client, sections: Sections, ids: Sequence[int],
 
     async def outside() -> Listing | None:
         try:
-            return None, await api.features(gaps.product_id)
+            return None, gaps.counted("features in no section", await api.features(gaps.product_id))
         except (errors.RequestRefusedError, errors.NotFoundError):
             return None  # the API of 2025 has no such list for a sectioned product
         except GAP_ERRORS as error:
