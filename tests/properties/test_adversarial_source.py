@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 import testio_analytics as ta
 from adversary import Conduct, ErrorAt, Event, Source
 from small_account import feature_payload, locked_test, small_account
-from syncing import NOW, TOKEN, query, sync_account
+from syncing import NOW, TOKEN, content, query, sync_account
 from testio_analytics.api.client import Client, Waits
 from testio_analytics.concurrency import run
 from testio_analytics.config import ApiSettings
@@ -68,6 +68,16 @@ events = st.builds(
     kind=st.sampled_from(["end earlier", "end later", "insert", "delete"]),
     index=st.integers(0, 60),
 )
+LEFT_OUT = (
+    "bugs.status",
+    "bugs.auto_accepted",
+    "bugs.severity",
+    "bugs.test_feature",
+    "exploratory_tests.features",
+    "exploratory_tests.status",
+    "exploratory_tests.end_at",
+    "features.feature_id",
+)
 hidden_ids = st.one_of(
     st.integers(1001, 1060),  # tests
     st.integers(1001, 1060).map(lambda test_id: 10 * test_id),  # their bugs
@@ -78,7 +88,7 @@ hidden_ids = st.one_of(
 @st.composite
 def conducts(draw: st.DrawFn) -> Conduct:
     """Return a conduct that combines up to three misbehaviours."""
-    choices = {
+    choices: dict[str, st.SearchStrategy[Any]] = {
         "hidden": st.frozensets(hidden_ids, min_size=1, max_size=3),
         "cap": st.sampled_from([1, 7, 10, 20, 24]),
         "every_page_is_first": st.just(True),
@@ -87,10 +97,7 @@ def conducts(draw: st.DrawFn) -> Conduct:
         "lie": st.tuples(st.sampled_from(["bugs", "features", "products"]), st.sampled_from([-3, -1, 1, 7])),
         "cut": st.tuples(st.sampled_from(["bugs", "features", "products"]), st.sampled_from([0, 1, 3, 20])),
         "missing": st.frozensets(
-            st.sampled_from(
-                ["bugs.status", "bugs.auto_accepted", "exploratory_tests.features", "features.feature_id"]
-                + ["bugs.test_feature", "exploratory_tests.status", "exploratory_tests.end_at", "bugs.severity"]
-            ),
+            st.sampled_from(LEFT_OUT),
             min_size=1,
             max_size=2,
         ),
@@ -148,7 +155,9 @@ def test_the_mirror_is_the_truth_or_says_what_may_differ(data: st.DataObject, si
             event(outcome)
             if outcome == "failed":
                 continue
-            truths = [_visible(truth, conduct, stored) for truth in (before, account)]
+            truths = [
+                _visible(truth, conduct, stored) for truth in ((before, account) if conduct.event else (account,))
+            ]
             _assert_nothing_removed_that_exists(db, before, account)
             _assert_true_or_in_doubt(db, truths, folder, now)
 
@@ -212,23 +221,27 @@ def _ids(account: Account) -> dict[str, set[int]]:
 
 
 def _assert_true_or_in_doubt(db: Path, truths: list[Account], folder: Path, now: datetime) -> None:
-    """Compare the figures of each product with those of an honest read of the account, before or after this sync."""
-    mirror = load_mirror(db)
-    mirrors = []
-    for number, truth in enumerate(truths):
-        honest = folder / f"honest-{number}.db"
-        honest.unlink(missing_ok=True)
-        sync_account(truth, honest, now=now)
-        mirrors.append(load_mirror(honest))
+    """Compare the mirror with an honest read of the account, before or after this sync: the rows, else the figures."""
+    honest = [_honest(truth, folder / f"honest-{number}.db", now) for number, truth in enumerate(truths)]
+    if content(db) in [content(path) for path in honest]:
+        return  # the same rows give the same figures
+    mirror, *mirrors = (load_mirror(path) for path in (db, *honest))
     for report in REPORTS:
         doubted = {doubt.product_id for doubt in doubts_of(mirror, report)}
-        if None in doubted:
+        stored = {*mirror.active("products")["id"]}.union(*(one.active("products")["id"] for one in mirrors))
+        if None in doubted or doubted >= stored:
             continue
         found, *true = (_figures(one, report) for one in (mirror, *mirrors))
-        for product_id in {*found, *true[0], *true[1]}:
+        for product_id in set(found).union(*true):
             if product_id in doubted or (product_id is None and doubted):
                 continue
             assert found.get(product_id) in [one.get(product_id) for one in true], f"{report} of product {product_id}"
+
+
+def _honest(truth: Account, path: Path, now: datetime) -> Path:
+    path.unlink(missing_ok=True)
+    sync_account(truth, path, now=now)
+    return path
 
 
 def _figures(mirror: Mirror, report: str) -> dict[Any, list[tuple[str, ...]]]:
@@ -252,4 +265,4 @@ def test_an_honest_source_is_read_completely(size: int, tmp_path: Path) -> None:
 
     assert _sync(account, Conduct(), tmp_path / "mirror.db", NOW) == "complete"
     assert not doubts_of(load_mirror(tmp_path / "mirror.db"), "feature_results")
-    _assert_true_or_in_doubt(tmp_path / "mirror.db", [account, account], tmp_path, NOW)
+    _assert_true_or_in_doubt(tmp_path / "mirror.db", [account], tmp_path, NOW)
