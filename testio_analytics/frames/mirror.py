@@ -20,7 +20,7 @@ class Mirror:
     Attributes:
         products, sections, features, feature_sections, user_stories, tests, test_features, bugs, bug_devices,
         test_feature_results, test_user_stories, executions: mirrored tables.
-        sync_runs, stream_states, sync_gaps, rejected_rows, test_reads: the completeness ledger.
+        sync_runs, stream_states, sync_gaps, rejected_rows, test_reads, endpoint_findings: the completeness ledger.
         catalogue, account_products: all features and products of the account, whichever products were asked for, removed
             ones included (id, product_id, removed_at; id, name).
         says_auto_accepted: whether any accepted bug of the account says whether it was accepted by the timer.
@@ -49,6 +49,7 @@ class Mirror:
     sync_gaps: pd.DataFrame
     rejected_rows: pd.DataFrame
     test_reads: pd.DataFrame
+    endpoint_findings: pd.DataFrame
     catalogue: pd.DataFrame
     account_products: pd.DataFrame
     says_auto_accepted: bool

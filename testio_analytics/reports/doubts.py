@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
 
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ACCOUNT, BY_TEST, ON_REQUEST, STREAMS
+from testio_analytics.reports.asked import asked_for, owes_account
 from testio_analytics.reports.facts import (
     NO_STATUS,
     NO_VALUE,
@@ -75,6 +76,7 @@ class Doubt:
         features: the features that it is about; None where it may be about any of the product.
         others: other products that it touches: those at whose features the tests of this product look.
         since: the last complete read of that stream; None where there was none.
+        was_asked: whether a run was ever asked for it; what was not is missing all the same, but is no fault.
     """
 
     stream: str
@@ -87,6 +89,7 @@ class Doubt:
     features: frozenset[int] | None = None
     others: frozenset[int] = frozenset()
     since: pd.Timestamp | None = None
+    was_asked: bool = True
 
     @property
     def source(self) -> str:
@@ -115,7 +118,7 @@ def words(doubt: Doubt, owner: str | None = None) -> str:
     what = "details" if doubt.stream == "products" and doubt.product_id is not None else doubt.stream
     match doubt.kind:
         case "never read":
-            return f"The {what} of {whose} were never read"
+            return f"The {what} of {whose} were never {'read' if doubt.was_asked else 'asked for'}"
         case "incomplete":
             return f"The {what} of {whose} were not fully synced{_places(doubt.places)}"
         case "unread tests":
@@ -230,7 +233,7 @@ def _open_gaps(mirror: Mirror) -> dict[tuple[int, str], tuple[str, ...]]:
 
 def _account_doubts(mirror: Mirror) -> Iterator[Doubt]:
     """Say what is missing of the account's list of products; of no concern to whoever asked for some products."""
-    if mirror.product_ids is not None:
+    if mirror.product_ids is not None or not owes_account(mirror):
         return
     states, places = _states(mirror), _open_gaps(mirror).get((ACCOUNT, "products"), ())
     known = states.get((ACCOUNT, "products"))
@@ -257,7 +260,9 @@ def _stream_doubts(mirror: Mirror) -> Iterator[Doubt]:
             kind: Kind = "never read" if not places and known is None else "incomplete"
             name = names.get(product_id) or label(None, "Product", product_id)
             others = beyond.get(product_id, frozenset()) & current if product_id in looking else frozenset()
-            yield Doubt(stream, kind, product_id, name, len(places), places, others=others, since=known and known[1])
+            was_asked = kind != "never read" or asked_for(mirror).covers(product_id, stream)
+            found = Doubt(stream, kind, product_id, name, len(places), places, others=others)
+            yield replace(found, since=known and known[1], was_asked=was_asked)
 
 
 def _states(mirror: Mirror) -> dict[tuple[int, str], tuple[bool, pd.Timestamp | None]]:

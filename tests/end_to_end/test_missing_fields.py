@@ -64,7 +64,11 @@ def test_accepted_by_nobody_knows_whom_for_some(tmp_path: Path) -> None:
     assert (row["active_accepted"], row["auto_accepted"], row["accepted_unclear"]) == (2, 1, 1)
     assert (row["auto_acceptance"], row["auto_acceptance_highest"]) == (0.25, 0.5)
     assert (row["active_acceptance"], row["active_acceptance_highest"]) == (0.5, 0.75)
-    assert (row["auto_acceptance_band"], row["active_acceptance_band"], row["rejection_band"]) == ("unknown", "ok", "ok")
+    assert (row["auto_acceptance_band"], row["active_acceptance_band"], row["rejection_band"]) == (
+        "unknown",
+        "ok",
+        "ok",
+    )
     assert _said(mirror) == {("bugs.auto_accepted", 1): 1}
     assert _row(ta.triage(mirror), product_id=2)["is_complete"]
     assert "25–50 %" in ta.table("triage", mirror).html.replace("\N{NO-BREAK SPACE}", " ")
