@@ -17,7 +17,7 @@ from wcwidth import width as columns_wide
 
 import strategies
 from serving import command, serving
-from small_account import feature_payload, small_account
+from small_account import feature_payload, locked_test, small_account
 from syncing import NOW, query, sync_account
 from testio_analytics.cli import cli
 from testio_analytics.demo.account.model import Account, Feature
@@ -165,6 +165,19 @@ def test_stories_that_features_no_longer_name_are_not_gone(account: Account, db:
     synced(account, db, 1)
     assert places(synced(nameless, db, 1)) == [(1, "user stories of the features")]
     assert len(active(db, "user_stories", 1)) == 4
+
+
+@pytest.mark.parametrize(("status", "is_gone"), [(404, True), (403, False), (500, False)])
+def test_only_404_says_that_a_test_is_gone(account: Account, db: Path, status: int, is_gone: bool) -> None:
+    """A test that leaves its list and may not be read any more is kept, until a sync with --full confirms it."""
+    account.product(1).cycles.extend(locked_test(1, number) for number in (2, 3, 4))
+    synced(account, db, 1)
+    del account.product(1).cycles[0]
+    result = synced(account, db, 1, refusals={"/exploratory_tests/1001": status})
+
+    assert (1001 not in active(db, "tests", 1), result.outcome) == (is_gone, "complete" if is_gone else "incomplete")
+    if status == 403:
+        assert synced(account, db, 1, full=True, refusals={"/exploratory_tests/1001": 403}).outcome == "complete"
 
 
 # -- products asked for by id -----------------------------------------------------------------------------------------
