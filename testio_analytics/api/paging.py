@@ -31,13 +31,15 @@ class PagedList:
     """All rows of a list that could be read, and those that could not.
 
     `doubt` says why the list may not be whole, in words and numbers; None where two readings agreed, or where one
-    agreed with what was known. `withdrawn` are rows of an earlier reading that the last one no longer had. `total` is
-    the number of rows as the answer itself counts them, None where it does not.
+    agreed with what was known. `hidden` is the number of places on pages before the last one that came without a row.
+    `withdrawn` are rows of an earlier reading that the last one no longer had. `total` is the number of rows as the
+    answer itself counts them, None where it does not.
     """
 
     rows: tuple[Any, ...]
     lost: tuple[LostRows, ...] = ()
     doubt: str | None = None
+    hidden: int = 0
     withdrawn: tuple[Any, ...] = ()
     total: int | None = None
 
@@ -75,12 +77,26 @@ class _Reading:
         return sum(number > 1 for key, number in self.seen.items() if isinstance(key, int))
 
     @property
-    def is_cut(self) -> bool:
-        """Return whether a page before the last one held fewer rows than were asked for."""
-        held = [self._held(page) for page in self.pages]
+    def hidden(self) -> int:
+        """Return how many places of pages before the last one came without a row."""
+        return sum(max(self.size - held, 0) for held in self._held[:-1])
+
+    @property
+    def is_capped(self) -> bool:
+        """Return whether several pages came and none was full: the server may give smaller ones than asked for."""
+        return len(self._held) > 1 and max(self._held) < self.size
+
+    @property
+    def _held(self) -> list[int]:
+        """Return how many rows each page held, lost ones included, up to the last page that held any."""
+        if self.is_unpaged:
+            return []
+        held = [
+            sum((row.count or self.size) if isinstance(row, LostRows) else 1 for row in page) for page in self.pages
+        ]
         while held and not held[-1]:
             held.pop()
-        return not self.is_unpaged and any(number < self.size for number in held[:-1])
+        return held
 
     def add(self, page: Listed | LostRows) -> None:
         """Add the next page, and see whether it ends the reading; an empty one does so at the end of its window."""
@@ -104,9 +120,6 @@ class _Reading:
         self.seen.update(ids)
         self.pages.append(page)
 
-    def _held(self, page: Sequence[Any]) -> int:
-        return sum((row.count or self.size) if isinstance(row, LostRows) else 1 for row in page)
-
     def _is_lost(self, page: Sequence[Any]) -> bool:
         return len(page) == 1 and isinstance(page[0], LostRows) and page[0].count == self.size
 
@@ -122,9 +135,9 @@ async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedL
     """Return all rows of a list that has no total and may change meanwhile, and what is lost of it.
 
     It is read until two readings brought the same rows and nothing moved in the second. Where a reading brings exactly
-    the rows that are `known` from a complete read before, it is the second of the two. A reading in which a page
-    before the last one was not full is followed by one in smaller pages, and a list of a single page by one of
-    pages of just so many rows: rows that a server cuts off would begin the next page.
+    the rows that are `known` from a complete read before, and no place before the end is empty, it is the second of
+    the two. A reading in which no page was full is followed by one in smaller pages, and a list of a single page by
+    one of pages of just so many rows: rows that a server cuts off would begin the next page.
 
     Raises:
         ApiError: whatever costs more than a page, such as a refused token.
@@ -144,18 +157,19 @@ async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedL
             return _whole(readings, f"it could not be read a second time: {failed.reason}")
         readings.append(reading)
         agrees = reading.ids == (before or frozenset()) and not reading.moved
+        agrees &= not reading.hidden or (len(readings) > 1 and not reading.is_capped)
         if reading.repeated is None and (agrees or reading.is_unpaged):
             return _whole(readings, None)
         is_same = agrees and len(readings) > 1 and readings[-2].repeated is not None
-        if is_same or (reading.has_lost and not reading.is_cut):
+        if is_same or (reading.has_lost and not reading.is_capped):
             break
         before, size = reading.ids, _next_size(reading)
     return _whole(readings, _doubt(readings))
 
 
 def _next_size(reading: _Reading) -> int:
-    if reading.is_cut:
-        return smaller(reading.size)
+    if reading.is_capped:
+        return max(smaller(reading.size), SMALLEST)
     held = [len(page) for page in reading.pages if page]
     return max(held[0], SMALLEST) if len(held) == 1 and held[0] < reading.size else reading.size
 
@@ -237,9 +251,9 @@ def _whole(readings: Sequence[_Reading], doubt: str | None) -> PagedList:
         if isinstance(row, LostRows)
     )
     if doubt or lost:
-        return PagedList(tuple(came.values()), lost, doubt, (), last.total)
+        return PagedList(tuple(came.values()), lost, doubt, last.hidden, total=last.total)
     withdrawn = tuple(row for key, row in came.items() if key not in last.seen)
-    return PagedList(tuple(last.rows), (), None, withdrawn, last.total)
+    return PagedList(tuple(last.rows), hidden=last.hidden, withdrawn=withdrawn, total=last.total)
 
 
 def _nearest_id(rows: Iterable[Any]) -> int | None:
