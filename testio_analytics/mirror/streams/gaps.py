@@ -82,7 +82,7 @@ class Gaps:
         answers = await gather(*(self._one(name, row_id, ask, full=full) for row_id in gone.ids))
         pairs = [(row_id, answer) for row_id, answer in zip(gone.ids, answers, strict=True) if answer is not None]
         named = [str(row_id) for row_id, answer in pairs if not is_elsewhere(answer)]
-        if named and not self.noted:  # rows that other gaps are about are named there
+        if named:
             reason = (
                 f"{len(named)} of {len(gone.ids)} {name} that no longer came still answer by their ids "
                 f"({listed(named, most=10)}), so what came is not whole, and none is marked as removed"
