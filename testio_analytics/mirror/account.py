@@ -18,8 +18,9 @@ from typing import Any
 from sqlite_utils import Database
 
 from testio_analytics.api.client import Client
+from testio_analytics.api.credentials import Credentials
 from testio_analytics.concurrency import gather, run_in_thread
-from testio_analytics.mirror import diff, rows, schema, store
+from testio_analytics.mirror import diff, redaction, rows, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.streams.bugs import link_by_results, read_bugs
@@ -75,6 +76,7 @@ class Target:
         run_id: the number of the run; None for a dry run.
         clock: where the time of a write comes from.
         turn: one product is written at a time.
+        known: the credentials met so far, which no text may quote.
     """
 
     db: Database
@@ -82,6 +84,7 @@ class Target:
     run_id: int | None
     clock: Clock
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    known: Credentials = field(default_factory=Credentials)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ async def sync_account(job: Job, progress: Progress) -> None:
     """Read and write product after product, several at a time, and at the end the list of products as such."""
     found, products = Rows(), dict[int, tuple[Any, Rows]]()
     for payload in await _products(job):
-        rows = product_rows(payload, secrets=job.api.secrets)
+        rows = product_rows(payload)
         found.extend(rows)
         for row in rows.of(schema.PRODUCTS):
             products.setdefault(row["id"], (payload, rows))
@@ -130,7 +133,9 @@ async def _store(job: Job, reads: Sequence[StreamRead], product_id: int | None) 
     target = job.target
 
     def write() -> list[ChangeSet]:
-        changes = [diff.change_set(target.db, read, product_id=product_id, full=job.asked.full) for read in reads]
+        redaction.learn(target.db, target.known, reads)
+        clean = [redaction.cut_read(read, target.known) for read in reads]
+        changes = [diff.change_set(target.db, read, product_id=product_id, full=job.asked.full) for read in clean]
         if target.run_id is not None:
             store.save(target.db, changes, run_id=target.run_id, now=target.clock())
         return changes
@@ -163,7 +168,7 @@ async def _read_product(job: Job, product_id: int, payload: Any, product: Rows) 
         return [_of_product(product), *tests]
     read, again = features
     if again is not payload:  # it was sectioned after all
-        product = product_rows(again, secrets=job.api.secrets)
+        product = product_rows(again)
     return [_of_product(product), read, *tests]
 
 

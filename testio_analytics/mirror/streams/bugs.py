@@ -41,7 +41,7 @@ async def read_bugs(api: Client, worker: RowWorker, due: Sequence[int], known: K
             await batch(tests[:half])
             await batch(tests[half:])
             return
-        rows = await worker(bug_rows, known.product_id, bugs, asked=tests, scope=known.scope, secrets=api.secrets)
+        rows = await worker(bug_rows, known.product_id, bugs, asked=tests, scope=known.scope)
         found.extend(rows)
 
     await gather(*(batch(due[start : start + BATCH]) for start in range(0, len(due), BATCH)))
@@ -70,9 +70,7 @@ class BugRows:
         self.unasked |= other.unasked
 
 
-def bug_rows(
-    product_id: int, bugs: Iterable[Any], *, asked: Collection[int], scope: Scope, secrets: Collection[str] = ()
-) -> BugRows:
+def bug_rows(product_id: int, bugs: Iterable[Any], *, asked: Collection[int], scope: Scope) -> BugRows:
     """Return ``bugs`` and ``bug_devices`` of the tests that were asked for.
 
     A bug that names no test belongs to the test of its test feature; where that is not known either it is kept
@@ -80,7 +78,7 @@ def bug_rows(
     """
     found = BugRows()
     asked = {*asked}
-    for raw in scrub(list(bugs), secrets=secrets):
+    for raw in scrub(list(bugs), found.rows.credentials):
         test_feature_id = _id_under(raw, "test_feature")
         test_id = _id_under(raw, "test") or scope.get(test_feature_id or 0, (None,))[0]
         if test_id is not None and test_id not in asked:

@@ -35,7 +35,7 @@ async def read_features(api: Client, worker: RowWorker, product: Any) -> tuple[S
     else:
         product, listings = await _plain_listings(api, product, gaps)
     stories = await _story_lists(api, listings, gaps) if needs_story_list(listings) else []
-    found = await worker(feature_rows, gaps.product_id, listings, stories, secrets=api.secrets)
+    found = await worker(feature_rows, gaps.product_id, listings, stories)
     return StreamRead("features", found, tuple(gaps.noted), gaps.missing), product
 
 
@@ -112,8 +112,6 @@ def feature_rows(
     product_id: int,
     listings: Sequence[Listing],
     story_list: Sequence[Any] = (),
-    *,
-    secrets: Collection[str] = (),
 ) -> Rows:
     """Return ``features``, ``feature_sections`` and ``user_stories`` of one product.
 
@@ -122,9 +120,8 @@ def feature_rows(
     feature has it.
     """
     rows, owners = Rows(), defaultdict[str, set[int]](set)
-    # Everything is scrubbed together, so that a credential in one place is cut out of all others.
     parts, listed = _new_and_repeated(listings), list(story_list)
-    *scrubbed, listed = scrub([*(new for _, new, _ in parts), listed], secrets=secrets)
+    *scrubbed, listed = scrub([*(new for _, new, _ in parts), listed], rows.credentials)
     for (section_id, _, repeated), new in zip(parts, scrubbed, strict=True):
         for raw in new:
             _add_feature(rows, product_id, section_id, raw, owners)

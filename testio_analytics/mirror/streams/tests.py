@@ -6,7 +6,7 @@ one each time (testio-api 7.9 and 18.1, 7).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +47,7 @@ async def read_tests(db: Database, api: Client, worker: RowWorker, product_id: i
     if not listed.is_settled:
         reason = "the list kept changing while it was read, twice; a test may have slipped through. Sync again"
         gaps.note("order of the test list", reason)
-    found = await worker(test_rows, product_id, listed.rows, secrets=api.secrets)
+    found = await worker(test_rows, product_id, listed.rows)
     await _look_up_unlisted(db, api, found, gaps)
     counts = [rows.count for rows in listed.lost]
     missing = None if None in counts or not listed.is_settled else sum(count or 0 for count in counts)
@@ -59,7 +59,7 @@ async def _look_up_unlisted(db: Database, api: Client, found: Rows, gaps: Gaps) 
     unlisted, stored = diff.vanished_ids(db, schema.TESTS, found, product_id=gaps.product_id)
     if len(unlisted) <= min(MOST_CHECKED, stored * diff.MOST_REMOVED):
         details = await gather(*(_look_up(api, test_id, gaps) for test_id in unlisted))
-        found.extend(test_rows(gaps.product_id, filter(None, details), secrets=api.secrets))
+        found.extend(test_rows(gaps.product_id, filter(None, details)))
 
 
 async def _look_up(api: Client, test_id: int, gaps: Gaps) -> Any:
@@ -72,11 +72,11 @@ async def _look_up(api: Client, test_id: int, gaps: Gaps) -> Any:
     return await gaps.answer(f"test {test_id}, which is stored but no longer listed", test())
 
 
-def test_rows(product_id: int, tests: Iterable[Any], *, secrets: Collection[str] = ()) -> Rows:
+def test_rows(product_id: int, tests: Iterable[Any]) -> Rows:
     """Return ``tests`` and ``test_features`` of one product; a test that comes twice is one row."""
     rows = Rows()
     for payload in tests:
-        _add_test(rows, product_id, scrub(payload, secrets=secrets))
+        _add_test(rows, product_id, scrub(payload, rows.credentials))
     return rows
 
 
