@@ -156,14 +156,18 @@ def _spans(patterns: Iterable[re.Pattern[str]], text: str) -> Iterator[tuple[int
 
 
 class Credentials:
-    """The credentials that a run knows, in memory only; cuts them out of texts."""
+    """The credentials that a run knows, in memory only; cuts them out of texts.
 
-    def __init__(self, values: Iterable[str] = ()) -> None:
+    `tokens` are strong whatever they look like, from 8 characters on.
+    """
+
+    def __init__(self, values: Iterable[str] = (), *, tokens: Iterable[str] = ()) -> None:
         self._values: set[str] = set()
+        self._tokens = frozenset(token for token in tokens if len(token) >= 8)
         self._traces: set[str] = set()
         self._weak_traces: set[str] = set()
         self._patterns: _Patterns | None = None
-        self.add(values)
+        self.add([*values, *tokens])
 
     def __repr__(self) -> str:
         return f"Credentials({len(self._values)} known)"
@@ -172,7 +176,7 @@ class Credentials:
         """Know these values as well; a single character is none."""
         new = {text for value in values if len(text := value.strip()) > 1} - self._values
         for value in new:
-            if is_strong(value):
+            if value in self._tokens or is_strong(value):
                 self._traces |= {trace for form in _forms(value) for trace in (form, as_json(form)[1:-1])}
             else:
                 self._weak_traces.add(as_json(value)[1:-1].lower())
@@ -190,7 +194,7 @@ class Credentials:
     def cut(self, text: str) -> str:
         """Return the text without the known credentials, by the rule of this module."""
         if self._patterns is None:
-            self._patterns = _Patterns.of(self._values)
+            self._patterns = _Patterns.of(self._values, self._tokens)
         pieces, done = [], 0
         for start, end in sorted({*_spans(self._patterns.presented, text)}):
             if start >= done:
@@ -212,8 +216,8 @@ class _Patterns(NamedTuple):
     strong: re.Pattern[str]
 
     @classmethod
-    def of(cls, values: Set[str]) -> _Patterns:
-        strong = {value for value in values if is_strong(value)}
+    def of(cls, values: Set[str], tokens: Set[str]) -> _Patterns:
+        strong = {value for value in values if value in tokens or is_strong(value)}
         mixed = [value for value in values - strong if any(map(str.isdigit, value))]
         forms = {form for value in strong for form in _forms(value)}
         return cls(_presenting(_one_of([*values, REMOVED]), _one_of(mixed)), re.compile(_one_of(forms)))

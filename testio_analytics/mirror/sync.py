@@ -197,7 +197,7 @@ def progress_bar(*, shown: bool) -> Iterator[Progress | None]:
 @contextmanager
 def _ledger(path: Path, dry_run: bool, asked: Asked, api: Client, tally: Tally, clock: Clock) -> Iterator[Target]:
     """Open the database, hold the lock, and see that the run's row says how it ended, whatever happens."""
-    known = Credentials(api.secrets)
+    known = Credentials(tokens=api.secrets)
     if dry_run:
         with database.open_copy(path) as db:
             yield Target(db, db, None, clock, known=known)
