@@ -1,0 +1,76 @@
+"""Credentials of a served account: no strong one reaches the file, and an ordinary word that is one changes no figure."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serving import command, serving
+from small_account import small_account
+from testio_analytics.demo.account.model import Account
+
+pytestmark = pytest.mark.slow
+STRONG = {"password": "Xk9#mPq2vL", "username": "qa.lead@acme.example", "access": "gate 4, then door code 5518"}
+WEAK = {"username": "features", "password": "password", "access": "archived"}
+
+
+def _told(account: Account, environment: dict[str, Any], text: str) -> Account:
+    """Put the environment into the tests of product 2, and the text into the features of both and all tests' copies."""
+    for cycle in account.product(2).cycles:
+        cycle.payload["test_environment"] = {"id": 9, "title": "Staging", **environment}
+    for product in account.products:
+        copies = [copy for cycle in product.cycles for copy in cycle.payload["features"]]
+        for said in [*(feature.payload for feature in product.features), *copies]:
+            said["title"], said["howtofind"] = "Forgot password", text
+        for cycle in product.cycles:
+            for bug in cycle.bugs:
+                bug.payload["severity"] = "critical"
+                bug.payload["title"] = text
+    return account
+
+
+def _sync(db: Path, address: str) -> dict[str, Any]:
+    done = command("sync", "--db", str(db), "--json", address=address)
+    assert done.returncode == 0, done.stderr
+    assert not [value for value in STRONG.values() if value in done.stdout + done.stderr]
+    return dict(json.loads(done.stdout)["streams"])
+
+
+def _catalog(db: Path) -> list[dict[str, Any]]:
+    shown = command("show", "feature_catalog", "--db", str(db), "--format", "json")
+    assert shown.returncode == 0, shown.stderr
+    return list(json.loads(shown.stdout))
+
+
+def test_strong_credentials_are_in_no_byte_of_the_file_and_weak_ones_change_nothing(tmp_path: Path) -> None:
+    """Texts quote a credential that becomes known only later, while a reader has the file open: every byte of it goes.
+
+    In the same run an ordinary word becomes a credential: nothing that merely holds the word is changed.
+    """
+    text = "Use {username} with {password}; {access}; pw: password".format(**STRONG)
+    account, db = _told(small_account(), {}, text), tmp_path / "m.db"
+    with serving(account) as address:
+        _sync(db, address)
+        before = _catalog(db)
+        assert all(value.encode() in db.read_bytes() for value in STRONG.values())
+
+        _told(account, {"username": [*STRONG.values()], **{k: v for k, v in WEAK.items() if k != "username"}}, text)
+        counts = _sync(db, address)
+        again = _sync(db, address)
+
+    content = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    assert [name for name, value in STRONG.items() if value.encode() in content] == []
+    assert counts["features"]["total"] == 8
+    assert {stream: count["updated"] for stream, count in again.items()} == dict.fromkeys(again, 0)
+    assert _catalog(db) == before  # titles, states, "changed since tested"
+    with closing(sqlite3.connect(db)) as connection:
+        assert connection.execute("select distinct howtofind, title from features").fetchall() == [
+            ("Use [removed] with [removed]; [removed]; pw: [removed]", "Forgot password")
+        ]
+        assert connection.execute("select distinct severity from bugs").fetchall() == [("critical",)]
+        assert connection.execute("select distinct status from tests").fetchall() == [("locked",)]
