@@ -10,7 +10,14 @@ from typing import Any
 import pandas as pd
 
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.frames.query import ProductFilter, known_products, load_table, mirror_condition, read_table
+from testio_analytics.frames.query import (
+    UNREAD_BY_REPORTS,
+    ProductFilter,
+    known_products,
+    load_table,
+    mirror_condition,
+    read_table,
+)
 from testio_analytics.frames.snapshot import Source, rows_of, snapshot
 from testio_analytics.mirror.schema import ALL_TABLES
 
@@ -188,7 +195,10 @@ def load_mirror(db: Source = None, *, product_id: ProductFilter = None) -> Mirro
     """
     with snapshot(db) as fetch:
         ids = known_products(fetch, product_id)
-        frames = {table.name: read_table(fetch, table, *mirror_condition(table, ids)) for table in ALL_TABLES}
+        frames = {
+            table.name: read_table(fetch, table, *mirror_condition(table, ids), without=UNREAD_BY_REPORTS)
+            for table in ALL_TABLES
+        }
         version = int(rows_of(fetch, "PRAGMA user_version")[0][0])
     run = last_finished(frames["sync_runs"])
     return Mirror(
