@@ -177,9 +177,9 @@ class Credentials:
         new = {text for value in values if len(text := value.strip()) > 1} - self._values
         for value in new:
             if value in self._tokens or is_strong(value):
-                self._traces |= {trace for form in _forms(value) for trace in (form, as_json(form)[1:-1])}
+                self._traces |= _traces(value)
             else:
-                self._weak_traces.add(as_json(value)[1:-1].lower())
+                self._weak_traces |= {value.lower(), as_json(value)[1:-1].lower()}
         if new:
             self._values |= new
             self._patterns = None
@@ -193,6 +193,8 @@ class Credentials:
 
     def cut(self, text: str) -> str:
         """Return the text without the known credentials, by the rule of this module."""
+        if not self.may_be_in(text):
+            return text
         if self._patterns is None:
             self._patterns = _Patterns.of(self._values, self._tokens)
         pieces, done = [], 0
@@ -226,6 +228,14 @@ class _Patterns(NamedTuple):
 def _one_of(values: Iterable[str]) -> str:
     """Return a pattern for any of the values, the longest that fits; one that fits nowhere for no values."""
     return "|".join(re.escape(value) for value in sorted(values, key=lambda value: (-len(value), value))) or r"(?!)"
+
+
+def _traces(value: str) -> set[str]:
+    """Return what is in every text that holds the value, however it is escaped: a word of it is enough."""
+    longest = max(re.findall(r"[A-Za-z0-9]+", value) or [""], key=len)
+    if len(longest) >= 4:
+        return {longest}
+    return {trace for form in _forms(value) for trace in (form, as_json(form)[1:-1])}
 
 
 def _forms(value: str) -> set[str]:

@@ -6,6 +6,7 @@ What a credential is, and where one is cut out, is said in `api.credentials`.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -28,6 +29,7 @@ LEDGER_TEXTS: Mapping[str, tuple[str, ...]] = {
 """Columns of the ledger that repeat what the API said."""
 
 BATCH = 1000
+_QUOTED = re.compile(r"""\((['"]).{8,40}\1\)""")
 
 
 # -- what was just read -----------------------------------------------------------------------------------------------
@@ -84,7 +86,10 @@ def cut_row(table: schema.Table, row: Row, known: Credentials) -> Row:
 def _cut_rejection(rejected: Rejection, known: Credentials) -> Rejection:
     row_id = None if rejected.row_id is None else known.cut(rejected.row_id)
     raw_data = _cut_json(rejected.raw_data, known) if known.may_be_in(rejected.raw_data) else rejected.raw_data
-    return replace(rejected, row_id=row_id, reason=known.cut(rejected.reason), raw_data=raw_data)
+    reason = known.cut(rejected.reason)
+    if raw_data != rejected.raw_data:  # what is quoted of it may end in the middle of a credential
+        reason = _QUOTED.sub(f"({REMOVED})", reason)
+    return replace(rejected, row_id=row_id, reason=reason, raw_data=raw_data)
 
 
 def _cut_json(raw_data: str, known: Credentials) -> str:

@@ -196,3 +196,13 @@ def test_gaps_hold_no_credential(db: Path) -> None:
     assert query(db, "select count(*) from sync_gaps where stream = 'features'") == [(1,)]
     assert query(db, "select name from sections where id = 201") == [("Gate [removed]",)]
     assert PASSWORD.encode() not in _content(db)
+
+
+def test_the_reason_of_a_rejection_quotes_no_part_of_a_credential(db: Path) -> None:
+    """A wrong value is quoted by its first forty characters, which may end within one."""
+    account = _with_environment(small_account(tests=4), 1, _environment(password=PASSWORD))
+    account.product(2).cycles[0].payload["demo"] = f"{'x' * 35}{PASSWORD}"
+    sync_account(account, db)
+    ((reason,),) = query(db, "select reason from rejected_rows")
+    assert reason == "demo is neither true, false nor null but text ([removed])"
+    assert PASSWORD[:5].encode() not in _content(db)
