@@ -84,9 +84,9 @@ def _is_expanded(request: Request) -> bool:
 
 async def list_products(request: Request) -> Response:
     """Answer ``GET /products``."""
-    return JsonAnswer(
-        {"products": responses.products(_account(request), request.query_params.get("filter[product_ids]"))}
-    )
+    rows = responses.products(_account(request), request.query_params.get("filter[product_ids]"))
+    hidden = _faults(request).hidden_products
+    return JsonAnswer({"products": [row for row in rows if not hidden or row.get("id") not in hidden]})
 
 
 async def get_product(request: Request) -> Response:
