@@ -174,7 +174,7 @@ def test_a_run_that_breaks_off_leaves_no_credential(db: Path, monkeypatch: pytes
     account = _with_environment(small_account(tests=4), 2, _environment(password=PASSWORD))
     _describe(account, 1, f"Use {PASSWORD}")
 
-    def stop(_: Any) -> Any:
+    def stop(*_: Any) -> Any:
         raise RuntimeError("stopped")
 
     monkeypatch.setattr("testio_analytics.mirror.account._of_account", stop)  # when all products are written
