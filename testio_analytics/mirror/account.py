@@ -24,12 +24,12 @@ from testio_analytics.mirror import diff, ledger, redaction, rows, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.selection import Selection, all_products, products_by_id
-from testio_analytics.mirror.streams.bugs import link_by_results, read_bugs
+from testio_analytics.mirror.streams.bugs import link_by_results, read_bugs, with_vanished
 from testio_analytics.mirror.streams.features import read_features
 from testio_analytics.mirror.streams.offers import found_before
 from testio_analytics.mirror.streams.products import product_rows
 from testio_analytics.mirror.streams.results import bugs_named, current_rows, read_executions, read_results
-from testio_analytics.mirror.streams.tests import due_tests, known_tests, read_tests
+from testio_analytics.mirror.streams.tests import due_tests, known_tests, read_tests, tests_without
 from testio_analytics.mirror.worker import RowWorker
 
 Clock = Callable[[], datetime]
@@ -199,11 +199,12 @@ async def _read_features(job: Job, product_id: int, payload: Any) -> tuple[Strea
 async def _read_tests(job: Job, product_id: int) -> list[StreamRead]:
     """Read the tests of one product, then what came of those that may have changed."""
     api, worker, streams, db = job.api, job.worker, job.asked.streams, job.target.beside
-    tests = await read_tests(db, api, worker, product_id) if "tests" in streams else None
+    full = job.asked.full
+    tests = await read_tests(db, api, worker, product_id, full=full) if "tests" in streams else None
     known = known_tests(db, product_id, tests)
 
     def due(stream: str) -> list[int]:
-        return due_tests(db, stream, known, full=job.asked.full)
+        return due_tests(db, stream, known, full=full)
 
     bugs, results = await gather(
         read_bugs(api, worker, due("bugs"), known) if "bugs" in streams else _nothing(),
@@ -211,12 +212,14 @@ async def _read_tests(job: Job, product_id: int) -> list[StreamRead]:
     )
     if bugs is not None:
         named = current_rows(db, schema.TEST_FEATURE_RESULTS, "feature_id, bug_ids", product_id, results)
+        bugs = await with_vanished(db, api, bugs, known, full=full)
         link_by_results(bugs.rows, bugs_named(named))
     executions = None
     if "executions" in streams:
         columns = "test_id, user_story_id, user_story_version_id"
         versions = current_rows(db, schema.TEST_USER_STORIES, columns, product_id, results)
-        executions = await read_executions(api, due("executions"), known, versions)
+        without = tests_without(db, "results", known, results)
+        executions = await read_executions(api, due("executions"), known, versions, without)
     return [read for read in (tests, bugs, results, executions) if read is not None]
 
 

@@ -42,7 +42,10 @@ async def all_products(api: Client, db: Database, *, full: bool) -> Selection:
 
     With `full`, a product that is neither listed nor allowed to be read is taken as gone.
     """
-    found = Selection(await api.products())
+    listed = await api.products()
+    found = Selection(list(listed))
+    if words := listed.miscount:
+        found.gaps.append(Gap(STREAM, "list of products", words, 1))
     left_out = sorted(_stored(db) - {id_in(payload) for payload in found.payloads})
     answers = await gather(*(_asked(api, product_id) for product_id in left_out))
     for product_id, answer in zip(left_out, answers, strict=True):

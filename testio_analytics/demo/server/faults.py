@@ -42,6 +42,13 @@ class Faults:
         slow: seconds until an answer.
         concurrent_limit: 500 for every request above so many at once.
         redirect_to: another host to which every request is sent.
+        page_limit: the most rows of a page, whatever ``per_page`` says.
+        hidden_tests: tests that are left out of lists after these were cut into pages; their own address answers.
+        moving_every: at every n-th page of the tests of a product, its last test slides to the front.
+        is_cached: a cache that ignores the query answers each path as it was first asked.
+        bugs_limit: the most bugs of an answer; its count tells how many there are.
+        miscount: how many more rows than there are products, features, bugs and runs count.
+        has_bare_details: the detail of a test does not name its features.
     """
 
     product_features: ProductFeatures = "current"
@@ -66,6 +73,13 @@ class Faults:
     slow: float = 0.0
     concurrent_limit: int = 0
     redirect_to: str = ""
+    page_limit: int = 0
+    hidden_tests: frozenset[int] = frozenset()
+    moving_every: int = 0
+    is_cached: bool = False
+    bugs_limit: int = 0
+    miscount: int = 0
+    has_bare_details: bool = False
 
     @property
     def is_legacy(self) -> bool:
@@ -99,7 +113,14 @@ truncated-every=9                     half of the JSON on every n-th request
 dropped-every=9                       a connection closed midway on every n-th request
 slow=0.2                              seconds until each answer
 concurrent-limit=3                    500 for every request above so many at once
-redirect=https://elsewhere.invalid    every request sent to another host"""
+redirect=https://elsewhere.invalid    every request sent to another host
+page-limit=20                         no page with more rows, whatever per_page says
+hidden-test=144469                    these tests left out of lists after paging; their own address answers
+moving-every=4                        the last test slides to the front at every n-th page of a product's tests
+cached                                a cache that ignores the query: each path answers as it was first asked
+bugs-limit=25                         no more bugs in one answer, though its count says how many there are
+miscount=15                           products, features, bugs and runs count so many more than there are
+bare-details                          the detail of a test does not name its features"""
 """One line per fault: an example of how it is written, and what it does."""
 
 _EXAMPLES = {example.partition("=")[0]: example for example in (line.split()[0] for line in FAULT_HELP.splitlines())}
@@ -201,4 +222,11 @@ _CHANGES: Mapping[str, Change] = {
     "slow": _slow,
     "concurrent-limit": _number("concurrent_limit"),
     "redirect": _redirect,
+    "page-limit": _number("page_limit"),
+    "hidden-test": _ids("hidden_tests"),
+    "moving-every": _number("moving_every"),
+    "cached": _fixed(is_cached=True),
+    "bugs-limit": _number("bugs_limit"),
+    "miscount": _number("miscount"),
+    "bare-details": _fixed(has_bare_details=True),
 }

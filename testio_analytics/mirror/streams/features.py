@@ -58,7 +58,7 @@ async def _plain_listings(
     api: Client, product: Any, gaps: Gaps, before: Before
 ) -> tuple[Any, list[Listing], dict[str, bool]]:
     try:
-        return product, [(None, await api.features(gaps.product_id))], {}
+        return product, [(None, gaps.counted("all features", await api.features(gaps.product_id)))], {}
     except GAP_ERRORS as error:
         if error.status != 422:
             gaps.note_error("all features", error)
@@ -89,7 +89,7 @@ async def _section_listings(
 
     async def whole_product() -> Listing | errors.ApiError:
         try:
-            return None, await api.features(gaps.product_id)
+            return None, gaps.counted("features in no section", await api.features(gaps.product_id))
         except GAP_ERRORS as error:
             return error
 
