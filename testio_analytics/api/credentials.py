@@ -11,8 +11,8 @@ on what the value could mean there:
   begin like a date; a mail address. `is_strong` says which.
 - Any other value is *weak*: ``password``, ``admin``, ``Summer2024``, ``1234``. It is cut out only where the text itself
   presents it as a credential: after a word for one, with ``:``, ``=`` or "is" between and the end of the clause behind
-  ("pw: summer", "The password is summer."); in quotes, or after "with", behind a word for a password; behind a short word
-  for one ("PIN 1234"); as one of two known values ("login qa / summer").
+  ("pw: summer", "The password is summer."); in quotes, in brackets, or after "with", behind a word for a password, or
+  "as" one; behind a short word for one ("PIN 1234"); as one of two known values ("login qa / summer").
 
 Names of fields are never cut, and neither are ids, times and the words of an enumeration: no strong value is one, and
 none of them presents a weak one. The value itself is never stored, nor a fingerprint of it: a run knows what its own
@@ -89,13 +89,15 @@ _GAP = r"\s{0,4}"  # bounded, as everything here: texts are hostile, and a patte
 _IS = rf"(?:{_GAP}(?:[:=→]|->){_GAP}|\s{{1,4}}(?:is|ist|was|lautet)\s{{1,4}})"
 _OPEN = r"(?:<[^<>]{1,40}>|[\"'“„«‘(]){0,4}"
 _END = (
-    rf"(?!\w)(?={_GAP}(?:$|[\r\n;)\]}}/|\"'”“»’<]|[.,!?](?:\s|$)|[–-]\s"
-    rf"|(?:and|or|und|oder)\s{{1,4}}(?:the\s{{1,4}})?(?:{_PASSWORD}|{_LOGIN}){_GAP}[:=\s]))"
+    rf"(?!\w)(?={_GAP}(?:$|[\r\n;()\]}}/|\"'”“»’<]|[.,!?](?:\s|$)|[–-]\s"
+    rf"|(?:{_PASSWORD}|{_LOGIN}){_GAP}[:=]|(?:and|or|und|oder)\s{{1,4}}(?:the\s{{1,4}})?(?:{_PASSWORD}|{_LOGIN}){_GAP}[:=\s]))"
 )
 _BETWEEN = rf"{_GAP}\(?(?:(?:{_PASSWORD}|{_LOGIN}){_GAP}[:=]?{_GAP})?"
 _FORMS = (
     rf"{_WORD}[\"'”)]?{_IS}{_OPEN}(VALUE){_END}",
-    rf"(?<!\w)(?:{_PASSWORD})\s{{1,4}}[\"'“„«‘](VALUE)[\"'”“»’]",
+    rf"(?<!\w)(?:{_PASSWORD})\s{{1,4}}(?:for|of|für)\s[^.:;\r\n]{{1,40}}\s(?:is|ist|lautet)\s{{1,4}}{_OPEN}(VALUE){_END}",
+    rf"(?<!\w)(?:{_PASSWORD})\s{{1,4}}[\"'“„«‘(](VALUE)[\"'”“»’)]",
+    rf"(?<!\w)(VALUE)\s{{1,4}}(?:as|als)\s{{1,4}}(?:(?:the|a)\s{{1,4}})?(?:{_PASSWORD})(?!\w)",
     rf"(?<!\w)(?:with|using|use|enter|mit)\s{{1,4}}(?:(?:the|dem|das)\s{{1,4}})?(?:{_PASSWORD})\s{{1,4}}(VALUE){_END}",
     rf"(?<!\w)(?:{_SHORT_WORD})\s{{1,4}}(?:(VALUE){_END}|(MIXED)(?!\w))",
     rf"{_WORD}(?:\s{{1,4}}(?:with|using|mit|are|is|as|als))?{_GAP}[:=]?{_BETWEEN}(VALUE){_GAP}[/:|+]{_BETWEEN}(VALUE)(?!\w)",
