@@ -48,9 +48,9 @@ def _states(db: Path) -> list[tuple[Any, ...]]:
 
 
 def test_strong_credentials_are_in_no_byte_of_the_file_and_weak_ones_change_nothing(tmp_path: Path) -> None:
-    """Texts quote a credential that becomes known only later, while a reader has the file open: every byte of it goes.
+    """Texts quote a credential that becomes known only later: every byte of it goes, and stays away.
 
-    In the same run an ordinary word becomes a credential: nothing that merely holds the word is changed.
+    In the same run ordinary words become credentials: nothing that merely holds one of them is changed.
     """
     text = "Use {username} with {password}; {access}; pw: password".format(**STRONG)
     account, db = _told(small_account(), {}, text), tmp_path / "m.db"

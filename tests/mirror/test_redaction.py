@@ -14,7 +14,8 @@ import testio_analytics as ta
 from small_account import feature_payload, locked_test, small_account
 from syncing import mirror_digest, query, sync_account
 from testio_analytics.demo.account.model import Account, Feature
-from testio_analytics.demo.server.faults import Faults
+from testio_analytics.demo.account.planted import PLANTED_SECRETS, environment
+from testio_analytics.demo.server.faults import Faults, parse_faults
 
 PASSWORD = "Xk9#mPq2vL"
 OTHER = "7h3Gate!Keeper"
@@ -77,6 +78,22 @@ def test_ordinary_words_change_nothing(db: Path, field: str) -> None:
     assert {stream: counts.updated for stream, counts in result.streams.items()} == dict.fromkeys(result.streams, 0)
     assert mirror_digest(db) == before
     assert not ta.feature_catalog(ta.load_mirror(db))["changed_since_tested"].fillna(False).any()
+
+
+def test_the_demo_server_can_have_ordinary_words_for_credentials(db: Path) -> None:
+    """Its tests say "archived" and "features"; the mirror is the same as with credentials that nobody uses otherwise."""
+    account = _with_environment(small_account(tests=4), 1, environment(9, "Staging", "preview"))
+    _describe(account, 1, f"Forgot password of {PLANTED_SECRETS['username']}? pw: {PLANTED_SECRETS['password']}")
+    sync_account(account, db)
+    before = mirror_digest(db)
+    sync_account(account, db, faults=parse_faults(["ordinary-credentials"]))
+
+    assert _descriptions(db, 1) == {"Forgot password of features? pw: [removed]"}
+    assert query(db, "select distinct status from tests") == [("locked",)]
+    unchanged = {"products", "sections", "user_stories", "bugs", "bug_devices", "test_user_stories"}
+    assert {name: digest for name, digest in mirror_digest(db).items() if name in unchanged} == {
+        name: digest for name, digest in before.items() if name in unchanged
+    }
 
 
 @pytest.mark.parametrize("owner", [1, 2])
