@@ -21,9 +21,10 @@ answers held, and what it recalls (`recalled`) where a stored text was cut and t
 **Limits.** A weak value that is presented in another way, or in another language than English and German, stays. A
 password of letters only is weak, however long. A value is sought as it was written (weak ones in any case), not across
 markup inside it. A text about a word that is a credential, written like one ("Login: admin" for the page of that name),
-loses the word. What is in no credential field of the account is no credential. Where a later run reads only a part of the
-account, a new text of it may quote a credential of another part until that is read. The file's free space is wiped (as
-soon as nobody reads an older state of it), but not the disk below it, nor copies made before (``*.backup*``).
+loses the word. What is in no credential field of the account is no credential. Products are written as they are read: a
+text that quotes a credential of a product read later stands in the file until the end of the run, or of the next one where
+it was killed or read only a part of the account. The file's free space is wiped (as soon as nobody reads an older state of
+it), but not the disk below it, nor copies made before (``*.backup*``).
 """
 
 from __future__ import annotations
