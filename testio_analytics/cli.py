@@ -297,6 +297,17 @@ def _name_doubts(found: Collection[Doubt], scope: str | None) -> None:
         sys.exit(INCOMPLETE)
 
 
+def _name_unknown_weights(path: Path, impact: Path | None) -> None:
+    """Say which weights of the user are of no feature of the account, whichever products are shown."""
+    if impact is None:
+        return
+    from testio_analytics.frames.loaders import load_mirror
+    from testio_analytics.reports.impact import unknown_impact_note
+
+    if note := unknown_impact_note(load_mirror(path), impact):
+        say(note)
+
+
 @cli.command(epilog=EXIT_CODES)
 @click.argument("report", default="list")
 @click.option("--list", "is_list", is_flag=True, help="Name the reports, by the question that they answer.")
@@ -337,6 +348,7 @@ def show(
     )
 
     click.echo(formatted(frame, form, report=declared, width=terminal_width()), nl=form != "csv")
+    _name_unknown_weights(resolve_db_path(db), impact)
     _name_doubts(found, scope)
 
 
@@ -366,6 +378,7 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
     mirror = load_mirror(path, product_id=products or None)
     for page in make_pages(path, output, product_ids=products or None, as_of=as_of, impact=impact):
         click.echo(str(page))
+    _name_unknown_weights(path, impact)
     _name_doubts(doubts(mirror), scope_note(mirror))
 
 
@@ -407,6 +420,7 @@ def export(
     path = resolve_db_path(db)
     for written in write(path, output, form=form, product_id=products or None, as_of=as_of, impact=impact):
         click.echo(str(written))
+    _name_unknown_weights(path, impact)
     mirror = load_mirror(path, product_id=products or None)
     _name_doubts(doubts(mirror), scope_note(mirror))
 

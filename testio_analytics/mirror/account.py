@@ -18,12 +18,13 @@ from typing import Any
 from sqlite_utils import Database
 
 from testio_analytics.api.client import Client
+from testio_analytics.api.credentials import Credentials
 from testio_analytics.concurrency import gather, run_in_thread
-from testio_analytics.mirror import diff, ledger, rows, schema, store
+from testio_analytics.mirror import diff, ledger, redaction, rows, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.selection import Selection, all_products, products_by_id
-from testio_analytics.mirror.streams.bugs import link_by_results, read_bugs, with_vanished
+from testio_analytics.mirror.streams.bugs import link_by_results, read_bugs, with_named, with_vanished
 from testio_analytics.mirror.streams.features import read_features
 from testio_analytics.mirror.streams.offers import found_before
 from testio_analytics.mirror.streams.products import product_rows
@@ -77,6 +78,7 @@ class Target:
         run_id: the number of the run; None for a dry run.
         clock: where the time of a write comes from.
         turn: one product is written at a time.
+        known: the credentials met so far, which no text may quote.
     """
 
     db: Database
@@ -84,6 +86,7 @@ class Target:
     run_id: int | None
     clock: Clock
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    known: Credentials = field(default_factory=Credentials)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ async def sync_account(job: Job, progress: Progress) -> None:
     found, products = Rows(), dict[int, tuple[Any, Rows]]()
     selected = await _selected(job)
     for payload in selected.payloads:
-        rows = product_rows(payload, secrets=job.api.secrets)
+        rows = product_rows(payload)
         found.extend(rows)
         for row in rows.of(schema.PRODUCTS):
             products.setdefault(row["id"], (payload, rows))
@@ -149,7 +152,9 @@ async def _store(job: Job, reads: Sequence[StreamRead], product_id: int | None, 
     target, full = job.target, job.asked.full or is_confirmed
 
     def write() -> list[ChangeSet]:
-        changes = [diff.change_set(target.db, read, product_id=product_id, full=full) for read in reads]
+        redaction.learn(target.db, target.known, reads)
+        clean = [redaction.cut_read(read, target.known) for read in reads]
+        changes = [diff.change_set(target.db, read, product_id=product_id, full=full) for read in clean]
         if target.run_id is not None:
             store.save(target.db, changes, run_id=target.run_id, now=target.clock())
         return changes
@@ -182,7 +187,7 @@ async def _read_product(job: Job, product_id: int, payload: Any, product: Rows) 
         return [_of_product(product), *tests]
     read, again = features
     if again is not payload:  # it was sectioned after all
-        product = product_rows(again, secrets=job.api.secrets)
+        product = product_rows(again)
     return [_of_product(product), read, *tests]
 
 
@@ -206,6 +211,8 @@ async def _read_tests(job: Job, product_id: int) -> list[StreamRead]:
         read_results(api, worker, due("results"), known) if "results" in streams else _nothing(),
     )
     if bugs is not None:
+        if results is not None:
+            bugs = await with_named(api, worker, bugs, results, known)
         named = current_rows(db, schema.TEST_FEATURE_RESULTS, "feature_id, bug_ids", product_id, results)
         bugs = await with_vanished(db, api, bugs, known, full=full)
         link_by_results(bugs.rows, bugs_named(named))

@@ -106,6 +106,8 @@ def _bring(db: Database, version: int) -> None:
                 _table(db, spec).add_column(column.name, _SQLITE_TYPES[column.kind])
                 if column.name == schema.NOT_SAID:
                     _fill_not_said(db, spec)
+                # New columns come last, and the payload is the last one.
+                _table(db, spec).transform(column_order=[column.name for column in columns])
 
 
 def _fill_not_said(db: Database, spec: schema.Table) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 
 from testio_analytics import errors
 from testio_analytics.api.client import Client
+from testio_analytics.api.credentials import Credentials
 from testio_analytics.concurrency import run
 from testio_analytics.config import resolve_api, resolve_db_path
-from testio_analytics.mirror import database, ledger, schema
+from testio_analytics.mirror import database, ledger, redaction, schema
 from testio_analytics.mirror.account import Asked, Clock, Job, Progress, Tally, Target, sync_account
 from testio_analytics.mirror.diff import Counts, Gap
 from testio_analytics.mirror.file_errors import file_error
@@ -198,9 +199,10 @@ def progress_bar(*, shown: bool) -> Iterator[Progress | None]:
 @contextmanager
 def _ledger(path: Path, dry_run: bool, asked: Asked, api: Client, tally: Tally, clock: Clock) -> Iterator[Target]:
     """Open the database, hold the lock, and see that the run's row says how it ended, whatever happens."""
+    known = Credentials(tokens=api.secrets)
     if dry_run:
         with database.open_copy(path) as db:
-            yield Target(db, db, None, clock)
+            yield Target(db, db, None, clock, known=known)
         return
     with database.writing(path), database.open_store(path) as db:
         run_id = ledger.begin_run(
@@ -214,7 +216,7 @@ def _ledger(path: Path, dry_run: bool, asked: Asked, api: Client, tally: Tally, 
         before, outcome, error = api.requests, "interrupted", None
         try:
             with database.open_beside(path) as beside:
-                yield Target(db, beside, run_id, clock)
+                yield Target(db, beside, run_id, clock, known=known)
             outcome = tally.outcome
         except sqlite3.OperationalError as failed:
             outcome, error = "failed", str(file_error(path, failed))
@@ -234,6 +236,7 @@ def _ledger(path: Path, dry_run: bool, asked: Asked, api: Client, tally: Tally, 
                 unknown_fields=tally.unknown_fields,
                 error=error,
             )
+            redaction.cut_stored(db, known)  # only now are all known, also where the run broke off
 
 
 def _no_progress(done: int, total: int) -> None:

@@ -22,6 +22,7 @@ from testio_analytics.reports.facts import (
     looked_up,
     once,
     silent_tests,
+    texts_differ,
 )
 from testio_analytics.reports.registry import column_names, documented
 from testio_analytics.text import age_words, counted, day_words, instant_words, short
@@ -153,7 +154,8 @@ def _changed(mirror: Mirror, facts: pd.DataFrame) -> pd.Series[Any]:
     """Return whether a text differs from the one that the newest executed test was given; nothing when never tested."""
     then = mirror.test_features.set_index("id")[list(TEXTS)].fillna("")
     then = then.reindex(pd.Index(facts["test_feature_id"])).set_axis(facts.index)
-    differs = (facts[list(TEXTS)].fillna("") != then).any(axis=1)
+    now = facts[list(TEXTS)].fillna("")
+    differs = pd.concat([texts_differ(now[text], then[text]) for text in TEXTS], axis=1).any(axis=1)
     return differs.astype("boolean").mask(facts["last_test_id"].isna())
 
 

@@ -26,6 +26,7 @@ from testio_analytics.reports.facts import (
     product_rows,
     silent_tests,
     story_outcomes,
+    texts_differ,
     unread_tests,
 )
 from testio_analytics.reports.registry import column_names, documented
@@ -54,7 +55,7 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     newest = _newest_results(mirror, instant)
     found = _stories(mirror).merge(newest, on="story_id", how="left", validate="one_to_one")
     no_results = found["status"].isna()
-    differs = (found["text"] != found["text_then"]).astype("boolean")
+    differs = texts_differ(found["text"], found["text_then"]).astype("boolean")
     found["is_old_version"] = differs.mask(found["text"].isna() | found["text_then"].isna() | no_results)
     found["is_by_bug"] = found["is_by_bug"].mask(no_results)
     found = found.drop(columns=["text", "text_then"])

@@ -52,6 +52,7 @@ class Faults:
         bugs_limit: the most bugs of an answer; its count tells how many there are.
         miscount: how many more rows than there are products, features, bugs and runs count.
         has_bare_details: the detail of a test does not name its features.
+        has_ordinary_credentials: user name, password and access note of every environment are ordinary words.
     """
 
     product_features: ProductFeatures = "current"
@@ -86,6 +87,7 @@ class Faults:
     bugs_limit: int = 0
     miscount: int = 0
     has_bare_details: bool = False
+    has_ordinary_credentials: bool = False
 
     @property
     def is_legacy(self) -> bool:
@@ -129,7 +131,8 @@ moving-every=4                        the last test slides to the front at every
 cached                                a cache that ignores the query: each path answers as it was first asked
 bugs-limit=25                         no more bugs in one answer, though its count says how many there are
 miscount=15                           products, features, bugs and runs count so many more than there are
-bare-details                          the detail of a test does not name its features"""
+bare-details                          the detail of a test does not name its features
+ordinary-credentials                  the credentials of every environment are features, password and archived"""
 """One line per fault: an example of how it is written, and what it does."""
 
 _EXAMPLES = {example.partition("=")[0]: example for example in (line.split()[0] for line in FAULT_HELP.splitlines())}
@@ -253,4 +256,5 @@ _CHANGES: Mapping[str, Change] = {
     "bugs-limit": _number("bugs_limit"),
     "miscount": _number("miscount"),
     "bare-details": _fixed(has_bare_details=True),
+    "ordinary-credentials": _fixed(has_ordinary_credentials=True),
 }
