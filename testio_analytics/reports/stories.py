@@ -129,7 +129,7 @@ def story_coverage_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     read = ~rows["product_id"].isin(products_in_doubt(mirror, "features"))
     for name in ("stories", *COUNT_COLUMNS, "old_version", "failed_by_bug", *COVERED):
         rows[name] = rows[name].where(rows[name].notna() | ~read, 0)
-    return with_row_doubts(_measured(rows), mirror, "story_coverage_by_product")
+    return _with_doubts(_measured(rows), mirror, "story_coverage_by_product")
 
 
 @documented
@@ -139,7 +139,7 @@ def story_coverage_by_feature(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     keys = ["product_id", "product", "feature_id", "feature"]
     found = _measured(_counted(stories, keys))
     found = found.sort_values(["product", "product_id", "feature", "feature_id"], ignore_index=True)
-    return with_row_doubts(found, mirror, "story_coverage_by_feature")
+    return _with_doubts(found, mirror, "story_coverage_by_feature")
 
 
 @documented
@@ -154,7 +154,11 @@ def story_coverage_by_section(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     spread["section"] = spread["section"].fillna(NO_SECTION)
     found = _measured(_counted(spread, ["product_id", "product", "section_id", "section"]))
     found = found.sort_values(["product", "product_id", "section", "section_id"], ignore_index=True)
-    return with_row_doubts(found, mirror, "story_coverage_by_section")
+    return _with_doubts(found, mirror, "story_coverage_by_section")
+
+
+def _with_doubts(found: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataFrame:
+    return with_row_doubts(found, mirror, report)[column_names(report)]
 
 
 def _products_with_unread_results(mirror: Mirror, instant: pd.Timestamp) -> set[int]:
