@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,11 +21,12 @@ import stamina
 from testio_analytics import errors
 from testio_analytics.api.pacing import Pacer
 from testio_analytics.api.paging import PagedList, read_counted_pages, read_pages
+from testio_analytics.api.route import route_to
 from testio_analytics.api.scrubbing import scrub_text
 from testio_analytics.api.values import from_json, list_in
 from testio_analytics.concurrency import gc_paused
 from testio_analytics.config import BASE_URL_VARIABLE, DEFAULT_BASE_URL, TOKEN_HELP, ApiSettings
-from testio_analytics.text import one_line, short
+from testio_analytics.text import counted, one_line, short
 
 log = logging.getLogger("testio_analytics.api.client")
 # Retries are reported by this module; without a handler of its own, stamina's logger would print them as well.
@@ -35,12 +36,26 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 DEFAULT_CONCURRENCY = 10
 MAX_CONCURRENCY = 16  # httpx's connection pool slows down above
-TIMEOUT_SECONDS = 90.0
+SILENCE_SECONDS = 90.0  # that an answer may pause; slow lists need it (testio-api 18.1, 1)
+CONNECT_SECONDS = 20.0
 ATTEMPTS = 4
 FEWER_ATTEMPTS = 2  # where the caller can ask for less
 LONGEST_WAIT_SECONDS = 60.0
 MAX_REDIRECTS = 3
 LONGEST_WORDS = 200  # characters that are kept of what the server says
+MOST_GIVEN_UP = 6  # requests in a row after which it is asked whether the server answers at all
+MOST_ADDRESSES = 3  # that fail where none ever answered
+
+PASSING_STATUSES = frozenset({408, 425, 429})
+"""Statuses below 500 that may pass by themselves: too slow, too early, too many."""
+
+PASSING_ERRORS = (
+    errors.RateLimitedError,
+    errors.ServerError,
+    errors.ConnectionFailedError,
+    errors.UnreadableAnswerError,
+)
+"""What another try may mend."""
 
 Query = Sequence[tuple[str, str | int]]
 WITH_STORIES: Query = (("includes[]", "user_stories"),)
@@ -48,11 +63,17 @@ WITH_STORIES: Query = (("includes[]", "user_stories"),)
 
 @dataclass(frozen=True)
 class Waits:
-    """Seconds between two tries of one request: the first wait, the longest, and the random share added."""
+    """How long is waited, in seconds.
+
+    Attributes:
+        initial, longest, jitter: between two tries of one request: the first wait, the longest, the random share added.
+        answer: for one whole answer, whatever trickles in meanwhile.
+    """
 
     initial: float = 1.0
     longest: float = 8.0
     jitter: float = 1.0
+    answer: float = 180.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +92,13 @@ class Client:
         settings: address and token.
         concurrency: most requests under way at once (1 to 16); fewer as soon as the server objects.
         transport: where requests go instead of the network, for a server in the same process.
-        waits: seconds between tries.
+        waits: how long is waited for an answer and between tries.
+
+    Attributes:
+        on_sent: called after each request, whatever came of it.
+
+    Raises:
+        ConfigError: address, proxy or certificates cannot be used; the message names the variable.
     """
 
     def __init__(
@@ -86,14 +113,22 @@ class Client:
             raise errors.ConfigError(f"The concurrency is {concurrency}; it must be between 1 and {MAX_CONCURRENCY}.")
         self._settings = settings
         self._base = _normal(settings.base_url)
+        route = route_to(httpx.URL(self._base), transport)
+        self._peer = route.words
         self._waits = waits
         self.concurrency = concurrency
         self.pacer = Pacer(concurrency)
         self.sent: list[Sent] = []
+        self.on_sent: Callable[[], object] | None = None
+        self._given_up: list[str] = []  # addresses in a row that got no useful answer on any try
+        self._worked: tuple[str, str | None] | None = None  # the first address that answered, and its envelope
+        self._outage: errors.OutageError | None = None
+        self._asking_again = asyncio.Lock()
         self._http = httpx.AsyncClient(
             headers={"Authorization": f"Token {settings.token}", "Accept": "application/json"},
-            timeout=TIMEOUT_SECONDS,
-            transport=transport,
+            timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
+            transport=route.transport,
+            trust_env=False,
             follow_redirects=False,
         )
 
@@ -103,7 +138,7 @@ class Client:
         return len(self.sent)
 
     def __repr__(self) -> str:
-        return f"Client({self._settings.base_url!r}, requests={self.requests})"
+        return f"Client({self._peer!r}, requests={self.requests})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -200,8 +235,16 @@ class Client:
 
         Raises:
             ApiError: one of its kinds, after the last try, or at once where trying again cannot help.
+            OutageError: the server answers nothing any more.
         """
         url = str(httpx.URL(f"{self._base}/{path.lstrip('/')}", params=[(k, str(v)) for k, v in query]))
+        try:
+            return await self._tried(url, attempts=attempts, envelope=envelope)
+        except errors.ApiError as error:
+            await self._note_given_up(url, error)
+            raise
+
+    async def _tried(self, url: str, *, attempts: int, envelope: str | None = None) -> Any:
         number = 0
         try:
             async for attempt in stamina.retry_context(
@@ -220,6 +263,49 @@ class Client:
             raise
         raise AssertionError("unreachable: the retry loop ends with an answer or an error")
 
+    async def _note_given_up(self, url: str, error: errors.ApiError) -> None:
+        """Note a request that got no useful answer; after several in a row, see whether the server answers at all.
+
+        Raises:
+            OutageError: it does not.
+        """
+        if not isinstance(error, PASSING_ERRORS):
+            self._given_up.clear()  # refused, and so answered
+            return
+        self._given_up.append(url.partition("?")[0])
+        if len(self._given_up) < MOST_GIVEN_UP:
+            return
+        async with self._asking_again:
+            if self._outage is None and not await self._answers_still():
+                self._outage = self._outage_after(error)
+            if self._outage is not None:
+                raise self._outage
+
+    async def _answers_still(self) -> bool:
+        """Ask again what was answered first: one kind of address can fail for all products while all others work."""
+        if len(self._given_up) < MOST_GIVEN_UP:
+            return True  # an answer came meanwhile
+        if self._worked is None:
+            return len(set(self._given_up)) < MOST_ADDRESSES
+        url, envelope = self._worked
+        try:
+            await self._tried(url, attempts=ATTEMPTS, envelope=envelope)
+        except PASSING_ERRORS:
+            return False
+        except errors.ApiError:
+            self._given_up.clear()
+        return True
+
+    def _outage_after(self, error: errors.ApiError) -> errors.OutageError:
+        return errors.OutageError(
+            f"{counted(len(self._given_up), 'request')} in a row got no useful answer from {self._peer}"
+            f"{', nor does what worked before' if self._worked else ''}. The last: {error} "
+            "Nothing more was asked. What was finished is stored, and the next sync goes on from there.",
+            path=error.path,
+            status=error.status,
+            attempts=error.attempts,
+        )
+
     async def _try(self, url: str, *, alone: bool, envelope: str | None) -> Any:
         async with self.pacer.slot(alone=alone) as epoch:
             try:
@@ -236,6 +322,9 @@ class Client:
                 log.info("%s", error)
                 raise
             self.pacer.answered()
+            self._given_up.clear()
+            self._outage = None
+            self._worked = self._worked or (url, envelope)
             return answer
 
     async def _send(self, url: str) -> Any:
@@ -253,15 +342,24 @@ class Client:
         clock = asyncio.get_running_loop().time
         began = clock()
         try:
-            return await self._http.get(url)
+            async with asyncio.timeout(self._waits.answer):
+                return await self._http.get(url)
+        except TimeoutError:
+            raise self._unanswered(url, f"it was not whole after {self._waits.answer:g} seconds") from None
         except (httpx.RequestError, UnicodeError) as error:  # the latter for a redirect to a name that cannot be read
-            reason = self._said(str(error)) or type(error).__name__
-            raise errors.ConnectionFailedError(
-                f"GET {self._shown(url)} got no answer: {reason}. Is the address right and the network up?",
-                path=self._shown(url),
-            ) from None  # the cause holds the request with its headers
+            # Without its cause, which holds the request with its headers.
+            raise self._unanswered(url, self._said(str(error)) or type(error).__name__) from None
         finally:
             self.sent.append(Sent(url, began, clock()))
+            if self.on_sent is not None:
+                self.on_sent()
+
+    def _unanswered(self, url: str, reason: str) -> errors.ConnectionFailedError:
+        is_unknown = "CERTIFICATE_VERIFY_FAILED" in reason
+        advice = _CERTIFICATE_HELP if is_unknown else "Is the address right and the network up?"
+        return errors.ConnectionFailedError(
+            f"GET {self._shown(url)} got no answer from {self._peer}: {reason}. {advice}", path=self._shown(url)
+        )
 
     def _redirected(self, response: httpx.Response, url: str) -> str:
         here = httpx.URL(url)
@@ -313,13 +411,16 @@ def _normal(base_url: str) -> str:
     """Return the address as the HTTP library spells it, so that the part below it can be cut off."""
     try:
         url = httpx.URL(base_url)
-        if not url.host:  # decodes international names, which may fail
-            raise errors.ConfigError(f"The address {base_url!r} names no host.")
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise errors.ConfigError(f"The address of the API cannot be used: {error}. {_ADDRESS_HELP}") from None
-    return str(url).rstrip("/")
+        if url.host and not url.userinfo:  # the host decodes international names, which may fail
+            return str(url).rstrip("/")
+    except (httpx.InvalidURL, UnicodeError):
+        pass  # its text may quote a login
+    raise errors.ConfigError(f"The address of the API cannot be used: it names no host, or a login. {_ADDRESS_HELP}")
 
 
+_CERTIFICATE_HELP = (
+    "Where a proxy of your company signs with a certificate of its own, let SSL_CERT_FILE name that certificate."
+)
 _ADDRESS_HELP = f"It comes from {BASE_URL_VARIABLE}, or is {DEFAULT_BASE_URL}."
 _REPORT_IT = "If it stays so, the API has changed or there is something between you and it (a proxy, a login page)."
 
@@ -338,7 +439,7 @@ def _status_error(response: httpx.Response, path: str, detail: str) -> errors.Ap
             path=path,
             status=status,
         )
-    if status == 429 or status >= 500:
+    if status in PASSING_STATUSES or status >= 500:
         error = _passing_error(status, path, detail)
         error.retry_after = retry_after_seconds(response.headers.get("retry-after"), now=datetime.now(UTC))
         return error
@@ -376,7 +477,6 @@ def retry_after_seconds(header: str | None, *, now: datetime) -> float | None:
 
 def _retry_delay(error: Exception) -> bool | float:
     """Decide whether another try can help, and after how many seconds where the server said so."""
-    passing = errors.RateLimitedError | errors.ServerError | errors.ConnectionFailedError | errors.UnreadableAnswerError
-    if not isinstance(error, passing):
+    if not isinstance(error, PASSING_ERRORS):
         return False
-    return True if error.retry_after is None else error.retry_after
+    return error.retry_after or True  # 0 means soon, not at once: all tries would be gone within a second
