@@ -14,6 +14,7 @@ import signal
 import sqlite3
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -50,7 +51,7 @@ def put(text: str, *, nl: bool = True) -> None:
     Raises:
         OutputError: nobody takes it.
     """
-    _write(text, nl=nl)
+    _write(lambda stream: stream.write(text + "\n" * nl))
 
 
 def put_data(text: str, *, nl: bool = True) -> None:
@@ -59,7 +60,13 @@ def put_data(text: str, *, nl: bool = True) -> None:
     Raises:
         OutputError: nobody takes it.
     """
-    _write(text.encode("utf-8", "backslashreplace"), nl=nl)
+    data = (text + "\n" * nl).encode("utf-8", "backslashreplace")
+
+    def write(stream: TextIO) -> None:
+        stream.flush()
+        stream.buffer.write(data)
+
+    _write(write)
 
 
 def put_json(value: dict[str, Any]) -> None:
@@ -75,17 +82,22 @@ def put_json(value: dict[str, Any]) -> None:
 
 def say(text: str) -> None:
     """Write a message for the person at the terminal; where nobody takes it, there is nobody to tell."""
+    if sys.stderr is None:
+        return
     try:
-        click.echo(clean(text), err=True)
+        sys.stderr.write(f"{clean(text)}\n")
+        sys.stderr.flush()
     except OSError:
         _let_go_of(sys.stderr)
 
 
-def _write(text: str | bytes, *, nl: bool) -> None:
+def _write(write: Callable[[TextIO], object]) -> None:
+    # Not by click, which takes a stream in ASCII for one in UTF-8.
     if sys.stdout is None:
         raise OutputError("The result could not be written: standard output is closed.")
     try:
-        click.echo(text, nl=nl)
+        write(sys.stdout)
+        sys.stdout.flush()
     except OSError as error:
         _let_go_of(sys.stdout)
         reason = "who read it has stopped" if error.errno == errno.EPIPE else error.strerror

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -43,8 +43,9 @@ FEWER_ATTEMPTS = 2  # where the caller can ask for less
 LONGEST_WAIT_SECONDS = 60.0
 MAX_REDIRECTS = 3
 LONGEST_WORDS = 200  # characters that are kept of what the server says
-MOST_GIVEN_UP = 6  # requests in a row after which it is asked whether the server answers at all
+MOST_FAILED = 20  # tries in a row after which it is asked whether the server answers at all
 MOST_ADDRESSES = 3  # that fail where none ever answered
+ATTEMPTS_IN_DOUBT = 6  # so that a short outage is waited out
 
 PASSING_STATUSES = frozenset({408, 425, 429})
 """Statuses below 500 that may pass by themselves: too slow, too early, too many."""
@@ -120,7 +121,7 @@ class Client:
         self.pacer = Pacer(concurrency)
         self.sent: list[Sent] = []
         self.on_sent: Callable[[], object] | None = None
-        self._given_up: list[str] = []  # addresses in a row that got no useful answer on any try
+        self._failed: list[str] = []  # addresses of the tries in a row that got no useful answer
         self._worked: tuple[str, str | None] | None = None  # the first address that answered, and its envelope
         self._outage: errors.OutageError | None = None
         self._asking_again = asyncio.Lock()
@@ -238,94 +239,101 @@ class Client:
             OutageError: the server answers nothing any more.
         """
         url = str(httpx.URL(f"{self._base}/{path.lstrip('/')}", params=[(k, str(v)) for k, v in query]))
+        number, outage = 0, self._outage
         try:
-            return await self._tried(url, attempts=attempts, envelope=envelope)
-        except errors.ApiError as error:
-            await self._note_given_up(url, error)
-            raise
-
-    async def _tried(self, url: str, *, attempts: int, envelope: str | None = None) -> Any:
-        number = 0
-        try:
-            async for attempt in stamina.retry_context(
-                on=_retry_delay,
-                attempts=attempts,
-                timeout=None,
-                wait_initial=self._waits.initial,
-                wait_max=self._waits.longest,
-                wait_jitter=self._waits.jitter,
-            ):
+            async for attempt in self._tries(attempts):
                 with attempt:
                     number = attempt.num
-                    return await self._try(url, alone=1 < attempts == number, envelope=envelope)
+                    async with self.pacer.slot(alone=1 < attempts == number) as epoch:
+                        return await self._try(url, envelope, epoch, outage)
         except errors.ApiError as error:
             error.attempts = number
             raise
         raise AssertionError("unreachable: the retry loop ends with an answer or an error")
 
-    async def _note_given_up(self, url: str, error: errors.ApiError) -> None:
-        """Note a request that got no useful answer; after several in a row, see whether the server answers at all.
+    def _tries(self, attempts: int) -> AsyncIterator[stamina.Attempt]:
+        return stamina.retry_context(
+            on=_retry_delay,
+            attempts=attempts,
+            timeout=None,
+            wait_initial=self._waits.initial,
+            wait_max=self._waits.longest,
+            wait_jitter=self._waits.jitter,
+        )
+
+    async def _try(self, url: str, envelope: str | None, epoch: int, outage: errors.OutageError | None) -> Any:
+        async with self._asking_again:
+            pass  # nothing is sent while it is not known whether the server answers at all
+        if self._outage is not None and self._outage is not outage:
+            raise self._outage  # found out since this request began
+        try:
+            answer = await self._useful(url, envelope)
+        except PASSING_ERRORS as error:
+            self._slow_down(error, epoch)
+            await self._note_failure(url, error)
+            raise
+        except errors.ApiError:
+            self._failed.clear()  # refused, and so answered
+            raise
+        self.pacer.answered()
+        self._failed.clear()
+        self._worked = self._worked or (url, envelope)
+        return answer
+
+    def _slow_down(self, error: errors.ApiError, epoch: int) -> None:
+        log.info("%s", error)
+        if not isinstance(error, errors.UnreadableAnswerError):
+            self.pacer.objected(epoch)
+        if error.retry_after:
+            self.pacer.pause(min(error.retry_after, LONGEST_WAIT_SECONDS))
+
+    async def _note_failure(self, url: str, error: errors.ApiError) -> None:
+        """Note a try without a useful answer; after many in a row, see whether the server answers at all.
 
         Raises:
             OutageError: it does not.
         """
-        if not isinstance(error, PASSING_ERRORS):
-            self._given_up.clear()  # refused, and so answered
-            return
-        self._given_up.append(url.partition("?")[0])
-        if len(self._given_up) < MOST_GIVEN_UP:
+        self._failed.append(url.partition("?")[0])
+        if len(self._failed) < MOST_FAILED:
             return
         async with self._asking_again:
-            if self._outage is None and not await self._answers_still():
+            if len(self._failed) >= MOST_FAILED and not await self._answers_still():
                 self._outage = self._outage_after(error)
-            if self._outage is not None:
+                self._failed.clear()
                 raise self._outage
 
     async def _answers_still(self) -> bool:
         """Ask again what was answered first: one kind of address can fail for all products while all others work."""
-        if len(self._given_up) < MOST_GIVEN_UP:
-            return True  # an answer came meanwhile
         if self._worked is None:
-            return len(set(self._given_up)) < MOST_ADDRESSES
-        url, envelope = self._worked
+            return len(set(self._failed)) < MOST_ADDRESSES
         try:
-            await self._tried(url, attempts=ATTEMPTS, envelope=envelope)
+            async for attempt in self._tries(ATTEMPTS_IN_DOUBT):
+                with attempt:
+                    await self._useful(*self._worked)
         except PASSING_ERRORS:
             return False
         except errors.ApiError:
-            self._given_up.clear()
+            pass
+        self._failed.clear()
         return True
 
     def _outage_after(self, error: errors.ApiError) -> errors.OutageError:
         return errors.OutageError(
-            f"{counted(len(self._given_up), 'request')} in a row got no useful answer from {self._peer}"
+            f"{counted(len(self._failed), 'request')} in a row got no useful answer from {self._peer}"
             f"{', nor does what worked before' if self._worked else ''}. The last: {error} "
             "Nothing more was asked. What was finished is stored, and the next sync goes on from there.",
             path=error.path,
             status=error.status,
-            attempts=error.attempts,
         )
 
-    async def _try(self, url: str, *, alone: bool, envelope: str | None) -> Any:
-        async with self.pacer.slot(alone=alone) as epoch:
-            try:
-                answer = await self._send(url)
-                if envelope and list_in(answer, envelope) is None:
-                    raise errors.UnreadableAnswerError(
-                        f"GET {self._shown(url)} answered without a list named `{envelope}`. {_REPORT_IT}",
-                        status=200,
-                    )
-            except (errors.ServerError, errors.RateLimitedError, errors.ConnectionFailedError) as error:
-                self.pacer.objected(epoch)
-                if error.retry_after:
-                    self.pacer.pause(min(error.retry_after, LONGEST_WAIT_SECONDS))
-                log.info("%s", error)
-                raise
-            self.pacer.answered()
-            self._given_up.clear()
-            self._outage = None
-            self._worked = self._worked or (url, envelope)
-            return answer
+    async def _useful(self, url: str, envelope: str | None) -> Any:
+        """Return the decoded answer, which holds a list of that name where one is asked for."""
+        answer = await self._send(url)
+        if envelope and list_in(answer, envelope) is None:
+            raise errors.UnreadableAnswerError(
+                f"GET {self._shown(url)} answered without a list named `{envelope}`. {_REPORT_IT}", status=200
+            )
+        return answer
 
     async def _send(self, url: str) -> Any:
         for _ in range(MAX_REDIRECTS + 1):

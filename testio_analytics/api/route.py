@@ -24,6 +24,7 @@ from testio_analytics.errors import ConfigError
 logging.getLogger("httpcore.socks").addFilter(lambda _: False)
 
 PROXY_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
+HOST = re.compile(r"[0-9A-Za-z_.:-]+")
 HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")
 """How OpenSSL wants a certificate in a folder to be named."""
 
@@ -93,8 +94,8 @@ def _proxy_url(scheme: str, address: str) -> httpx.URL:
     """Return the address of a proxy; one that reads oddly is refused, because a part of it may be half a password."""
     try:
         url = httpx.URL(address if "://" in address else f"http://{address}")
-        is_usable = url.scheme in PROXY_SCHEMES and url.host and not (url.query or url.fragment)
-        if is_usable and url.path in {"", "/"}:
+        is_host = HOST.fullmatch(url.raw_host.decode("ascii")) and (url.port or 1) in range(1, 65536)
+        if url.scheme in PROXY_SCHEMES and is_host and url.path in {"", "/"} and not (url.query or url.fragment):
             return url
     except (httpx.InvalidURL, UnicodeError, ValueError):
         pass  # its text quotes what it could not read
