@@ -16,7 +16,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from syncing import TOKEN, query
-from testio_analytics.cli import cli, say
+from testio_analytics.cli import cli
+from testio_analytics.console import say
 from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults

@@ -78,7 +78,7 @@ def sync(
     progress: bool = True,
 ) -> SyncResult:
     """Mirror the account into the database and return what was done; the plain form of `sync_async`."""
-    with progress_bar(shown=progress) as advance:
+    with progress_bar(shown=progress) as seen:
         return run(
             sync_async(
                 db,
@@ -88,7 +88,7 @@ def sync(
                 dry_run=dry_run,
                 client=client,
                 clock=clock,
-                progress=advance,
+                progress=seen,
             )
         )
 
@@ -116,7 +116,7 @@ async def sync_async(
         dry_run: fetch and compare, write nothing.
         client: an open client; by default one is made from the environment.
         clock: where the time of the run comes from.
-        progress: called with the number of products done and of all products.
+        progress: filled in while the sync runs, and shown at each step.
 
     Raises:
         ApiError: nothing could be read (wrong token, no server).
@@ -128,8 +128,10 @@ async def sync_async(
     async with _client_or_own(client) as api, RowWorker() as worker:
         asked = Asked(wanted, product_ids, full)
         before, tally = api.requests, Tally({stream: Counts() for stream in ("products", *wanted)})
-        with _ledger(path, dry_run, asked, api, tally, clock or _utc_now) as target:
-            await sync_account(Job(asked, api, worker, tally, target), progress or _no_progress)
+        seen = progress or Progress()
+        with _ledger(path, dry_run, asked, api, tally, clock or _utc_now) as target, _counted(api, seen):
+            seen.run_id = target.run_id
+            await sync_account(Job(asked, api, worker, tally, target), seen)
         return SyncResult(
             target.run_id,
             tally.outcome,
@@ -179,21 +181,38 @@ async def _client_or_own(client: Client | None) -> AsyncIterator[Client]:
 
 
 @contextmanager
-def progress_bar(*, shown: bool) -> Iterator[Progress | None]:
-    """Yield a function that moves a progress bar over the products, in a terminal or in a notebook."""
+def _counted(api: Client, progress: Progress) -> Iterator[None]:
+    """Count the requests of a client as they are sent."""
+    before = api.requests
+
+    def sent() -> None:
+        progress.requests = api.requests - before
+        progress.show(progress)
+
+    api.on_sent = sent
+    try:
+        yield
+    finally:
+        api.on_sent = None
+
+
+@contextmanager
+def progress_bar(*, shown: bool) -> Iterator[Progress]:
+    """Yield a progress that draws a bar over the products, with the requests beside, in a terminal or in a notebook."""
     if not shown:
-        yield None
+        yield Progress()
         return
     from tqdm.auto import tqdm  # widgets are imported only where a bar is drawn
 
-    with tqdm(desc="Products", unit="product", leave=False) as bar:
+    # It is told of every request, and draws ten times a second at most.
+    with tqdm(desc="Products", unit="product", leave=False, miniters=0) as bar:
 
-        def advance(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-            bar.refresh()
+        def show(progress: Progress) -> None:
+            bar.total = progress.products or None
+            bar.set_postfix_str(f"{progress.requests:,} requests", refresh=False)
+            bar.update(progress.finished - bar.n)
 
-        yield advance
+        yield Progress(show)
 
 
 @contextmanager
@@ -223,7 +242,6 @@ def _ledger(path: Path, dry_run: bool, asked: Asked, api: Client, tally: Tally, 
             raise
         except errors.TestioError as failed:
             outcome, error = "failed", str(failed)
-            failed.run_id, failed.requests = run_id, api.requests - before
             raise
         finally:
             ledger.end_run(
@@ -237,7 +255,3 @@ def _ledger(path: Path, dry_run: bool, asked: Asked, api: Client, tally: Tally, 
                 error=error,
             )
             redaction.cut_stored(db, known)  # only now are all known, also where the run broke off
-
-
-def _no_progress(done: int, total: int) -> None:
-    """Show nothing."""

@@ -39,6 +39,8 @@ class Faults:
         html_every: status 200 with an HTML page.
         truncated_every: status 200 with half of the JSON.
         dropped_every: the connection ends in the middle of the answer.
+        endless_every: the answer comes a blank at a time and never ends.
+        down_after: status 200 with an HTML page for every request after the n-th.
         slow: seconds until an answer.
         concurrent_limit: 500 for every request above so many at once.
         redirect_to: another host to which every request is sent.
@@ -71,6 +73,8 @@ class Faults:
     html_every: int = 0
     truncated_every: int = 0
     dropped_every: int = 0
+    endless_every: int = 0
+    down_after: int = 0
     slow: float = 0.0
     concurrent_limit: int = 0
     redirect_to: str = ""
@@ -113,6 +117,8 @@ bug-ids-limit=15                      524 for a bug filter with more test ids
 html-every=9                          an HTML page with status 200 on every n-th request
 truncated-every=9                     half of the JSON on every n-th request
 dropped-every=9                       a connection closed midway on every n-th request
+endless-every=9                       an answer that trickles and never ends on every n-th request
+down-after=3                          an HTML page with status 200 on every request after the n-th
 slow=0.2                              seconds until each answer
 concurrent-limit=3                    500 for every request above so many at once
 redirect=https://elsewhere.invalid    every request sent to another host
@@ -222,6 +228,8 @@ _CHANGES: Mapping[str, Change] = {
     "html-every": _number("html_every"),
     "truncated-every": _number("truncated_every"),
     "dropped-every": _number("dropped_every"),
+    "endless-every": _number("endless_every"),
+    "down-after": _number("down_after"),
     "slow": _slow,
     "concurrent-limit": _number("concurrent_limit"),
     "redirect": _redirect,
