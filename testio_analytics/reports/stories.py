@@ -194,7 +194,6 @@ def _measured(found: pd.DataFrame) -> pd.DataFrame:
     is_known = ~((found["stories"] > 0) & (found["unknown"] == found["stories"])).fillna(False)
     covered = found["passed"] + found["failed"]
     found = found.assign(covered=covered.where(is_known), covered_highest=covered + found["unknown"])
-    found = with_share(found, "covered", "stories", ("share", "low", "high"))
+    found = with_share(found, "covered", "stories", "share")
     judged = found.assign(passed=found["passed"].where(is_known))
-    names = ("passed_share", "passed_low", "passed_high")
-    return found.join(with_share(judged, "passed", "covered", names)[[*names]])
+    return found.join(with_share(judged, "passed", "covered", "passed_share")["passed_share"])
