@@ -330,11 +330,13 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
     """
     from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.pages.build import make_pages
+    from testio_analytics.pages.state import one_state
     from testio_analytics.reports.doubts import doubts
 
-    path = resolve_db_path(db)
-    found = doubts(load_mirror(path, product_id=products or None))
-    for page in make_pages(path, output, product_ids=products or None, as_of=as_of, impact=impact):
+    with one_state(resolve_db_path(db)) as state:
+        found = doubts(load_mirror(state.copy, product_id=products or None))
+        pages = make_pages(state, output, product_ids=products or None, as_of=as_of, impact=impact)
+    for page in pages:
         click.echo(str(page))
     _name_doubts(found)
 
@@ -369,14 +371,14 @@ def export(
     testio-analytics export --format parquet               # types kept
     testio-analytics export --format xlsx --output shared  # one workbook
     """
-    from testio_analytics.display.files import export as write
+    from testio_analytics.display.files import export_mirror
     from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.reports.doubts import doubts
 
-    path = resolve_db_path(db)
-    for written in write(path, output, form=form, product_id=products or None, as_of=as_of, impact=impact):
+    mirror = load_mirror(resolve_db_path(db), product_id=products or None)
+    for written in export_mirror(mirror, output, form=form, as_of=as_of, impact=impact):
         click.echo(str(written))
-    _name_doubts(doubts(load_mirror(path, product_id=products or None)))
+    _name_doubts(doubts(mirror))
 
 
 @cli.command()
