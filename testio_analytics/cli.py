@@ -71,7 +71,7 @@ impact_option: Decorator = click.option(
     "--impact",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="CSV with feature_id, impact (0 to 1), owner, note: what a failure of a feature would cost. Used by next_tests.",
+    help="CSV with feature_id, impact (0 to 1), owner, note: what a failure of a feature would cost. Used by next_tests and packed_tests.",
 )
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -300,6 +300,11 @@ def show(
     from testio_analytics.reports import registry
 
     if is_list or report == "list":
+        given = {"--db": db, "--product": products, "--as-of": as_of, "--impact": impact, "--format": form != "table"}
+        if unused := [option for option, value in given.items() if value]:
+            raise click.UsageError(
+                f"The list of reports comes from no database and has one form: {unused[0]} is not used."
+            )
         click.echo(registry.report_list())
         return
     from testio_analytics.display.terminal import formatted

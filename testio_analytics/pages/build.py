@@ -14,6 +14,8 @@ from testio_analytics.config import TOKEN_VARIABLE, environment
 from testio_analytics.display.folders import check_ours, made_in, move_together
 from testio_analytics.errors import ReportError, UnknownValueError
 from testio_analytics.frames.instants import as_instant
+from testio_analytics.frames.query import ProductFilter, known_products
+from testio_analytics.frames.snapshot import snapshot
 from testio_analytics.pages.execution import run_notebook, run_notebooks
 from testio_analytics.pages.notebooks import copy_notebooks, notebook_paths
 from testio_analytics.pages.page import html_page, page_title
@@ -33,7 +35,7 @@ def make_pages(
     db: Path | State,
     output: Path,
     *,
-    product_ids: Sequence[int] | None = None,
+    product_ids: ProductFilter = None,
     as_of: str | None = None,
     impact: Path | None = None,
     notebooks: Sequence[str] | None = None,
@@ -56,18 +58,18 @@ def make_pages(
         StoreError: the database cannot be used.
         ReportError: a notebook failed, its page would show what no page may show, or the folder cannot be written to.
     """
-    from testio_analytics.frames import loaders
     from testio_analytics.reports.impact import read_impact
 
     paths, output = _chosen(notebooks), Path(output).expanduser()
-    products = None if product_ids is None else [int(product_id) for product_id in product_ids]
     if as_of is not None:
         as_instant(as_of)
     read_impact(impact)  # a wrong weight is reported before anything runs
     with made_in(output) as folder, one_state(db) as state:
         check_pages(output, list(paths))
-        loaders.load_products(state.copy, product_id=products)
-        pages = _made(state, paths, {"product_id": products, "as_of": as_of}, impact)
+        with snapshot(state.copy) as fetch:
+            products = known_products(fetch, product_ids)
+        parameters = {"product_id": products if products is None else list(products), "as_of": as_of}
+        pages = _made(state, paths, parameters, impact)
         for name, html in pages.items():
             (folder / name).write_text(html, encoding="utf-8", newline="\n")
         return move_together({folder / name: output / name for name in pages})

@@ -118,6 +118,9 @@ def test_copies_hold_no_outputs_and_overwrite_nothing(shipped: Path, tmp_path: P
     copies = build.copy_notebooks(target)
 
     assert [copy.name for copy in copies] == ["01_health.ipynb", "02_catalog.ipynb"]
+    with pytest.raises(ReportError, match="01_health has no parameter db = None"):
+        build.copy_notebooks(tmp_path / "other", db=tmp_path / "x.db")
+    assert not (tmp_path / "other").exists()
     assert "3 of 4" not in copies[0].read_text()
     copies[1].unlink()
     copies[0].write_text("my work")
@@ -558,6 +561,8 @@ def test_wrong_arguments_are_told_before_anything_runs(two: Path, db: Path, tmp_
         make_pages(tmp_path / "no.db", tmp_path / "out")
     with pytest.raises(UnknownValueError, match="Ferry"):
         make_pages(db, tmp_path / "out", product_ids=[77])
+    with pytest.raises(UnknownValueError, match=r"product_id is 'Ferry'; it must be one of: .*2 \(Ferry\)"):
+        make_pages(db, tmp_path / "out", product_ids="Ferry")  # type: ignore[arg-type]
     with pytest.raises(UnknownValueError, match="as_of"):
         make_pages(db, tmp_path / "out", as_of="yesterday")
 
