@@ -60,7 +60,7 @@ impact_option: Decorator = click.option(
     "--impact",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="CSV with feature_id, impact (0 to 1), owner, note: what a failure of a feature would cost. Used by next_tests.",
+    help="CSV with feature_id, impact (0 to 1), owner, note: what a failure of a feature would cost. Used by next_tests and packed_tests.",
 )
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -302,6 +302,11 @@ def show(
     from testio_analytics.reports import registry
 
     if is_list or report == "list":
+        given = {"--db": db, "--product": products, "--as-of": as_of, "--impact": impact, "--format": form != "table"}
+        if unused := [option for option, value in given.items() if value]:
+            raise click.UsageError(
+                f"The list of reports comes from no database and has one form: {unused[0]} is not used."
+            )
         put(registry.report_list())
         return
     from testio_analytics.display.terminal import formatted
@@ -336,14 +341,16 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
     """
     from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.pages.build import make_pages
+    from testio_analytics.pages.state import one_state
     from testio_analytics.reports.asked import scope_note
     from testio_analytics.reports.doubts import doubts
 
-    path = resolve_db_path(db)
-    mirror = load_mirror(path, product_id=products or None)
-    for page in make_pages(path, output, product_ids=products or None, as_of=as_of, impact=impact):
-        put(str(page))
-    _name_unknown_weights(path, impact)
+    with one_state(resolve_db_path(db)) as state:
+        mirror = load_mirror(state.copy, product_id=products or None)
+        pages = make_pages(state, output, product_ids=products or None, as_of=as_of, impact=impact)
+        for page in pages:
+            put(str(page))
+        _name_unknown_weights(state.copy, impact)
     _name_doubts(doubts(mirror), scope_note(mirror))
 
 
@@ -377,16 +384,16 @@ def export(
     testio-analytics export --format parquet               # types kept
     testio-analytics export --format xlsx --output shared  # one workbook
     """
-    from testio_analytics.display.files import export as write
+    from testio_analytics.display.files import export_mirror
     from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.reports.asked import scope_note
     from testio_analytics.reports.doubts import doubts
 
     path = resolve_db_path(db)
-    for written in write(path, output, form=form, product_id=products or None, as_of=as_of, impact=impact):
+    mirror = load_mirror(path, product_id=products or None)
+    for written in export_mirror(mirror, output, form=form, as_of=as_of, impact=impact):
         put(str(written))
     _name_unknown_weights(path, impact)
-    mirror = load_mirror(path, product_id=products or None)
     _name_doubts(doubts(mirror), scope_note(mirror))
 
 

@@ -12,7 +12,7 @@ from inspect import cleandoc, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from testio_analytics.errors import UnknownValueError
+from testio_analytics.errors import UnknownValueError, UnusedOptionError
 from testio_analytics.reports.columns import Column, columns, filled
 
 if TYPE_CHECKING:
@@ -675,6 +675,7 @@ def make(
 
     Raises:
         UnknownValueError: there is no such report, product or date.
+        UnusedOptionError: `as_of` or `impact` is given to a report that does not use it.
         StoreError: the database cannot be used.
     """
     from testio_analytics.frames.loaders import load_mirror
@@ -682,9 +683,17 @@ def make(
     from testio_analytics.reports.doubts import doubts_of
 
     report = report_of(name)
+    _check_used(report, as_of=as_of, impact=impact)
     mirror = load_mirror(db, product_id=product_id)
     options = options_of(report.function, as_of=as_of, impact=impact)
     return report.function(mirror, **options), doubts_of(mirror, report.name), scope_note(mirror)
+
+
+def _check_used(report: Report, **options: object) -> None:
+    for option in (option for option, value in options.items() if value is not None):
+        users = [name for name, other in REPORTS.items() if option in signature(other.function).parameters]
+        if report.name not in users:
+            raise UnusedOptionError(report.name, option, users, [name for name in REPORTS if name not in users])
 
 
 def options_of(function: Callable[..., pd.DataFrame], **options: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from strategies import Account, opened
 from testio_analytics.display.plots.style import STATE_COLOURS
 from testio_analytics.display.terminal import formatted
 from testio_analytics.errors import UnknownValueError
-from testio_analytics.pages.build import TEMPLATES
+from testio_analytics.pages.page import TEMPLATES
 from testio_analytics.reports.registry import REPORTS
 
 

@@ -168,6 +168,7 @@ def sample_table(frame: pd.DataFrame) -> blocks.Block:
             "changed_since_tested": "Changed since",
         },
         under=["product", "sections"],
+        choices=["product", "state"],
         shares=["share_run"],
         unknown=["share_run"],
         download="untested_features.csv",
