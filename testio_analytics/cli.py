@@ -262,10 +262,10 @@ def terminal_width() -> int | None:
 
 def _name_doubts(found: Collection[Doubt]) -> None:
     """Say what puts the figures in doubt, and end with the exit code of "incomplete" where anything does."""
-    from testio_analytics.reports.doubts import words
+    from testio_analytics.reports.doubts import sentences
 
-    for doubt in found:
-        say(f"{words(doubt)}.")
+    for sentence in sentences(found):
+        say(f"{sentence}.")
     if found:
         sys.exit(INCOMPLETE)
 
@@ -333,7 +333,7 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
     from testio_analytics.reports.doubts import doubts
 
     path = resolve_db_path(db)
-    found = doubts(load_mirror(path, product_id=products or None))
+    found = doubts(load_mirror(path, product_id=products or None).at(as_of))
     for page in make_pages(path, output, product_ids=products or None, as_of=as_of, impact=impact):
         click.echo(str(page))
     _name_doubts(found)
@@ -376,7 +376,7 @@ def export(
     path = resolve_db_path(db)
     for written in write(path, output, form=form, product_id=products or None, as_of=as_of, impact=impact):
         click.echo(str(written))
-    _name_doubts(doubts(load_mirror(path, product_id=products or None)))
+    _name_doubts(doubts(load_mirror(path, product_id=products or None).at(as_of)))
 
 
 @cli.command()

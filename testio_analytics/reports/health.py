@@ -15,14 +15,20 @@ from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.diff import REMOVAL
 from testio_analytics.mirror.schema import ACCOUNT, ON_REQUEST, STREAMS
-from testio_analytics.reports.doubts import LONGEST_PLACE, doubts, words
+from testio_analytics.reports.doubts import LONGEST_PLACE, doubts, sentences, words, wrong_clocks
 from testio_analytics.reports.registry import documented
 from testio_analytics.text import age_words, counted, instant_words, listed, short
 
 OLD_AFTER_DAYS = 7
 """Age of the last complete read after which a sync is advised."""
 
-STATES = ("complete", "incomplete", "never read")
+STATES = ("complete", "older", "incomplete", "never read")
+"""Older is what is complete, but was last read before the report date."""
+
+OF_READS = ("never read", "incomplete", "older than the report", "unread tests")
+SAID = ("older than the report", "before the data", "wrong clock", "no date", "unknown status")
+"""Kinds of doubts: those about the reads that the ledger holds, and those that are said besides its gaps."""
+
 WHOLE_ACCOUNT = "(whole account)"
 
 
@@ -33,17 +39,23 @@ def completeness(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     The first row is the account's list of products (`product_id` 0). Order: account first, then products by name and
     id, inside a product the streams in reading order.
     """
-    instant = mirror.instant(as_of)
+    return _ledger(mirror, mirror.instant(as_of))
+
+
+def _ledger(mirror: Mirror, instant: pd.Timestamp) -> pd.DataFrame:
+    """Return the ledger as `completeness` does, with ages up to `instant`."""
     rows = _expected_rows(mirror)
     states = mirror.stream_states.drop(columns=["last_run_id", "last_complete_run_id"])
     found = rows.merge(states, on=["product_id", "stream"], how="left", validate="one_to_one")
     found = found.merge(_gap_texts(mirror), on=["product_id", "stream"], how="left", validate="one_to_one")
-    keys = {(ACCOUNT if one.product_id is None else one.product_id, one.stream) for one in doubts(mirror)}
+    doubted = {(one.product_id or ACCOUNT, one.stream): one.kind for one in doubts(mirror) if one.kind in OF_READS}
     pairs = zip(found["product_id"].tolist(), found["stream"].tolist(), strict=True)
-    is_complete = pd.Series([pair not in keys for pair in pairs], index=found.index) & found["last_read_at"].notna()
+    kinds = pd.Series([doubted.get(pair) for pair in pairs], index=found.index, dtype="str")
+    is_complete = kinds.isna() & found["last_read_at"].notna()
     missing = (found["rows_expected"] - found["rows_stored"]).clip(lower=0)
     never = found["last_read_at"].isna()
-    state = is_complete.map({True: "complete", False: "incomplete"}).mask(never, "never read")
+    state = is_complete.map({True: "complete", False: "incomplete"})
+    state = state.mask(kinds == "older than the report", "older").mask(never, "never read")
     age = (instant - found["last_complete_at"]).dt.days.astype("Int64").clip(lower=0)
     return pd.DataFrame(
         {
@@ -154,7 +166,7 @@ def health_summary(mirror: Mirror, *, as_of: AsOf = None) -> HealthSummary:
     Raises:
         UnknownValueError: `as_of` is no date or time.
     """
-    instant = mirror.instant(as_of)
+    mirror, instant = mirror.at(as_of), mirror.instant(as_of)
     table = completeness(mirror, as_of=instant)
     products = mirror.active("products")
     facts = {
@@ -195,7 +207,7 @@ def status(db: str | Path | None = None, *, now: datetime | None = None) -> Stat
     path = resolve_db_path(db)
     mirror = load_mirror(path)
     now = now or datetime.now(UTC)
-    table = completeness(mirror, as_of=now)
+    table = _ledger(mirror, mirror.instant(now))
     run = None if mirror.sync_runs.empty else mirror.sync_runs.iloc[-1]
     last_run = (
         None if run is None else {name: _plain(run[name]) for name in ("id", "started_at", "finished_at", "outcome")}
@@ -236,7 +248,8 @@ def _gap_messages(table: pd.DataFrame) -> list[str]:
 
 
 def _status_messages(mirror: Mirror) -> list[str]:
-    return [f"{words(one)}." for one in doubts(mirror) if one.kind == "unknown status"]
+    said = sentences([*wrong_clocks(mirror), *(one for one in doubts(mirror) if one.kind in SAID)])
+    return [f"{sentence}." for sentence in said]
 
 
 def _age_messages(table: pd.DataFrame, products: pd.DataFrame) -> list[str]:
@@ -254,6 +267,8 @@ def _advice(mirror: Mirror, table: pd.DataFrame, run: Any) -> list[str]:
         return ["A sync is running, or was killed; the next sync finds out and goes on from there."]
     if any(place.startswith(REMOVAL) for one in doubts(mirror) for place in one.places):
         return ["Next: if those rows are really gone at the source, run `testio-analytics sync --full`."]
+    if {*table["state"][~table["is_complete"].astype(bool)]} == {"older"}:
+        return ["Next: run `testio-analytics sync` for everything: not all was read by the last sync."]
     if not table["is_complete"].all():
         return [
             "Next: run `testio-analytics sync` again; gaps that stay are the server's, report them with the reason above."

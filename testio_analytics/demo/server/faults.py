@@ -39,6 +39,7 @@ class Faults:
         dropped_every: the connection ends in the middle of the answer.
         slow: seconds until an answer.
         concurrent_limit: 500 for every request above so many at once.
+        revoked_after: 401 on every request after the first n, as if the token were revoked in the middle.
         redirect_to: another host to which every request is sent.
     """
 
@@ -61,6 +62,7 @@ class Faults:
     dropped_every: int = 0
     slow: float = 0.0
     concurrent_limit: int = 0
+    revoked_after: int = 0
     redirect_to: str = ""
 
     @property
@@ -93,6 +95,7 @@ truncated-every=9                     half of the JSON on every n-th request
 dropped-every=9                       a connection closed midway on every n-th request
 slow=0.2                              seconds until each answer
 concurrent-limit=3                    500 for every request above so many at once
+revoked-after=20                      401 on every request after the first n
 redirect=https://elsewhere.invalid    every request sent to another host"""
 """One line per fault: an example of how it is written, and what it does."""
 
@@ -185,5 +188,6 @@ _CHANGES: Mapping[str, Change] = {
     "dropped-every": _number("dropped_every"),
     "slow": _slow,
     "concurrent-limit": _number("concurrent_limit"),
+    "revoked-after": _number("revoked_after"),
     "redirect": _redirect,
 }
