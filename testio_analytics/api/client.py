@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,9 +20,9 @@ import stamina
 
 from testio_analytics import errors
 from testio_analytics.api.pacing import Pacer
-from testio_analytics.api.paging import PagedList, read_counted_pages, read_pages
+from testio_analytics.api.paging import Page, PagedList, read_counted_pages, read_pages
 from testio_analytics.api.scrubbing import scrub_text
-from testio_analytics.api.values import from_json, list_in
+from testio_analytics.api.values import Listed, count_in, from_json, id_in, list_in
 from testio_analytics.concurrency import gc_paused
 from testio_analytics.config import BASE_URL_VARIABLE, DEFAULT_BASE_URL, TOKEN_HELP, ApiSettings
 from testio_analytics.text import one_line, short
@@ -118,20 +118,20 @@ class Client:
 
     # -- what the account holds ------------------------------------------------------------------------------------
 
-    async def products(self) -> list[Any]:
+    async def products(self) -> Listed:
         """Return all products of the account."""
         return await self._list("products", "products")
 
     async def product(self, product_id: int) -> dict[str, Any]:
         """Return one product."""
-        return await self._object(f"products/{product_id}", "product")
+        return await self._object(f"products/{product_id}", "product", product_id)
 
-    async def features(self, product_id: int, section_id: int | None = None) -> list[Any]:
+    async def features(self, product_id: int, section_id: int | None = None) -> Listed:
         """Return the features of a product, or of one of its sections, with their stories."""
         section = "" if section_id is None else f"/sections/{section_id}"
         return await self._list(f"products/{product_id}{section}/features", "features", WITH_STORIES)
 
-    async def user_stories(self, product_id: int, section_id: int | None = None) -> list[Any]:
+    async def user_stories(self, product_id: int, section_id: int | None = None) -> Listed:
         """Return the story list of a product, or of one of its sections."""
         query: Query = () if section_id is None else (("section_id", section_id),)
         return await self._list(f"products/{product_id}/user_stories", "user_stories", query)
@@ -139,10 +139,10 @@ class Client:
     async def test(self, test_id: int, *, with_results: bool = False) -> dict[str, Any]:
         """Return one exploratory test, if asked for with what came of its features and stories."""
         return await self._object(
-            f"exploratory_tests/{test_id}", "exploratory_test", WITH_STORIES if with_results else ()
+            f"exploratory_tests/{test_id}", "exploratory_test", test_id, WITH_STORIES if with_results else ()
         )
 
-    async def bugs(self, test_ids: Sequence[int], *, is_last_try: bool) -> list[Any]:
+    async def bugs(self, test_ids: Sequence[int], *, is_last_try: bool) -> Listed:
         """Return all bugs of these tests.
 
         Many tests at once may be more than the server can do in its time (testio-api 8.1), so a caller who can ask
@@ -151,6 +151,10 @@ class Client:
         query: Query = (("filter_test_cycle_ids", ",".join(map(str, test_ids))),)
         return await self._list("bugs", "bugs", query, attempts=ATTEMPTS if is_last_try else FEWER_ATTEMPTS)
 
+    async def bug(self, bug_id: int) -> dict[str, Any]:
+        """Return one bug."""
+        return await self._object(f"bugs/{bug_id}", "bug", bug_id)
+
     async def executions(self, version_id: int) -> PagedList:
         """Return the runs of one version of one story, oldest first, with their number as the API counts them.
 
@@ -158,37 +162,39 @@ class Client:
         """
         path = key = "user_story_version_executions"
 
-        async def page(number: int, size: int) -> tuple[list[Any], int | None]:
-            query: Query = (("user_story_version_ids[]", version_id), ("page", number), ("per_page", size))
-            answer = await self.get(path, query, envelope=key)
-            meta = answer.get("meta")
-            count = meta.get("record_count") if isinstance(meta, Mapping) else None
-            return list_in(answer, key) or [], count if isinstance(count, int) else None
+        return await read_counted_pages(self._page(path, key, (("user_story_version_ids[]", version_id),)))
 
-        return await read_counted_pages(page)
+    async def tests(self, product_id: int, known: Collection[int] | None = None) -> PagedList:
+        """Return all exploratory tests of a product, newest end first.
 
-    async def tests(self, product_id: int) -> PagedList:
-        """Return all exploratory tests of a product, newest end first."""
-        path, key = f"products/{product_id}/exploratory_tests", "exploratory_tests"
+        `known` are the tests of a complete read before: where they come again, one reading is enough.
+        """
+        page = self._page(f"products/{product_id}/exploratory_tests", "exploratory_tests")
+        return await read_pages(page, known)
 
-        async def page(number: int, size: int, *, is_last_try: bool) -> list[Any]:
-            query: Query = (("page", number), ("per_page", size))
-            return await self._list(path, key, query, attempts=ATTEMPTS if is_last_try else FEWER_ATTEMPTS)
+    def _page(self, path: str, key: str, query: Query = ()) -> Page:
+        async def page(number: int, size: int, *, is_last_try: bool) -> Listed:
+            paged = (*query, ("page", number), ("per_page", size))
+            return await self._list(path, key, paged, attempts=ATTEMPTS if is_last_try else FEWER_ATTEMPTS)
 
-        return await read_pages(page)
+        return page
 
     # -- one request -----------------------------------------------------------------------------------------------
 
-    async def _list(self, path: str, key: str, query: Query = (), *, attempts: int = ATTEMPTS) -> list[Any]:
+    async def _list(self, path: str, key: str, query: Query = (), *, attempts: int = ATTEMPTS) -> Listed:
         answer = await self.get(path, query, attempts=attempts, envelope=key)
-        return list_in(answer, key) or []
+        return Listed(list_in(answer, key) or (), count_in(answer))
 
-    async def _object(self, path: str, key: str, query: Query = ()) -> dict[str, Any]:
+    async def _object(self, path: str, key: str, wanted: int, query: Query = ()) -> dict[str, Any]:
         answer = await self.get(path, query)
         found = answer.get(key) if isinstance(answer, Mapping) else None
         if not isinstance(found, dict):
             raise errors.UnreadableAnswerError(
                 f"GET /{path} answered without an object named `{key}`. {_REPORT_IT}", path=path, status=200
+            )
+        if id_in(found) not in {None, wanted}:
+            raise errors.UnreadableAnswerError(
+                f"GET /{path} answered with number {id_in(found)} instead. {_REPORT_IT}", path=path, status=200
             )
         return found
 
@@ -278,7 +284,10 @@ class Client:
     def _decoded(self, response: httpx.Response, url: str) -> Any:
         path, status = self._shown(url), response.status_code
         if status != 200:
-            raise _status_error(response, path, self._detail(response))
+            said = self._words(response)
+            error = _status_error(response, path, f' It said: "{said}".' if said else "")
+            error.said = said
+            raise error
         try:
             with gc_paused():
                 return from_json(response.content)
@@ -291,14 +300,14 @@ class Client:
                 status=status,
             ) from None  # the cause holds the whole answer
 
-    def _detail(self, response: httpx.Response) -> str:
+    def _words(self, response: httpx.Response) -> str:
         """Return the server's own words, when it has any, cut short and without the token."""
         try:
             body = json.loads(response.content)
         except (ValueError, RecursionError):
             return ""
         words = body.get("error") if isinstance(body, Mapping) else None
-        return f' It said: "{self._said(words)}".' if isinstance(words, str) else ""
+        return self._said(words) if isinstance(words, str) else ""
 
     def _said(self, words: str) -> str:
         """Return words of the server as one line that a terminal and a database can hold."""

@@ -1,26 +1,33 @@
-"""Read a list of unknown length page by page, around the rows that the server cannot serve.
+"""Read a list of unknown length page by page, around the rows that the server cannot serve, and see that it is whole.
 
-The list has no total, shifts while it is read, and one broken row makes its whole page fail (testio-api 7.1 and 11.3).
-How a page is fetched is the caller's business.
+The list has no total, moves while it is read, may hide rows of a page, and one broken row makes its whole page fail
+(testio-api 7.1 and 11.3). So only an empty page ends it, and it is read until two readings agree: a test whose end
+changes shifts all rows between its old place and its new one by one, so that for each row that slips through unread
+another comes twice; a deletion shifts rows as well and shows only as a difference between two readings. How a page is
+fetched is the caller's business.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from testio_analytics import errors
-from testio_analytics.api.values import id_in
+from testio_analytics.api.values import Listed, as_json, id_in
 from testio_analytics.concurrency import gather
+from testio_analytics.text import counted, listed
 
 log = logging.getLogger("testio_analytics.api.paging")
 
 PAGE_SIZE = 25
-NARROWER = {25: 10, 10: 5, 5: 2, 2: 1}
+SMALLER = (10, 5, 2, 1)
+SMALLEST = 2  # of a whole reading; single rows are asked for only where larger pages fail
 MOST_FAILING = 5  # failing rows in a row after which a page is given up
 PAGES_AT_ONCE = 4
+MOST_READINGS = 4
 UNPAGED_ROWS = 150  # what a list without paging holds at most (testio-api 7.1)
 
 PAGE_ERRORS = (errors.ServerError, errors.UnreadableAnswerError, errors.ConnectionFailedError)
@@ -30,15 +37,8 @@ PAGE_ERRORS = (errors.ServerError, errors.UnreadableAnswerError, errors.Connecti
 class Page(Protocol):
     """Fetch page `number` (from 1) of `size` rows, with all tries where nothing smaller can be asked for."""
 
-    async def __call__(self, number: int, size: int, *, is_last_try: bool) -> list[Any]:
-        """Return the rows of that page; fewer than `size` of them on the last one."""
-
-
-class CountedPage(Protocol):
-    """Fetch page `number` (from 1) of `size` rows from a list that may count itself."""
-
-    async def __call__(self, number: int, size: int) -> tuple[list[Any], int | None]:
-        """Return the rows of that page, and how many rows the list has, None where the answer does not say."""
+    async def __call__(self, number: int, size: int, *, is_last_try: bool) -> Listed:
+        """Return the rows of that page, none beyond the end, and what the answer says of the number of all rows."""
 
 
 @dataclass(frozen=True)
@@ -68,115 +68,208 @@ class LostRows:
 class PagedList:
     """All rows of a list that could be read, and those that could not.
 
-    `is_settled` is false when the list kept changing while it was read, so that a row may have slipped through.
-    `total` is the number of rows as the answer itself counts them, None where it does not.
+    `doubt` says why the list may not be whole, in words and numbers; None where two readings agreed, or where one
+    agreed with what was known. `withdrawn` are rows of an earlier reading that the last one no longer had. `total` is
+    the number of rows as the answer itself counts them, None where it does not.
     """
 
     rows: tuple[Any, ...]
-    lost: tuple[LostRows, ...]
-    is_settled: bool
+    lost: tuple[LostRows, ...] = ()
+    doubt: str | None = None
+    withdrawn: tuple[Any, ...] = ()
     total: int | None = None
 
 
-async def read_pages(page: Page) -> PagedList:
+@dataclass
+class _Reading:
+    """One pass over a list: its pages in order, an empty one last where the end was found."""
+
+    size: int
+    pages: list[Sequence[Any]] = field(default_factory=list)
+    total: int | None = None
+    repeated: int | None = None
+    is_unpaged: bool = False
+    is_over: bool = False
+    seen: Counter[Hashable] = field(default_factory=Counter)
+
+    @property
+    def rows(self) -> list[Any]:
+        """Return the rows in list order, a `LostRows` standing where rows could not be read."""
+        return [row for page in self.pages for row in page]
+
+    @property
+    def ids(self) -> frozenset[Hashable]:
+        """Return what tells the rows apart."""
+        return frozenset(self.seen)
+
+    @property
+    def has_lost(self) -> bool:
+        """Return whether rows could not be read."""
+        return any(isinstance(row, LostRows) for row in self.rows)
+
+    @property
+    def moved(self) -> int:
+        """Return how many rows with an id came more than once."""
+        return sum(number > 1 for key, number in self.seen.items() if isinstance(key, int))
+
+    @property
+    def is_cut(self) -> bool:
+        """Return whether a page before the last one held fewer rows than were asked for."""
+        held = [self._held(page) for page in self.pages]
+        while held and not held[-1]:
+            held.pop()
+        return not self.is_unpaged and any(number < self.size for number in held[:-1])
+
+    def add(self, page: Listed | LostRows) -> None:
+        """Add the next page, and see whether it ends the reading; an empty one does so at the end of its window."""
+        before = self.pages[-1][0] if self.pages and self._is_lost(self.pages[-1]) else None
+        if isinstance(page, LostRows):
+            if before:  # two lost pages, one after the other: the end cannot be found
+                self.pages[-1] = [replace(before, count=None)]
+                self.is_over = True
+                return
+            self.pages.append([page])
+            return
+        self.total = self.total if page.total is None else page.total
+        ids = [identity(row) for row in page if not isinstance(row, LostRows)]
+        if ids and all(one in self.seen for one in ids):
+            # Not the end, and it might go on for ever.
+            self.is_unpaged = len(self.pages) == 1 and len(page) != self.size and same_rows(page, self.pages[0])
+            self.repeated, self.is_over = (None if self.is_unpaged else len(self.pages) + 1), True
+            return
+        if not page and before:
+            self.pages[-1] = [replace(before, count=None)]  # it was the last one, and maybe not a full one
+        self.seen.update(ids)
+        self.pages.append(page)
+
+    def _held(self, page: Sequence[Any]) -> int:
+        return sum((row.count or self.size) if isinstance(row, LostRows) else 1 for row in page)
+
+    def _is_lost(self, page: Sequence[Any]) -> bool:
+        return len(page) == 1 and isinstance(page[0], LostRows) and page[0].count == self.size
+
+    def next_window(self, window: int, rows_expected: int) -> int:
+        """Return how many pages to ask for at once: more each time, but not beyond where the end seems to be."""
+        left = -(-rows_expected // self.size) + 1 - len(self.pages)
+        if left > 0:
+            return min(2 * window, PAGES_AT_ONCE, left)
+        return 1 if rows_expected or len(self.pages[-1]) < self.size else min(2 * window, PAGES_AT_ONCE)
+
+
+async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedList:
     """Return all rows of a list that has no total and may change meanwhile, and what is lost of it.
 
-    The first page is read again at the end: where it changed, the whole list is read once more.
+    It is read until two readings brought the same rows and nothing moved in the second. Where a reading brings exactly
+    the rows that are `known` from a complete read before, it is the second of the two. A reading in which a page
+    before the last one was not full is followed by one in smaller pages, and a list of a single page by one of
+    pages of just so many rows: rows that a server cuts off would begin the next page.
 
     Raises:
         ApiError: whatever costs more than a page, such as a refused token.
     """
-    for _ in range(2):
-        rows = await _all_rows(lambda number: _whole_page(page, number), at_once=PAGES_AT_ONCE)
-        if len(rows) < PAGE_SIZE or await _begins_with(page, rows[:PAGE_SIZE]):
-            return _paged_list(rows, is_settled=True)
-    return _paged_list(rows, is_settled=False)
+    readings: list[_Reading] = []
+    before: frozenset[Hashable] | None = None if known is None else frozenset(known)
+    size = PAGE_SIZE
+    while len(readings) < MOST_READINGS:
+        try:
+            reading = await _read_once(page, size, rows_expected=len(before or ()))
+        except (*PAGE_ERRORS, errors.NotFoundError, errors.RequestRefusedError, errors.RateLimitedError) as error:
+            if not readings:
+                raise
+            return _whole(readings, f"it could not be read a second time: {error}")
+        if readings and reading.has_lost and not readings[-1].has_lost:
+            (failed, *_) = (row for row in reading.rows if isinstance(row, LostRows))
+            return _whole(readings, f"it could not be read a second time: {failed.reason}")
+        readings.append(reading)
+        agrees = reading.ids == (before or frozenset()) and not reading.moved
+        if reading.repeated is None and (agrees or reading.is_unpaged):
+            return _whole(readings, None)
+        is_same = agrees and len(readings) > 1 and readings[-2].repeated is not None
+        if is_same or (reading.has_lost and not reading.is_cut):
+            break
+        before, size = reading.ids, _next_size(reading)
+    return _whole(readings, _doubt(readings))
 
 
-async def read_counted_pages(page: CountedPage) -> PagedList:
+def _next_size(reading: _Reading) -> int:
+    if reading.is_cut:
+        return _smaller(reading.size)
+    held = [len(page) for page in reading.pages if page]
+    return max(held[0], SMALLEST) if len(held) == 1 and held[0] < reading.size else reading.size
+
+
+def _smaller(size: int) -> int:
+    return next((smaller for smaller in SMALLER if smaller < size), 1)
+
+
+def _doubt(readings: Sequence[_Reading]) -> str | None:
+    """Return in words and numbers why readings do not make a whole list."""
+    last = readings[-1]
+    if last.repeated:
+        return (
+            f"page {last.repeated} of {last.size} rows holds only what came on pages before it ({len(last.ids)} rows): "
+            "the server, or a cache before it, answers the same to different pages, so the end was not found"
+        )
+    if last.has_lost and not last.moved:
+        return None  # the lost rows say it
+    moved = max(reading.moved for reading in readings)
+    came = listed([str(len(reading.ids)) for reading in readings], most=MOST_READINGS)
+    return (
+        f"the list kept changing while it was read: {counted(len(readings), 'reading')} brought {came} rows"
+        + (f", {moved} of them twice" if moved else "")
+        + "; a row may have slipped through. Sync again"
+    )
+
+
+async def read_counted_pages(page: Page) -> PagedList:
     """Return all rows of a short list that grows at its end only and may say its total.
+
+    It ends with an empty page, or with one that is not full where the answer's own count is reached.
 
     Raises:
         ApiError: a page could not be read.
     """
-    total: int | None = None
-
-    async def fetch(number: int) -> list[Any]:
-        nonlocal total
-        rows, total = await page(number, PAGE_SIZE)
-        return rows
-
-    rows = await _all_rows(fetch, at_once=1, is_all=lambda count: total is not None and count >= total)
-    return replace(_paged_list(rows, is_settled=True), total=total)
-
-
-async def _begins_with(page: Page, first: Sequence[Any]) -> bool:
-    if any(isinstance(row, LostRows) for row in first):
-        return True  # the page that had to be read in pieces cannot be compared as one
-    try:
-        again = await page(1, PAGE_SIZE, is_last_try=True)
-    except PAGE_ERRORS:
-        return False
-    return same_rows(again[:PAGE_SIZE], first)  # more come where the server ignores paging
+    reading = _Reading(PAGE_SIZE)
+    while not reading.is_over:
+        found = await page(len(reading.pages) + 1, PAGE_SIZE, is_last_try=True)
+        reading.add(found)
+        is_counted = reading.total is not None and len(reading.ids) >= reading.total
+        reading.is_over |= not found or (is_counted and len(found) < PAGE_SIZE)
+    is_known = reading.repeated is None or len(reading.ids) == reading.total
+    return replace(_whole([reading], None if is_known else _doubt([reading])), total=reading.total)
 
 
-async def _all_rows(
-    fetch: Callable[[int], Coroutine[Any, Any, list[Any] | LostRows]],
-    *,
-    at_once: int,
-    is_all: Callable[[int], bool] = lambda _: False,
-) -> list[Any]:
-    """Return the rows in list order, a `LostRows` standing where rows could not be read.
-
-    Pages are read until one is not full, or `is_all` says of the number of rows that it is the whole list. Where
-    nothing says how many pages there are, the number asked for at once grows from one.
-    """
-    rows: list[Any] = []
-    number, window = 1, 1
-    while True:
-        pages = await gather(*(fetch(number + ahead) for ahead in range(window)))
-        for page in pages:
-            if _is_end(rows, page) or is_all(len(rows)):
-                return rows
-        number += window
-        window = min(window * 2, at_once)
+async def _read_once(page: Page, size: int, *, rows_expected: int) -> _Reading:
+    """Return one reading of a list, which goes on until an empty page, or one that brings nothing new."""
+    reading, window = _Reading(size), 1
+    while not reading.is_over:
+        first = len(reading.pages) + 1
+        for answer in await gather(*(_whole_page(page, first + ahead, size) for ahead in range(window))):
+            if not reading.is_over:
+                reading.add(answer)
+        reading.is_over |= not reading.pages[-1]
+        window = reading.next_window(window, rows_expected)
+    if reading.is_unpaged and len(reading.rows) >= UNPAGED_ROWS:
+        reason = f"The server ignores `page` and answers no more than the last {UNPAGED_ROWS} rows."
+        reading.pages.append([LostRows(len(reading.rows) + 1, None, reason, 1)])
+    return reading
 
 
-def _is_end(rows: list[Any], page: list[Any] | LostRows) -> bool:
-    """Add one page to the rows, and return whether the list ends with it."""
-    before = rows[-1] if rows and isinstance(rows[-1], LostRows) and rows[-1].count == PAGE_SIZE else None
-    if isinstance(page, LostRows):
-        if before:  # two lost pages, one after the other: the end cannot be found
-            rows[-1] = replace(page, position=before.position, count=None)
-            return True
-        rows.append(page)
-        return False
-    if len(page) > PAGE_SIZE or (rows and same_rows(page, rows[: len(page)])):
-        rows[:] = _unpaged(page)
-        return True
-    if len(page) == PAGE_SIZE and same_rows(page, rows[-PAGE_SIZE:]):
-        return True  # a server that repeats its last page without end
-    if page == [] and before:
-        rows[-1] = replace(before, count=None)  # the lost page was the last one, and maybe not a full one
-    rows.extend(page)
-    return len(page) < PAGE_SIZE
-
-
-async def _whole_page(page: Page, number: int) -> list[Any] | LostRows:
+async def _whole_page(page: Page, number: int, size: int) -> Listed | LostRows:
     """Return the slots of one page, or one `LostRows` where it cannot be read at all."""
-    offset = (number - 1) * PAGE_SIZE
+    offset = (number - 1) * size
     try:
-        return await page(number, PAGE_SIZE, is_last_try=True)
+        return await page(number, size, is_last_try=True)
     except errors.ConnectionFailedError as error:
-        return LostRows(offset + 1, PAGE_SIZE, str(error), error.attempts)
+        return LostRows(offset + 1, size, str(error), error.attempts)
     except PAGE_ERRORS as error:
         log.info("%s Reading it in smaller pieces.", error)
     slots: dict[int, Any] = {}
     try:
-        await _narrow(page, range(offset, offset + PAGE_SIZE), PAGE_SIZE, slots)
+        await _narrow(page, range(offset, offset + size), size, slots)
     except PAGE_ERRORS as error:
-        return LostRows(offset + 1, PAGE_SIZE, str(error), error.attempts)
-    return [slots[position] for position in sorted(slots)]
+        return LostRows(offset + 1, size, str(error), error.attempts)
+    return Listed(slots[position] for position in sorted(slots))
 
 
 async def _narrow(page: Page, wanted: range, size: int, slots: dict[int, Any]) -> None:
@@ -185,7 +278,7 @@ async def _narrow(page: Page, wanted: range, size: int, slots: dict[int, Any]) -
     Pages of a smaller size begin at multiples of it, so the first may begin before the wanted rows. A run of
     failing rows is no broken row but a failing server: then the error is raised.
     """
-    smaller = NARROWER[size]
+    smaller = _smaller(size)
     for start in range(wanted.start - wanted.start % smaller, wanted.stop, smaller):
         try:
             # The single row gets all tries: it is given up only when it truly fails.
@@ -201,37 +294,37 @@ async def _narrow(page: Page, wanted: range, size: int, slots: dict[int, Any]) -
             await _narrow(page, inside, smaller, slots)
             continue
         slots.update((at, row) for at, row in enumerate(rows, start) if at in wanted)
-        if len(rows) < smaller:
+        if not rows:
             return
 
 
 def same_rows(some: Sequence[Any], others: Sequence[Any]) -> bool:
     """Return whether these are the same rows in the same order, by their ids; no rows are not the same as no rows."""
-    return bool(some) and [_identity(row) for row in some] == [_identity(row) for row in others]
+    return bool(some) and [identity(row) for row in some] == [identity(row) for row in others]
 
 
-def _identity(row: Any) -> Any:
+def identity(row: Any) -> Hashable:
     """Return what tells a row from others: its id, or all of it where it has none."""
-    found = row.get("id") if isinstance(row, Mapping) else None
-    return row if found is None else found
+    return id_in(row) or as_json(row)
 
 
-def _unpaged(rows: Sequence[Any]) -> list[Any]:
-    """Return the rows of a server that ignores `page`, as the staging host does: it answers the last 150 at most."""
-    if len(rows) < UNPAGED_ROWS:
-        return list(rows)
-    reason = f"The server ignores `page` and answers no more than the last {UNPAGED_ROWS} rows."
-    return [*rows, LostRows(len(rows) + 1, None, reason, 1)]
+def _whole(readings: Sequence[_Reading], doubt: str | None) -> PagedList:
+    """Return what readings brought: the last one where it is sound, else every row that any of them had.
 
-
-def _paged_list(rows: Sequence[Any], *, is_settled: bool) -> PagedList:
-    """Separate rows and lost ones, and name the nearest rows of each: all that is known of it."""
+    Lost rows are those of the last reading, each with the nearest rows: all that is known of it.
+    """
+    last, came = readings[-1], dict[Hashable, Any]()
+    for reading in readings:
+        came |= {identity(row): row for row in reading.rows if not isinstance(row, LostRows)}
     lost = tuple(
-        replace(row, after=_nearest_id(reversed(rows[:at])), before=_nearest_id(rows[at + 1 :]))
-        for at, row in enumerate(rows)
+        replace(row, after=_nearest_id(reversed(last.rows[:at])), before=_nearest_id(last.rows[at + 1 :]))
+        for at, row in enumerate(last.rows)
         if isinstance(row, LostRows)
     )
-    return PagedList(tuple(row for row in rows if not isinstance(row, LostRows)), lost, is_settled)
+    if doubt or lost:
+        return PagedList(tuple(came.values()), lost, doubt, (), last.total)
+    withdrawn = tuple(row for key, row in came.items() if key not in last.seen)
+    return PagedList(tuple(last.rows), (), None, withdrawn, last.total)
 
 
 def _nearest_id(rows: Iterable[Any]) -> int | None:

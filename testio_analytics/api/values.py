@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeGuard
 
 import orjson
@@ -34,6 +34,35 @@ def list_in(value: object, key: str) -> list[Any] | None:
     """Return the list that an object holds under a key; None where it holds none."""
     found = value.get(key) if isinstance(value, Mapping) else None
     return found if isinstance(found, list) else None
+
+
+COUNT_NAMES = ("record_count", "total_count", "total_records", "total_entries", "total")
+COUNT_HOLDERS = ("meta", "pagination")
+
+
+def count_in(answer: object) -> int | None:
+    """Return the number of rows that an answer itself names, at its top or under `COUNT_HOLDERS`; None without one."""
+    if not isinstance(answer, Mapping):
+        return None
+    holders = [found for name in COUNT_HOLDERS if isinstance(found := answer.get(name), Mapping)]
+    counts = (holder.get(name) for holder in (*holders, answer) for name in COUNT_NAMES)
+    return next((count for count in counts if type(count) is int and count >= 0), None)
+
+
+class Listed(list[Any]):
+    """The rows of one answer, with the number of all rows as the answer itself counts them, None where it does not."""
+
+    def __init__(self, rows: Iterable[Any] = (), total: int | None = None) -> None:
+        super().__init__(rows)
+        self.total = total
+
+    @property
+    def miscount(self) -> str | None:
+        """Return how a whole list differs from its own count, in words; None where it does not, or does not count."""
+        ids = {row["id"] if is_id(row.get("id")) else as_json(row) for row in self if isinstance(row, Mapping)}
+        if self.total is None or self.total in {len(self), len(ids)}:
+            return None
+        return f"the API counts {self.total} and listed {len(self)}"
 
 
 def row_name(payload: object) -> str | None:

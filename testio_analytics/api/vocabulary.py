@@ -11,6 +11,9 @@ PLANNED = ("initialized", "customer_finalized", "waiting")
 NEITHER = ("cancelled",)
 """The statuses of a test that never ran and never will."""
 
+WITHOUT_RESULTS = (*PLANNED, *NEITHER)
+"""The statuses of a test in which nobody can have run anything yet, or ever."""
+
 IMMUTABLE = ("archived", "cancelled")
 """The statuses in which nothing of a test changes any more."""
 

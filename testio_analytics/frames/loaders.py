@@ -10,7 +10,14 @@ from typing import Any
 import pandas as pd
 
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.frames.query import ProductFilter, known_products, load_table, mirror_condition, read_table
+from testio_analytics.frames.query import (
+    UNREAD_BY_REPORTS,
+    ProductFilter,
+    known_products,
+    load_table,
+    mirror_condition,
+    read_table,
+)
 from testio_analytics.frames.runs import READ_OUTCOMES, load_runs
 from testio_analytics.frames.snapshot import Source, rows_of, snapshot
 from testio_analytics.mirror.schema import ALL_TABLES
@@ -175,6 +182,11 @@ def load_test_reads(db: Source = None, *, product_id: ProductFilter = None) -> p
     return load_table(db, "test_reads", product_id=product_id)
 
 
+def load_endpoint_findings(db: Source = None, *, product_id: ProductFilter = None) -> pd.DataFrame:
+    """Return which lists the API was found to offer, one row per product and list, by their names."""
+    return load_table(db, "endpoint_findings", product_id=product_id)
+
+
 def load_mirror(db: Source = None, *, product_id: ProductFilter = None) -> Mirror:
     """Return all tables, read in one transaction: they fit together even while a sync writes.
 
@@ -186,7 +198,10 @@ def load_mirror(db: Source = None, *, product_id: ProductFilter = None) -> Mirro
     """
     with snapshot(db) as fetch:
         ids = known_products(fetch, product_id)
-        frames = {table.name: read_table(fetch, table, *mirror_condition(table, ids)) for table in ALL_TABLES}
+        frames = {
+            table.name: read_table(fetch, table, *mirror_condition(table, ids), without=UNREAD_BY_REPORTS)
+            for table in ALL_TABLES
+        }
         version = int(rows_of(fetch, "PRAGMA user_version")[0][0])
         runs = load_runs(fetch, frames["sync_runs"])
     versions = dict(zip(frames["sync_runs"]["id"].tolist(), frames["sync_runs"]["package_version"], strict=True))

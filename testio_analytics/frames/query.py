@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -24,6 +24,10 @@ from testio_analytics.frames.snapshot import Fetch, Source, rows_of, snapshot
 from testio_analytics.mirror.schema import ACCOUNT, TABLES, Column, Table
 
 ProductFilter: TypeAlias = int | Sequence[int] | None
+
+UNREAD = ("raw_data",)
+UNREAD_BY_REPORTS = (*UNREAD, "content_hash")
+"""Columns that no report looks at: half of the file, and 64 characters of digest for each row."""
 
 LAST_CONFIRMED = Column("last_confirmed", "time", "Last complete read of the product's stream.")
 
@@ -153,13 +157,20 @@ def _choices(known: Mapping[int, str | None]) -> list[str]:
     return [f"{key} ({name})" if name else str(key) for key, name in known.items()]
 
 
-def read_table(fetch: Fetch, table: Table, conditions: Sequence[str], values: Mapping[str, object]) -> pd.DataFrame:
-    """Return the rows of a table that meet the conditions, ordered by its key.
+def read_table(
+    fetch: Fetch,
+    table: Table,
+    conditions: Sequence[str],
+    values: Mapping[str, object],
+    *,
+    without: Collection[str] = UNREAD,
+) -> pd.DataFrame:
+    """Return the rows of a table that meet the conditions, ordered by its key, `without` some columns.
 
     Raises:
         StoreError: a value is not of the kind of its column.
     """
-    columns = [column for column in table.columns if column.name != "raw_data"]
+    columns = [column for column in table.columns if column.name not in without]
     selected = ", ".join(f't."{column.name}"' for column in columns)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     order = ", ".join(f't."{name}"' for name in table.key)

@@ -19,14 +19,16 @@ from sqlite_utils import Database
 
 from testio_analytics.api.client import Client
 from testio_analytics.concurrency import gather, run_in_thread
-from testio_analytics.mirror import diff, rows, schema, store
+from testio_analytics.mirror import diff, ledger, rows, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
 from testio_analytics.mirror.rows import Rows
-from testio_analytics.mirror.streams.bugs import link_by_results, read_bugs
+from testio_analytics.mirror.selection import Selection, all_products, products_by_id
+from testio_analytics.mirror.streams.bugs import link_by_results, read_bugs, with_vanished
 from testio_analytics.mirror.streams.features import read_features
+from testio_analytics.mirror.streams.offers import found_before
 from testio_analytics.mirror.streams.products import product_rows
 from testio_analytics.mirror.streams.results import bugs_named, current_rows, read_executions, read_results
-from testio_analytics.mirror.streams.tests import due_tests, known_tests, read_tests
+from testio_analytics.mirror.streams.tests import due_tests, known_tests, read_tests, tests_without
 from testio_analytics.mirror.worker import RowWorker
 
 Clock = Callable[[], datetime]
@@ -98,7 +100,8 @@ class Job:
 async def sync_account(job: Job, progress: Progress) -> None:
     """Read and write product after product, several at a time, and at the end the list of products as such."""
     found, products = Rows(), dict[int, tuple[Any, Rows]]()
-    for payload in await _products(job):
+    selected = await _selected(job)
+    for payload in selected.payloads:
         rows = product_rows(payload, secrets=job.api.secrets)
         found.extend(rows)
         for row in rows.of(schema.PRODUCTS):
@@ -116,21 +119,37 @@ async def sync_account(job: Job, progress: Progress) -> None:
     progress(0, len(products))
     await gather(*(one(product_id, *parts) for product_id, parts in products.items()))
     if job.asked.product_ids is None:
-        await _store(job, [_of_account(found)], None)
+        await _store(job, [_of_account(found, selected.gaps)], None)
+    else:
+        await _store_unread(job, selected)
+    if job.target.run_id is not None:
+        ledger.let_go_of_unasked(job.target.db, job.asked.product_ids or (), job.target.clock())
 
 
-async def _products(job: Job) -> list[Any]:
-    if job.asked.product_ids is None:
-        return await job.api.products()
-    return await gather(*(job.api.product(product_id) for product_id in dict.fromkeys(job.asked.product_ids)))
+async def _store_unread(job: Job, selected: Selection) -> None:
+    """Note the products that could not be read by their id, and mark those that are gone."""
+    for gap in selected.gaps:
+        await _store(job, [StreamRead("products", Rows(), (gap,), None)], gap.product_id)
+    for product_id in selected.gone:
+        await _store(job, [StreamRead("products", Rows())], product_id, is_confirmed=True)
 
 
-async def _store(job: Job, reads: Sequence[StreamRead], product_id: int | None) -> None:
-    """Write the difference between what was read and what is stored, in one transaction, and count it."""
-    target = job.target
+async def _selected(job: Job) -> Selection:
+    asked, db = job.asked, job.target.beside
+    if asked.product_ids is None:
+        return await all_products(job.api, db, full=asked.full)
+    return await products_by_id(job.api, db, asked.product_ids)
+
+
+async def _store(job: Job, reads: Sequence[StreamRead], product_id: int | None, *, is_confirmed: bool = False) -> None:
+    """Write the difference between what was read and what is stored, in one transaction, and count it.
+
+    With `is_confirmed`, what did not come is known to be gone, however much it is.
+    """
+    target, full = job.target, job.asked.full or is_confirmed
 
     def write() -> list[ChangeSet]:
-        changes = [diff.change_set(target.db, read, product_id=product_id, full=job.asked.full) for read in reads]
+        changes = [diff.change_set(target.db, read, product_id=product_id, full=full) for read in reads]
         if target.run_id is not None:
             store.save(target.db, changes, run_id=target.run_id, now=target.clock())
         return changes
@@ -146,17 +165,17 @@ def _of_product(product: Rows) -> StreamRead:
     return StreamRead("products", own)
 
 
-def _of_account(found: Rows) -> StreamRead:
+def _of_account(found: Rows, gaps: Sequence[Gap]) -> StreamRead:
     """Return the list of products as such: which there are, and which could not be read."""
     own = Rows(rejections=[rejected for rejected in found.rejections if rejected.table == "products"])
     own.by_table["products"] = found.by_table["products"]
-    return StreamRead("products", own)
+    return StreamRead("products", own, tuple(gaps), None if gaps else 0)
 
 
 async def _read_product(job: Job, product_id: int, payload: Any, product: Rows) -> list[StreamRead]:
     """Read the wanted streams of one product, and return them after what the product says of itself."""
     features, tests = await gather(
-        read_features(job.api, job.worker, payload) if "features" in job.asked.streams else _nothing(),
+        _read_features(job, product_id, payload) if "features" in job.asked.streams else _nothing(),
         _read_tests(job, product_id),
     )
     if features is None:
@@ -167,14 +186,20 @@ async def _read_product(job: Job, product_id: int, payload: Any, product: Rows) 
     return [_of_product(product), read, *tests]
 
 
+async def _read_features(job: Job, product_id: int, payload: Any) -> tuple[StreamRead, Any]:
+    before = found_before(job.target.beside, product_id, full=job.asked.full)
+    return await read_features(job.api, job.worker, payload, before)
+
+
 async def _read_tests(job: Job, product_id: int) -> list[StreamRead]:
     """Read the tests of one product, then what came of those that may have changed."""
     api, worker, streams, db = job.api, job.worker, job.asked.streams, job.target.beside
-    tests = await read_tests(db, api, worker, product_id) if "tests" in streams else None
+    full = job.asked.full
+    tests = await read_tests(db, api, worker, product_id, full=full) if "tests" in streams else None
     known = known_tests(db, product_id, tests)
 
     def due(stream: str) -> list[int]:
-        return due_tests(db, stream, known, full=job.asked.full)
+        return due_tests(db, stream, known, full=full)
 
     bugs, results = await gather(
         read_bugs(api, worker, due("bugs"), known) if "bugs" in streams else _nothing(),
@@ -182,12 +207,14 @@ async def _read_tests(job: Job, product_id: int) -> list[StreamRead]:
     )
     if bugs is not None:
         named = current_rows(db, schema.TEST_FEATURE_RESULTS, "feature_id, bug_ids", product_id, results)
+        bugs = await with_vanished(db, api, bugs, known, full=full)
         link_by_results(bugs.rows, bugs_named(named))
     executions = None
     if "executions" in streams:
         columns = "test_id, user_story_id, user_story_version_id"
         versions = current_rows(db, schema.TEST_USER_STORIES, columns, product_id, results)
-        executions = await read_executions(api, due("executions"), known, versions)
+        without = tests_without(db, "results", known, results)
+        executions = await read_executions(api, due("executions"), known, versions, without)
     return [read for read in (tests, bugs, results, executions) if read is not None]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from sqlite_utils import Database
@@ -53,15 +53,13 @@ class Gap:
 class TestReads:
     """Which tests a stream was read for.
 
-    `statuses` holds the tests that were asked for with their status; `unsound` those of which something is missing;
-    `covers_all` says that no test of the product was left out, so that what belongs to no test came, too.
+    `statuses` holds the tests that were asked for with their status; `unsound` those of which something is missing.
     """
 
     __test__ = False
 
     statuses: Mapping[int, str | None]
     unsound: frozenset[int] = frozenset()
-    covers_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class StreamRead:
 
     `rows` holds the tables of the stream; `gaps` what is missing from them; `missing` the number of rows known to
     be missing, None where that is unknown. Where only some tests were read, `tests` says which: the rows of all
-    others stay as they are.
+    others stay as they are. `offers` says which lists the API was found to have (True) or not to have for the product.
     """
 
     stream: str
@@ -78,6 +76,7 @@ class StreamRead:
     gaps: tuple[Gap, ...] = ()
     missing: int | None = 0
     tests: TestReads | None = None
+    offers: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -242,10 +241,8 @@ def _difference(row: Row, known: Row | None) -> Literal["created", "updated", "u
 
 
 def _was_read(known: Row, tests: TestReads | None) -> bool:
-    if tests is None:
-        return True
-    test_id = known["test_id"]
-    return tests.covers_all if test_id is None else test_id in tests.statuses
+    """Return whether a row that did not come may be gone: one that belongs to no test always may."""
+    return tests is None or known["test_id"] is None or known["test_id"] in tests.statuses
 
 
 def _is_of(table: schema.Table, key: tuple[Any, ...], known: Row, product_id: int | None) -> bool:
@@ -284,7 +281,15 @@ def _conflict(table: schema.Table, row: Row, owner: int) -> Rejection:
     return Rejection(table.name, name, reason, row["raw_data"])
 
 
-def vanished_ids(db: Database, table: schema.Table, rows: Rows, *, product_id: int) -> tuple[list[int], int]:
-    """Return the ids that are stored and active but did not come this time, and how many are stored."""
-    change, stored = _compare(db, table, rows, product_id)
-    return [key[0] for key in change.removed], stored
+@dataclass(frozen=True)
+class Vanished:
+    """The ids of rows that are stored and active and did not come this time, and how many are stored."""
+
+    ids: tuple[int, ...]
+    stored: int
+
+
+def vanished(db: Database, read: StreamRead, *, product_id: int | None) -> Vanished:
+    """Return which rows of the stream's main table did not come, although they could have."""
+    change, stored = _compare(db, schema.MAIN_TABLE[read.stream], read.rows, product_id, read.tests)
+    return Vanished(tuple(key[0] for key in change.removed), stored)

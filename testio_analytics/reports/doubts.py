@@ -12,6 +12,7 @@ import pandas as pd
 
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ACCOUNT, BY_TEST, ON_REQUEST, STREAMS
+from testio_analytics.reports.asked import asked_for, owes_account
 from testio_analytics.reports.facts import NO_STATUS, dated_tests, once, unread_tests
 from testio_analytics.reports.registry import REPORTS, STATUSES
 from testio_analytics.text import counted, instant_words, label, listed, short
@@ -42,10 +43,10 @@ class Doubt:
         stream: where it is: a stream, or `STATUSES`.
         kind: "never read"; "incomplete" (the last read had gaps, or rejected records); "older than the report" (the
             last complete read was before the report date); "before the data" (the report date is before anything that
-            is known); "wrong clock" (the end of a run contradicts those of others); "no date" (executed
-            tests whose end is not possible, or which have no date); "unread tests" (executed tests whose bugs or results were not read); "unknown
-            status" (tests that may or may not count as executed); "unknown results" (stories whose result is missing
-            or no known word).
+            is known); "wrong clock" (the end of a run contradicts those of others); "no date" (executed tests whose end
+            is not possible, or which have no date); "unread tests" (executed tests whose bugs or results were not
+            read); "unknown status" (tests that may or may not count as executed); "unknown results" (stories whose
+            result is missing or no known word).
         product_id, product: whose; None and "the account" for the account's list of products.
         count: gaps, tests or stories.
         places: the places that could not be read, like "page 5"; the titles of tests.
@@ -53,6 +54,7 @@ class Doubt:
         features: the features that it is about; None where it may be about any of the product.
         since: up to when that stream is known, None where it is not known; from when on anything is known; the
             wrong time of a run.
+        was_asked: whether a run was ever asked for it; what was not is missing all the same, but is no fault.
     """
 
     stream: str
@@ -64,6 +66,7 @@ class Doubt:
     value: str = ""
     features: frozenset[int] | None = None
     since: pd.Timestamp | None = None
+    was_asked: bool = True
 
 
 def doubts(mirror: Mirror, streams: Collection[str] = ORDER) -> tuple[Doubt, ...]:
@@ -87,7 +90,7 @@ def words(doubt: Doubt, owner: str | None = None) -> str:
     what = "details" if doubt.stream == "products" and doubt.product_id is not None else doubt.stream
     match doubt.kind:
         case "never read":
-            return f"The {what} of {whose} were never read"
+            return f"The {what} of {whose} were never {'read' if doubt.was_asked else 'asked for'}"
         case "incomplete":
             return f"The {what} of {whose} were not fully synced{_places(doubt.places)}"
         case "older than the report":
@@ -243,7 +246,7 @@ def _open_gaps(mirror: Mirror) -> dict[tuple[int, str], tuple[str, ...]]:
 
 def _account_doubts(mirror: Mirror) -> Iterator[Doubt]:
     """Say what is missing of the account's list of products; of no concern to whoever asked for some products."""
-    if mirror.product_ids is not None:
+    if mirror.product_ids is not None or not owes_account(mirror):
         return
     states, places = _states(mirror), _open_gaps(mirror).get((ACCOUNT, "products"), ())
     known = states.get((ACCOUNT, "products"))
@@ -267,7 +270,9 @@ def _stream_doubts(mirror: Mirror) -> Iterator[Doubt]:
                 continue
             if kind := _kind_of(mirror, known, places):
                 name = names.get(product_id) or label(None, "Product", product_id)
-                yield Doubt(stream, kind, product_id, name, len(places), places, since=known and known.until)
+                was_asked = kind != "never read" or asked_for(mirror).covers(product_id, stream)
+                since = known and known.until
+                yield Doubt(stream, kind, product_id, name, len(places), places, since=since, was_asked=was_asked)
 
 
 class _State(NamedTuple):

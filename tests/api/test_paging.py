@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import httpx
@@ -19,27 +19,50 @@ from testio_analytics.api.paging import PAGE_SIZE, PAGES_AT_ONCE, PagedList
 
 
 class _Listing:
-    """The test list of a fake server: ids count down from the top, some rows break every page that holds them."""
+    """The test list of a fake server: ids count down from the top, some rows break every page that holds them.
 
-    def __init__(self, total: int, poisoned: Iterable[int] = (), *, dead: Iterable[int] = (), fault: int = 500) -> None:
+    Others are `hidden`: left out after the page was cut. `cap` is the most rows of a page; with `skips` the next page
+    begins where it would without the cap.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        poisoned: Iterable[int] = (),
+        *,
+        dead: Iterable[int] = (),
+        fault: int = 500,
+        hidden: Iterable[int] = (),
+        cap: int = 1000,
+        skips: bool = False,
+    ) -> None:
         self.ids = [10_000 - position for position in range(1, total + 1)]
         self.poisoned = {self.ids[position - 1] for position in poisoned}
         self.dead = set(dead)
         self.fault = fault
+        self.hidden = {self.ids[position - 1] for position in hidden}
+        self.cap, self.skips = cap, skips
         self.asked: list[tuple[int, int]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         number, size = int(request.url.params["page"]), int(request.url.params["per_page"])
         self.asked.append((number, size))
-        positions = range((number - 1) * size, number * size)
+        held = min(size, self.cap)
+        start = (number - 1) * (size if self.skips else held)
+        positions = range(start, start + held)
         rows = self.ids[positions.start : positions.stop]
         if self.poisoned & set(rows) or any(position // PAGE_SIZE + 1 in self.dead for position in positions):
             return httpx.Response(self.fault)
-        return httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in rows]})
+        return httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in rows if row not in self.hidden]})
 
-    def read(self) -> PagedList:
+    @property
+    def visible(self) -> list[int]:
+        """The ids of all rows that the server shows."""
+        return [row for row in self.ids if row not in self.hidden]
+
+    def read(self, known: Collection[int] | None = None) -> PagedList:
         """Read the whole list with the client."""
-        return ask(self, lambda client: client.tests(1))
+        return ask(self, lambda client: client.tests(1, known))
 
 
 def _found(listed: PagedList) -> list[int]:
@@ -48,13 +71,45 @@ def _found(listed: PagedList) -> list[int]:
 
 @pytest.mark.parametrize("total", [0, 1, 24, 25, 26, 49, 50, 51, 75, 150, 151, 1300, 1301])
 def test_paging_ends_after_the_last_row(total: int) -> None:
-    """On a short page and on an empty one, without any cap, and without asking far beyond the end."""
+    """On an empty page, without any cap, and without asking far beyond the end."""
     server = _Listing(total)
     listed = server.read()
     assert _found(listed) == server.ids
-    assert (listed.lost, listed.is_settled) == ((), True)
-    assert all(size == PAGE_SIZE for _, size in server.asked)
+    assert (listed.lost, listed.doubt, listed.withdrawn) == ((), None, ())
     assert max(number for number, _ in server.asked) <= total // PAGE_SIZE + PAGES_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("total", "first", "later"),
+    [(0, 1, 1), (1, 4, 2), (24, 4, 2), (25, 5, 2), (26, 6, 3), (75, 11, 4), (1300, 108, 53)],
+)
+def test_requests_of_an_honest_list(total: int, first: int, later: int) -> None:
+    """Two readings of a list that is new, one of a list that is as it was known, each with the empty page at its end."""
+    new, known = _Listing(total), _Listing(total)
+    new.read()
+    known.read(known.ids)
+    assert (len(new.asked), len(known.asked)) == (first, later)
+
+
+@pytest.mark.parametrize(("total", "cap"), [(120, 20), (23, 20), (26, 24), (61, 12), (40, 3)])
+@pytest.mark.parametrize("skips", [False, True])
+def test_server_that_gives_smaller_pages_loses_no_row(total: int, cap: int, skips: bool) -> None:
+    """Whether its next page begins after what it gave, or after what was asked for."""
+    server = _Listing(total, cap=cap, skips=skips)
+    listed = server.read()
+    assert sorted(_found(listed), reverse=True) == server.ids or (skips and listed.doubt)
+    assert cap < 10 or (_found(listed), listed.doubt) == (server.ids, None)
+    assert _found(server.read(server.ids)) == server.ids or skips
+
+
+@pytest.mark.parametrize("hidden", [[30], [1, 26], [25, 50], [60], range(51, 60)])
+def test_rows_hidden_after_paging_are_not_the_end(hidden: Iterable[int]) -> None:
+    """A page that is not full is no end; the same on later readings."""
+    server = _Listing(60, hidden=hidden)
+    listed = server.read()
+    assert (_found(listed), listed.doubt, listed.lost) == (server.visible, None, ())
+    again = server.read(server.visible)
+    assert (_found(again), again.doubt) == (server.visible, None)
 
 
 def _check_one_hole(total: int, position: int) -> None:
@@ -178,6 +233,13 @@ def test_neighbour_of_a_hole_is_an_id_and_nothing_else() -> None:
     assert (hole.position, hole.after, hole.before) == (10, 9992, 9988)
 
 
+def test_rows_behind_a_page_that_was_empty_are_named() -> None:
+    """All its rows are hidden: what one reading brought and others did not is left to be asked for by id."""
+    server = _Listing(60, hidden=range(26, 51))
+    listed = server.read()
+    assert {*_found(listed), *(row["id"] for row in listed.withdrawn)} == {*server.visible}
+
+
 # -- lists that move or repeat ---------------------------------------------------------------------------------------
 
 
@@ -195,25 +257,90 @@ def _pages(*reads: list[int]) -> Handler:
 
 
 def test_list_that_changed_while_it_was_read_is_read_again() -> None:
-    """A test added at the top pushes one over a border; the second reading is whole."""
+    """A test added at the top pushes one over a border; the next readings are whole and agree."""
     before, after = list(range(100, 40, -1)), list(range(101, 40, -1))
     listed = ask(_pages(before, after, after, after), lambda client: client.tests(1))
-    assert (_found(listed), listed.is_settled) == (after, True)
+    assert (_found(listed), listed.doubt) == (after, None)
 
 
 def test_list_that_never_rests_says_so() -> None:
-    """Two readings are enough; then the doubt is part of the answer."""
+    """A few readings are enough; then the doubt is part of the answer, with numbers, and every row that ever came."""
     reads = [list(range(100 + number, 40, -1)) for number in range(9)]
-    assert not ask(_pages(*reads), lambda client: client.tests(1)).is_settled
+    listed = ask(_pages(*reads), lambda client: client.tests(1))
+    assert listed.doubt is not None and "4 readings brought 60, 61, 62 and 63 rows" in listed.doubt
+    assert sorted(_found(listed)) == list(range(41, 104))
 
 
-def test_rows_that_come_twice_are_left_to_the_flattener() -> None:
-    """A row pushed over a border appears on both pages; reading goes on to the end."""
+class _Moving:
+    """A list of which some requests find it changed: `changes` maps the number of a request to the list from then on."""
+
+    def __init__(self, ids: list[int], changes: dict[int, list[int]]) -> None:
+        self.ids, self.changes, self.requests = ids, changes, 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests += 1
+        self.ids = self.changes.get(self.requests, self.ids)
+        number, size = int(request.url.params["page"]), int(request.url.params["per_page"])
+        rows = self.ids[(number - 1) * size : number * size]
+        return httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in rows]})
+
+
+@given(data=st.data())
+def test_no_move_while_reading_loses_a_row(data: st.DataObject) -> None:
+    """One test slides, up or down, or is deleted, at any moment: every row that stayed is there, or the doubt says so."""
+    ids = list(range(1, data.draw(st.integers(30, 130)) + 1))
+    position, moment = data.draw(st.integers(0, len(ids) - 1)), data.draw(st.integers(1, 12))
+    after = [row for row in ids if row != ids[position]]
+    if data.draw(st.booleans()):
+        after.insert(data.draw(st.integers(0, len(after))), ids[position])
+    known = data.draw(st.sampled_from([None, ids, ids[3:]]))
+    listed = ask(_Moving(ids, {moment: after}), lambda client: client.tests(1, known), concurrency=1)
+    assert {*after} <= {*_found(listed)}
+    assert listed.doubt is None
+
+
+@given(data=st.data())
+def test_a_list_that_moves_at_every_turn_loses_no_row_in_silence(data: st.DataObject) -> None:
+    """Tests slide at many moments: what does not settle is a doubt."""
+    ids = list(range(1, data.draw(st.integers(30, 80)) + 1))
+    changes, now = {}, ids
+    for moment in sorted(data.draw(st.sets(st.integers(1, 16), max_size=12))):
+        moved = data.draw(st.sampled_from(now))
+        now = [row for row in now if row != moved]
+        now.insert(data.draw(st.integers(0, len(now))), moved)
+        changes[moment] = now
+    listed = ask(_Moving(ids, changes), lambda client: client.tests(1), concurrency=1)
+    assert {*ids} <= {*_found(listed)} or listed.doubt
+
+
+def test_row_that_came_once_and_never_again_is_named() -> None:
+    """It was deleted meanwhile, or hidden: the caller asks for it by its id."""
+    ids = list(range(1, 61))
+    listed = ask(_Moving(ids, {4: [row for row in ids if row != 7]}), lambda client: client.tests(1))
+    assert (listed.withdrawn, listed.doubt) == (({"id": 7},), None)
+
+
+def test_row_that_always_comes_twice_is_a_doubt() -> None:
+    """Where one row stands twice, another one may stand nowhere."""
     rows = [*range(100, 75, -1), 76, *range(75, 40, -1)]
-    assert _found(ask(_pages(rows), lambda client: client.tests(1))) == rows
+    listed = ask(_pages(rows), lambda client: client.tests(1))
+    assert _found(listed) == list(dict.fromkeys(rows))
+    assert listed.doubt is not None and "1 of them twice" in listed.doubt
 
 
-@pytest.mark.parametrize("total", [26, 149])
+def test_second_reading_that_fails_keeps_the_first() -> None:
+    """What was read is there; that it could not be read again is said."""
+    server = _Listing(60)
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return server(request) if len(server.asked) < 4 else httpx.Response(503)
+
+    listed = ask(handler, lambda client: client.tests(1))
+    assert (_found(listed), listed.lost) == (server.ids, ())
+    assert listed.doubt is not None and "could not be read a second time" in listed.doubt and "503" in listed.doubt
+
+
+@pytest.mark.parametrize("total", [10, 26, 149])
 def test_server_that_ignores_paging_is_read_once(total: int) -> None:
     """The staging host answers everything on every page: no endless loop, no row twice."""
     ids = list(range(1, total + 1))
@@ -221,23 +348,33 @@ def test_server_that_ignores_paging_is_read_once(total: int) -> None:
         lambda _: httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in ids]}),
         lambda client: client.tests(1),
     )
-    assert (_found(listed), listed.lost, listed.is_settled) == (ids, (), True)
+    assert (_found(listed), listed.lost, listed.doubt) == (ids, (), None)
 
 
-@pytest.mark.parametrize("total", [25, 150])
-def test_server_that_ignores_paging_and_may_cut_off_says_so_or_is_whole(total: int) -> None:
-    """Exactly a page repeated is read once; exactly the server's own limit of 150 leaves an open end."""
-    ids = list(range(1, total + 1))
+def test_server_that_ignores_paging_and_may_cut_off_says_so() -> None:
+    """Exactly the server's own limit of 150 leaves an open end."""
+    ids = list(range(1, 151))
     listed = ask(
         lambda _: httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in ids]}),
         lambda client: client.tests(1),
     )
     assert _found(listed) == ids
-    assert [hole.count for hole in listed.lost] == ([None] if total == 150 else [])
+    assert [hole.count for hole in listed.lost] == [None]
 
 
-def test_server_that_repeats_its_last_page_for_ever_is_read_to_the_end() -> None:
-    """A number beyond the end answered with the last page ends the reading."""
+def test_answer_of_a_full_page_to_every_page_is_no_end() -> None:
+    """A cache that ignores the query gives page 1 for ever: nobody knows what stands on the others."""
+    ids = list(range(1, 121))
+    listed = ask(
+        lambda _: httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in ids[:PAGE_SIZE]]}),
+        lambda client: client.tests(1),
+    )
+    assert _found(listed) == ids[:PAGE_SIZE]
+    assert listed.doubt is not None and "page 2 of 25 rows" in listed.doubt
+
+
+def test_server_that_repeats_its_last_page_for_ever_is_a_doubt() -> None:
+    """A number beyond the end answered with the last page ends the reading, and is no proof of an end."""
     ids = list(range(1, 76))
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -245,7 +382,9 @@ def test_server_that_repeats_its_last_page_for_ever_is_read_to_the_end() -> None
         rows = ids[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
         return httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in rows]})
 
-    assert _found(ask(handler, lambda client: client.tests(1))) == ids
+    listed = ask(handler, lambda client: client.tests(1))
+    assert _found(listed) == ids
+    assert listed.doubt is not None and "page 4 of 25 rows" in listed.doubt
 
 
 def test_rows_without_ids_do_not_hide_the_rows_behind_them() -> None:

@@ -84,9 +84,15 @@ def _is_expanded(request: Request) -> bool:
 
 async def list_products(request: Request) -> Response:
     """Answer ``GET /products``."""
-    return JsonAnswer(
-        {"products": responses.products(_account(request), request.query_params.get("filter[product_ids]"))}
-    )
+    rows = responses.products(_account(request), request.query_params.get("filter[product_ids]"))
+    hidden = _faults(request).hidden_products
+    return _list(request, "products", [row for row in rows if not hidden or row.get("id") not in hidden])
+
+
+def _list(request: Request, key: str, rows: list[Any]) -> Response:
+    """Return a list that does not count itself, or counts itself wrongly where that is a fault."""
+    more = _faults(request).miscount
+    return JsonAnswer({key: rows} | ({"meta": {"record_count": len(rows) + more}} if more else {}))
 
 
 async def get_product(request: Request) -> Response:
@@ -101,13 +107,13 @@ async def list_features(request: Request) -> Response:
         return error_answer(
             500 if faults.product_features == "legacy-500" else 422, "Sections are enabled for this product"
         )
-    return JsonAnswer({"features": responses.features(product.features, expanded=_is_expanded(request))})
+    return _list(request, "features", responses.features(product.features, expanded=_is_expanded(request)))
 
 
 async def list_section_features(request: Request) -> Response:
     """Answer ``GET /products/{pid}/sections/{sid}/features``."""
     rows = _rows_of_section(request, _product(request), request.path_params["section_id"])
-    return JsonAnswer({"features": responses.features(rows, expanded=_is_expanded(request))})
+    return _list(request, "features", responses.features(rows, expanded=_is_expanded(request)))
 
 
 def _rows_of_section(request: Request, product: Product, section_id: int) -> list[Feature]:
@@ -139,11 +145,13 @@ async def list_tests(request: Request) -> Response:
     """Answer ``GET /products/{pid}/exploratory_tests`` (testio-api.md, 7.1)."""
     faults, query = _faults(request), request.query_params
     page = None if faults.staging else query.get("page")
-    rows = responses.test_page(_product(request), page, query.get("per_page"))
+    asked: int = request.app.state.log.paths[request.url.path.removeprefix(PREFIX)]
+    moved = asked // faults.moving_every if faults.moving_every else 0
+    rows = responses.test_page(_product(request), page, query.get("per_page"), limit=faults.page_limit, moved=moved)
     if any(identity(row.payload) in faults.poisoned_tests for row in rows):
         return error_answer(500, "Internal server error")
-    expanded = _is_expanded(request)
-    return JsonAnswer({"exploratory_tests": [responses.test_row(row, expanded=expanded) for row in rows]})
+    expanded, shown = _is_expanded(request), (row for row in rows if identity(row.payload) not in faults.hidden_tests)
+    return JsonAnswer({"exploratory_tests": [responses.test_row(row, expanded=expanded) for row in shown]})
 
 
 async def get_test(request: Request) -> Response:
@@ -151,7 +159,8 @@ async def get_test(request: Request) -> Response:
     cycle, faults = _cycle(request), _faults(request)
     if faults.poisoned_detail and request.path_params["test_id"] in faults.poisoned_tests:
         return error_answer(500, "Internal server error")
-    return JsonAnswer({"exploratory_test": responses.test_detail(cycle, expanded=_is_expanded(request))})
+    detail = responses.test_detail(cycle, expanded=_is_expanded(request))
+    return JsonAnswer({"exploratory_test": detail | {"features": None} if faults.has_bare_details else detail})
 
 
 async def list_bugs(request: Request) -> Response:
@@ -167,8 +176,9 @@ async def list_bugs(request: Request) -> Response:
         test_ids=test_ids,
         export_status=query.get("export_status"),
     )
-    bugs = [responses.bug_row(row, staging=faults.staging) for row in rows]
-    return JsonAnswer({"bugs": bugs, "meta": {"record_count": len(bugs)}})
+    shown = rows[: faults.bugs_limit] if faults.bugs_limit else rows
+    bugs = [responses.bug_row(row, staging=faults.staging) for row in shown]
+    return JsonAnswer({"bugs": bugs, "meta": {"record_count": len(rows) + faults.miscount}})
 
 
 async def get_bug(request: Request) -> Response:
@@ -191,8 +201,10 @@ async def list_executions(request: Request) -> Response:
         version_ids=_numbers(query, "user_story_version_ids[]"),
         newest_first=query.get("order") == "desc",
     )
-    page = responses.window(rows, query.get("page"), query.get("per_page"))
-    return JsonAnswer({"meta": {"record_count": len(rows)}, "user_story_version_executions": page})
+    faults = _faults(request)
+    page = responses.window(rows, query.get("page"), query.get("per_page"), limit=faults.page_limit)
+    count = {"record_count": len(rows) + faults.miscount}
+    return JsonAnswer({"meta": count, "user_story_version_executions": page})
 
 
 def _numbers(query: QueryParams, name: str) -> set[int]:

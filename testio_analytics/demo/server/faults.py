@@ -6,7 +6,7 @@ Counters drive all of them, so that the same requests in the same order meet the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -30,6 +30,8 @@ class Faults:
         poisoned_tests: tests that turn every list answer with them into a 500.
         poisoned_detail: whether the detail answer of a poisoned test is a 500 as well.
         failing_sections: sections whose features and stories are always a 500.
+        refusals: path below the prefix → status with which each request to it is refused.
+        hidden_products: products that the list of products leaves out, though each answers at its own address.
         rate_limit_every, rate_limit_first: 429 on every n-th request, on the first n.
         retry_after: seconds named with a 429; retry_after_form: how they are written.
         error_every, error_first: `error_status` on every n-th request, on the first n.
@@ -41,6 +43,13 @@ class Faults:
         concurrent_limit: 500 for every request above so many at once.
         revoked_after: 401 on every request after the first n, as if the token were revoked in the middle.
         redirect_to: another host to which every request is sent.
+        page_limit: the most rows of a page, whatever ``per_page`` says.
+        hidden_tests: tests that are left out of lists after these were cut into pages; their own address answers.
+        moving_every: at every n-th page of the tests of a product, its last test slides to the front.
+        is_cached: a cache that ignores the query answers each path as it was first asked.
+        bugs_limit: the most bugs of an answer; its count tells how many there are.
+        miscount: how many more rows than there are products, features, bugs and runs count.
+        has_bare_details: the detail of a test does not name its features.
     """
 
     product_features: ProductFeatures = "current"
@@ -49,6 +58,8 @@ class Faults:
     poisoned_tests: frozenset[int] = frozenset()
     poisoned_detail: bool = False
     failing_sections: frozenset[int] = frozenset()
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    hidden_products: frozenset[int] = frozenset()
     rate_limit_every: int = 0
     rate_limit_first: int = 0
     retry_after: int = 1
@@ -64,6 +75,13 @@ class Faults:
     concurrent_limit: int = 0
     revoked_after: int = 0
     redirect_to: str = ""
+    page_limit: int = 0
+    hidden_tests: frozenset[int] = frozenset()
+    moving_every: int = 0
+    is_cached: bool = False
+    bugs_limit: int = 0
+    miscount: int = 0
+    has_bare_details: bool = False
 
     @property
     def is_legacy(self) -> bool:
@@ -81,6 +99,8 @@ stories-400                           400 instead of 500 for stories without sec
 poisoned-test=144469                  500 for every list of tests with one of these ids
 poisoned-detail                       500 for the detail of a poisoned test as well
 failing-section=25618                 always 500 for these sections
+refuse=403:/products/18559/features   this status for each request to this path
+hidden-product=18559                  the list of products leaves it out, its own address answers
 429-every=10                          429 on every n-th request
 429-first=3                           429 on the first n requests
 retry-after=2                         seconds that a 429 asks to wait (1)
@@ -96,7 +116,14 @@ dropped-every=9                       a connection closed midway on every n-th r
 slow=0.2                              seconds until each answer
 concurrent-limit=3                    500 for every request above so many at once
 revoked-after=20                      401 on every request after the first n
-redirect=https://elsewhere.invalid    every request sent to another host"""
+redirect=https://elsewhere.invalid    every request sent to another host
+page-limit=20                         no page with more rows, whatever per_page says
+hidden-test=144469                    these tests left out of lists after paging; their own address answers
+moving-every=4                        the last test slides to the front at every n-th page of a product's tests
+cached                                a cache that ignores the query: each path answers as it was first asked
+bugs-limit=25                         no more bugs in one answer, though its count says how many there are
+miscount=15                           products, features, bugs and runs count so many more than there are
+bare-details                          the detail of a test does not name its features"""
 """One line per fault: an example of how it is written, and what it does."""
 
 _EXAMPLES = {example.partition("=")[0]: example for example in (line.split()[0] for line in FAULT_HELP.splitlines())}
@@ -147,6 +174,13 @@ def _fixed(**changes: Any) -> Change:
     return lambda faults, _: replace(faults, **changes)
 
 
+def _refusal(faults: Faults, value: str) -> Faults:
+    status, _, path = value.partition(":")
+    if not (status.isdecimal() and 400 <= int(status) <= 599 and path.startswith("/")):
+        raise UnknownValueError("The refusal", value, ["a status from 400 to 599, a colon and a path"])
+    return replace(faults, refusals={**faults.refusals, path: int(status)})
+
+
 def _error_status(faults: Faults, value: str) -> Faults:
     if not value.isdecimal() or not 500 <= int(value) <= 599:
         raise UnknownValueError("The error status", value, ["a status from 500 to 599"])
@@ -174,6 +208,8 @@ _CHANGES: Mapping[str, Change] = {
     "poisoned-test": _ids("poisoned_tests"),
     "poisoned-detail": _fixed(poisoned_detail=True),
     "failing-section": _ids("failing_sections"),
+    "refuse": _refusal,
+    "hidden-product": _ids("hidden_products"),
     "429-every": _number("rate_limit_every"),
     "429-first": _number("rate_limit_first"),
     "retry-after": _number("retry_after"),
@@ -190,4 +226,11 @@ _CHANGES: Mapping[str, Change] = {
     "concurrent-limit": _number("concurrent_limit"),
     "revoked-after": _number("revoked_after"),
     "redirect": _redirect,
+    "page-limit": _number("page_limit"),
+    "hidden-test": _ids("hidden_tests"),
+    "moving-every": _number("moving_every"),
+    "cached": _fixed(is_cached=True),
+    "bugs-limit": _number("bugs_limit"),
+    "miscount": _number("miscount"),
+    "bare-details": _fixed(has_bare_details=True),
 }

@@ -30,6 +30,7 @@ class RequestLog:
         refused: requests without it.
         paths: how often each path below the prefix was asked for.
         queries: path and query of each request, in order.
+        first_queries: the query with which each path was first asked for, where a cache ignores it.
         statuses: how often each status was answered.
         in_flight, max_in_flight: requests at once, now and at most.
     """
@@ -38,6 +39,7 @@ class RequestLog:
     refused: int = 0
     paths: Counter[str] = field(default_factory=Counter)
     queries: list[str] = field(default_factory=list)
+    first_queries: dict[str, bytes] = field(default_factory=dict)
     statuses: Counter[int] = field(default_factory=Counter)
     in_flight: int = 0
     max_in_flight: int = 0
@@ -47,6 +49,7 @@ class RequestLog:
         self.total = self.refused = 0
         self.paths.clear()
         self.queries.clear()
+        self.first_queries.clear()
         self.statuses.clear()
         self.max_in_flight = self.in_flight
 
@@ -96,6 +99,9 @@ class RequestChecks:
             await error_answer(401, "Token is missing, wrong or revoked")(request.scope, receive, send)
             return
         number = _counted(request, log)
+        if faults.is_cached:
+            first = log.first_queries.setdefault(request.url.path, request.scope["query_string"])
+            request.scope["query_string"] = first
         # Even without delay the loop gets a turn, so that requests sent at once are under way at once. One too many is
         # refused at once: while it waited it would count against others.
         is_too_many = bool(faults.concurrent_limit) and log.in_flight > faults.concurrent_limit
@@ -135,6 +141,8 @@ def _fault_answer(request: Request, faults: Faults, number: int, is_too_many: bo
         return error_answer(401, "Token is missing, wrong or revoked")
     if is_too_many:
         return error_answer(500, "Internal server error")
+    if status := faults.refusals.get(request.url.path.removeprefix(PREFIX)):
+        return error_answer(status, "Refused")
     if _is_due(number, faults.rate_limit_every, faults.rate_limit_first):
         return _too_many(faults)
     if _is_due(number, faults.error_every, faults.error_first):

@@ -105,9 +105,13 @@ def _end(payload: Any) -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
-def window(rows: list[Any], page: str | None, per_page: str | None) -> list[Any]:
-    """Return one page of rows; numbers that make no sense count as the default, a page beyond the end is empty."""
+def window(rows: list[Any], page: str | None, per_page: str | None, *, limit: int = 0) -> list[Any]:
+    """Return one page of rows; numbers that make no sense count as the default, a page beyond the end is empty.
+
+    No page has more rows than `limit` (0 for none).
+    """
     size = _positive(per_page, DEFAULT_PAGE_SIZE)
+    size = min(size, limit) if limit else size
     start = (_positive(page, 1) - 1) * size
     return rows[start : start + size]
 
@@ -116,10 +120,16 @@ def _positive(text: str | None, default: int) -> int:
     return int(text) if text and text.isdecimal() and int(text) > 0 else default
 
 
-def test_page(product: Product, page: str | None, per_page: str | None) -> list[Cycle]:
-    """Return the tests of one answer: a page, or without ``page`` the newest 150, whatever ``per_page`` says."""
+def test_page(
+    product: Product, page: str | None, per_page: str | None, *, limit: int = 0, moved: int = 0
+) -> list[Cycle]:
+    """Return the tests of one answer: a page, or without ``page`` the newest 150, whatever ``per_page`` says.
+
+    So many of the last tests have `moved` to the front.
+    """
     rows = ordered_tests(product)
-    return rows[:UNPAGED_ROWS] if page is None else window(rows, page, per_page)
+    rows = rows[len(rows) - moved % (len(rows) or 1) :] + rows[: len(rows) - moved % (len(rows) or 1)]
+    return rows[:UNPAGED_ROWS] if page is None else window(rows, page, per_page, limit=limit)
 
 
 def test_row(cycle: Cycle, *, expanded: bool) -> Any:

@@ -6,49 +6,88 @@ Each bug becomes a row with its devices, and with the test and the catalogue fea
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from sqlite_utils import Database
 
 from testio_analytics.api import payloads
 from testio_analytics.api.client import Client
 from testio_analytics.api.scrubbing import scrub
 from testio_analytics.api.values import as_id, id_in, shown, text_of
 from testio_analytics.concurrency import gather
-from testio_analytics.mirror import schema
+from testio_analytics.mirror import diff, schema
 from testio_analytics.mirror.diff import StreamRead
 from testio_analytics.mirror.rows import Row, Rows, content_hash
-from testio_analytics.mirror.streams.gaps import GAP_ERRORS
+from testio_analytics.mirror.streams.gaps import GAP_ERRORS, Gaps
 from testio_analytics.mirror.streams.tests import Known, Scope
 from testio_analytics.mirror.worker import RowWorker
+from testio_analytics.text import listed
 
 BATCH = 15
 """Tests asked for at once: more of them end in timeouts (testio-api 11.2)."""
 
 
 async def read_bugs(api: Client, worker: RowWorker, due: Sequence[int], known: Known) -> StreamRead:
-    """Read the bugs of the tests that are due; what fails is asked for in halves, down to the single test."""
+    """Read the bugs of the tests that are due; what fails or is not whole is asked for in halves, down to one test."""
     found, gaps = BugRows(), known.gaps("bugs")
 
+    async def halves(tests: Sequence[int]) -> None:
+        half = len(tests) // 2
+        await batch(tests[:half])
+        await batch(tests[half:])
+
     async def batch(tests: Sequence[int]) -> None:
+        is_one = len(tests) == 1
         try:
-            bugs = await api.bugs(tests, is_last_try=len(tests) == 1)
+            bugs = await api.bugs(tests, is_last_try=is_one)
         except GAP_ERRORS as error:
-            if len(tests) == 1:
-                found.unsound.update(tests)
-                gaps.note_error(f"bugs of test {tests[0]}", error)
+            if not is_one:
+                await halves(tests)
                 return
-            half = len(tests) // 2
-            await batch(tests[:half])
-            await batch(tests[half:])
+            found.unsound.update(tests)
+            gaps.note_error(f"bugs of test {tests[0]}", error)
             return
         rows = await worker(bug_rows, known.product_id, bugs, asked=tests, scope=known.scope, secrets=api.secrets)
         found.extend(rows)
+        if bugs.miscount and not is_one:
+            await halves(tests)
+        elif bugs.miscount:
+            found.unsound.update(tests)
+            gaps.note(f"bugs of test {tests[0]}", bugs.miscount, 1)
+        elif rows.unasked:
+            _note_unanswered(tests, rows)
+
+    def _note_unanswered(tests: Sequence[int], rows: BugRows) -> None:
+        """Note the tests of a batch of which no bug came, while bugs of other tests did: was the question heard?"""
+        silent = {*tests} - {row["test_id"] for row in rows.rows.of(schema.BUGS)}
+        found.unsound.update(silent)
+        for test_id in sorted(silent):
+            others = listed([str(other) for other in sorted(rows.unasked)])
+            gaps.note(f"bugs of test {test_id}", f"asked for its bugs, the API answered with bugs of test {others}", 1)
 
     await gather(*(batch(due[start : start + BATCH]) for start in range(0, len(due), BATCH)))
     for test_id in sorted(found.unasked - {*known.statuses}):
         reason = f"the API answered with bugs of test {test_id}, which it does not list; they are not stored"
         gaps.note(f"bugs of unlisted test {test_id}", reason)
     return StreamRead("bugs", found.rows, gaps.in_order, gaps.missing, known.reads(due, found.unsound))
+
+
+async def with_vanished(db: Database, api: Client, read: StreamRead, known: Known, *, full: bool) -> StreamRead:
+    """Return a read of bugs with those that no longer came and still answer by their ids.
+
+    One that names no test, or one that was not asked for now, need not have come with any.
+    """
+    gaps, asked = Gaps("bugs", known.product_id, [*read.gaps]), read.tests.statuses if read.tests else {}
+
+    def is_elsewhere(bug: Any) -> bool:
+        return _id_under(bug, "test") not in asked
+
+    gone = diff.vanished(db, read, product_id=known.product_id)
+    bugs = await gaps.still_there("bugs", gone, api.bug, full=full, is_elsewhere=is_elsewhere)
+    rows = bug_rows(known.product_id, bugs, asked=known.statuses, scope=known.scope, secrets=api.secrets).rows
+    read.rows.extend(rows)
+    return replace(read, gaps=gaps.in_order, missing=gaps.missing)
 
 
 @dataclass
@@ -75,16 +114,17 @@ def bug_rows(
 ) -> BugRows:
     """Return ``bugs`` and ``bug_devices`` of the tests that were asked for.
 
-    A bug that names no test belongs to the test of its test feature; where that is not known either it is kept
-    without one. Bugs of other tests are left out: they come again when those are asked for.
+    A bug that names no test belongs to the test of its test feature, whichever tests were asked for; where that is not
+    known either it is kept without one. Bugs that name other tests are left out: they come when those are asked for.
     """
     found = BugRows()
     asked = {*asked}
     for raw in scrub(list(bugs), secrets=secrets):
         test_feature_id = _id_under(raw, "test_feature")
-        test_id = _id_under(raw, "test") or scope.get(test_feature_id or 0, (None,))[0]
-        if test_id is not None and test_id not in asked:
-            found.unasked.add(test_id)
+        named = _id_under(raw, "test")
+        test_id = named or scope.get(test_feature_id or 0, (None,))[0]
+        if named is not None and named not in asked:
+            found.unasked.add(named)
         elif not _add_bug(found.rows, product_id, raw, (test_id, test_feature_id), scope):
             found.unsound |= asked if test_id is None else {test_id}
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,11 +20,15 @@ from testio_analytics.mirror.rows import Row, Rows
 from testio_analytics.mirror.streams.bugs import device
 from testio_analytics.mirror.streams.tests import Known
 from testio_analytics.mirror.worker import RowWorker
+from testio_analytics.text import counted
 
 
 async def read_results(api: Client, worker: RowWorker, due: Sequence[int], known: Known) -> StreamRead:
-    """Read the detail of each test that is due."""
+    """Read the detail of each test that is due; one that names fewer features than the list did is not whole."""
     found, gaps, unsound, plain = Rows(), known.gaps("results"), set[int](), set[int]()
+    features = defaultdict[int, set[int]](set)
+    for test_feature_id, (test_id, _) in known.scope.items():
+        features[test_id].add(test_feature_id)
 
     async def one(test_id: int) -> None:
         detail = await gaps.answer(f"results of test {test_id}", api.test(test_id, with_results=True))
@@ -33,7 +38,11 @@ async def read_results(api: Client, worker: RowWorker, due: Sequence[int], known
         result = await worker(result_rows, known.product_id, test_id, detail, secrets=api.secrets)
         if has_plain_stories(detail):
             plain.add(test_id)
-        if result.rejections or test_id in plain:
+        named = {row["test_feature_id"] for row in result.of(schema.TEST_FEATURE_RESULTS)}
+        if unnamed := features[test_id] - named:
+            said = f"the list of tests names {len(features[test_id])} features of it, its detail {len(unnamed)} fewer"
+            gaps.note(f"results of test {test_id}", said, 1)
+        if result.rejections or unnamed or test_id in plain:
             unsound.add(test_id)
         found.extend(result)
 
@@ -45,13 +54,23 @@ async def read_results(api: Client, worker: RowWorker, due: Sequence[int], known
 
 
 async def read_executions(
-    api: Client, due: Sequence[int], known: Known, versions: Iterable[Mapping[str, Any]]
+    api: Client,
+    due: Sequence[int],
+    known: Known,
+    versions: Iterable[Mapping[str, Any]],
+    without_results: Collection[int] = (),
 ) -> StreamRead:
     """Read the runs of every story of the tests that are due, one version of a story at a time.
 
-    `versions` are rows of ``test_user_stories``. The API counts what it has, so that a row too few is noticed.
+    `versions` are rows of ``test_user_stories``; which there are is not known of tests `without_results`. The API
+    counts what it has, so that a row too few is noticed.
     """
-    found, gaps, unsound = Rows(), known.gaps("executions"), set[int]()
+    found, gaps, unsound = Rows(), known.gaps("executions"), {*due} & {*without_results}
+    if unsound:
+        reason = (
+            "their results were not read, so it is not known which stories they had. Sync the stream results as well"
+        )
+        gaps.note(f"executions of {counted(len(unsound), 'test')} without results", reason)
 
     async def one(test_id: int, version_id: int, story_id: int) -> None:
         where = f"executions of story {story_id} in test {test_id}"
@@ -61,12 +80,14 @@ async def read_executions(
             return
         result = execution_rows(known.product_id, story_id, version_id, test_id, listed.rows, secrets=api.secrets)
         distinct = len({row["id"] for row in listed.rows if isinstance(row, Mapping) and "id" in row})
-        is_short = listed.total is not None and listed.total != distinct
-        if is_short:
-            gaps.note(where, f"the API counts {listed.total} and listed {len(listed.rows)}", 1)
-        for rows in listed.lost:
-            gaps.note(where, rows.reason, rows.attempts)
-        if is_short or listed.lost or result.rejections:
+        doubt = listed.doubt
+        if listed.total is not None and listed.total != distinct:
+            doubt = f"the API counts {listed.total} and listed {len(listed.rows)}"
+        elif found.by_table[schema.EXECUTIONS.name].keys() & result.by_table[schema.EXECUTIONS.name].keys():
+            doubt = "the API answered with runs that it had listed for another story or test before"
+        if doubt:
+            gaps.note(where, doubt, 1)
+        if doubt or result.rejections:
             unsound.add(test_id)
         found.extend(result)
 

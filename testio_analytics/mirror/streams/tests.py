@@ -12,64 +12,71 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from testio_analytics import errors
 from testio_analytics.api import payloads
 from testio_analytics.api.client import Client
+from testio_analytics.api.paging import PagedList
 from testio_analytics.api.scrubbing import scrub
 from testio_analytics.api.values import id_in, text_of
-from testio_analytics.api.vocabulary import IMMUTABLE
-from testio_analytics.concurrency import gather
+from testio_analytics.api.vocabulary import IMMUTABLE, WITHOUT_RESULTS
 from testio_analytics.mirror import diff, schema
-from testio_analytics.mirror.diff import StreamRead, TestReads
+from testio_analytics.mirror.diff import StreamRead, TestReads, Vanished
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.streams.gaps import Gaps
 from testio_analytics.mirror.worker import RowWorker
-
-MOST_CHECKED = 50
-"""Tests that are looked up one by one because they no longer come with the list."""
 
 Scope = Mapping[int, tuple[int, int | None]]
 """The test features of a product: id → test and, where the API names one, catalogue feature."""
 
 
-async def read_tests(db: Database, api: Client, worker: RowWorker, product_id: int) -> StreamRead:
-    """Read all tests of one product; rows that cannot be served become gaps.
+async def read_tests(
+    db: Database, api: Client, worker: RowWorker, product_id: int, *, full: bool = False
+) -> StreamRead:
+    """Read all tests of one product; rows that cannot be served become gaps, and so does a list that may not be whole.
 
-    A stored test that is no longer listed is looked up on its own before anything is concluded: the list shifts while
-    it is read, and a row that breaks its page may still be readable alone.
+    A test that is stored, or came in one reading and not in the next, is asked for on its own before anything is
+    concluded from its absence: it may be hidden, and a row that breaks its page may still be readable alone.
     """
     gaps = Gaps("tests", product_id)
-    listed = await gaps.answer("all tests", api.tests(product_id))
+    listed = await gaps.answer("all tests", api.tests(product_id, _known_ids(db, product_id)))
     if listed is None:
         return StreamRead("tests", Rows(), tuple(gaps.noted), None)
-    for rows in listed.lost:
-        gaps.note(str(rows), rows.reason, rows.attempts)
-    if not listed.is_settled:
-        reason = "the list kept changing while it was read, twice; a test may have slipped through. Sync again"
-        gaps.note("order of the test list", reason)
+    missing = _note_missing(listed, gaps)
     found = await worker(test_rows, product_id, listed.rows, secrets=api.secrets)
-    await _look_up_unlisted(db, api, found, gaps)
-    counts = [rows.count for rows in listed.lost]
-    missing = None if None in counts or not listed.is_settled else sum(count or 0 for count in counts)
+    gone = diff.vanished(db, StreamRead("tests", found), product_id=product_id)
+    came_once = (id_in(row) for row in listed.withdrawn)
+    ids = dict.fromkeys((*gone.ids, *(row_id for row_id in came_once if row_id is not None)))
+
+    def is_elsewhere(detail: Any) -> bool:
+        return id_in(detail.get("product")) not in {None, product_id}
+
+    gone = Vanished(tuple(ids), max(gone.stored, len(listed.rows)))
+    details = await gaps.still_there("tests", gone, api.test, full=full, is_elsewhere=is_elsewhere)
+    here = [detail for detail in details if not is_elsewhere(detail)]
+    found.extend(test_rows(product_id, here, secrets=api.secrets))
     return StreamRead("tests", found, tuple(gaps.noted), missing)
 
 
-async def _look_up_unlisted(db: Database, api: Client, found: Rows, gaps: Gaps) -> None:
-    """Add the stored tests that were not listed and can still be read; too many at once are left to the comparison."""
-    unlisted, stored = diff.vanished_ids(db, schema.TESTS, found, product_id=gaps.product_id)
-    if len(unlisted) <= min(MOST_CHECKED, stored * diff.MOST_REMOVED):
-        details = await gather(*(_look_up(api, test_id, gaps) for test_id in unlisted))
-        found.extend(test_rows(gaps.product_id, filter(None, details), secrets=api.secrets))
+def _known_ids(db: Database, product_id: int) -> frozenset[int] | None:
+    """Return the tests that the last read of the list brought; None where that was not complete."""
+    select = "select 1 from stream_states where product_id = ? and stream = 'tests' and is_complete = 1"
+    if not list(db.query(select, [product_id])):
+        return None
+    return frozenset(row["id"] for row in _active(db, "id", "tests", product_id))
 
 
-async def _look_up(api: Client, test_id: int, gaps: Gaps) -> Any:
-    async def test() -> Any:
-        try:
-            return await api.test(test_id)
-        except errors.NotFoundError:
-            return None  # it is gone
-
-    return await gaps.answer(f"test {test_id}, which is stored but no longer listed", test())
+def _note_missing(listed: PagedList, gaps: Gaps) -> int | None:
+    """Note what is missing of a list, and return the number of missing rows, None where that is unknown."""
+    for rows in listed.lost:
+        gaps.note(str(rows), rows.reason, rows.attempts)
+    if listed.doubt:
+        gaps.note("end and order of the test list", listed.doubt)
+    counts = [rows.count for rows in listed.lost]
+    missing = None if None in counts or listed.doubt else sum(count or 0 for count in counts)
+    came = len(listed.rows) + (missing or 0)
+    if listed.total is None or listed.total == came:
+        return missing
+    gaps.note("number of tests", f"the API counts {listed.total} and listed {came}")
+    return None if missing is None or listed.total < came else missing + listed.total - came
 
 
 def test_rows(product_id: int, tests: Iterable[Any], *, secrets: Collection[str] = ()) -> Rows:
@@ -136,9 +143,7 @@ class Known:
 
     def reads(self, asked: Iterable[int], unsound: Iterable[int]) -> TestReads:
         """Return which tests were asked for, and of which of them something is missing."""
-        statuses = {test_id: self.statuses[test_id] for test_id in asked}
-        # What belongs to no test can only be missed when every test was asked for.
-        return TestReads(statuses, frozenset(unsound), covers_all=len(statuses) == len(self.statuses))
+        return TestReads({test_id: self.statuses[test_id] for test_id in asked}, frozenset(unsound))
 
 
 def known_tests(db: Database, product_id: int, read: StreamRead | None) -> Known:
@@ -158,17 +163,35 @@ def known_tests(db: Database, product_id: int, read: StreamRead | None) -> Known
 
 
 def due_tests(db: Database, stream: str, known: Known, *, full: bool = False) -> list[int]:
-    """Return the tests to read for a stream, oldest id first; all of them where `full`."""
+    """Return the tests to read for a stream, oldest id first; all of those that can have such rows where `full`.
+
+    Bugs are asked for in batches and cost little; results cost a request for each test, and no test has any before it
+    runs.
+    """
+    may_have = {
+        test_id: status
+        for test_id, status in known.statuses.items()
+        if stream == "bugs" or status not in WITHOUT_RESULTS
+    }
     if full:
-        return sorted(known.statuses)
+        return sorted(may_have)
     select = "select test_id, status from test_reads where product_id = ? and stream = ? and is_complete = 1"
     done = {row["test_id"]: row["status"] for row in db.query(select, [known.product_id, stream])}
     again = _newly_attributable(db, known.product_id) if stream == "bugs" else set()
     return sorted(
         test_id
-        for test_id, status in known.statuses.items()
+        for test_id, status in may_have.items()
         if status not in IMMUTABLE or done.get(test_id) != status or test_id not in done or test_id in again
     )
+
+
+def tests_without(db: Database, stream: str, known: Known, read: StreamRead | None) -> frozenset[int]:
+    """Return the tests of which a stream was never read to the end, neither before nor just now."""
+    select = "select test_id from test_reads where product_id = ? and stream = ? and is_complete = 1"
+    done = {row["test_id"] for row in db.query(select, [known.product_id, stream])}
+    if read is not None and read.tests is not None:
+        done = (done - read.tests.unsound) | (read.tests.statuses.keys() - read.tests.unsound)
+    return frozenset(known.statuses.keys() - done)
 
 
 def _newly_attributable(db: Database, product_id: int) -> set[int]:
