@@ -156,7 +156,7 @@ def test_one_sync_under_a_wrong_clock_does_not_date_the_reports_after_it(db_path
     read(account, db_path, NOW + timedelta(hours=1))
     assert shown("coverage_total", db_path)[0] == 0
     status = command("status", "--db", str(db_path))
-    assert status.returncode == 0 and clock in status.stderr
+    assert status.returncode == 0 and clock in status.stdout
 
 
 def test_what_only_the_run_with_the_wrong_clock_read_has_no_date(db_path: Path) -> None:
