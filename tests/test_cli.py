@@ -179,7 +179,7 @@ def test_migrate_goes_down_and_up_after_a_backup(demo_db: Path) -> None:
     assert call("migrate", "--db", str(db)).exit_code == 0
 
     assert query(db, "select count(*) from tests") == [(0,)]
-    backups = sorted(Path().glob("mine.schema3.*.backup.db"))
+    backups = sorted(Path().glob(f"mine.schema{HEAD}.*.backup.db"))
     assert len(backups) == 1
     assert query(backups[0], "select count(*) from tests") == tests
 

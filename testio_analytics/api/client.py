@@ -20,7 +20,8 @@ import stamina
 
 from testio_analytics import errors
 from testio_analytics.api.pacing import Pacer
-from testio_analytics.api.paging import Page, PagedList, read_counted_pages, read_pages
+from testio_analytics.api.pages import Page
+from testio_analytics.api.paging import PagedList, read_counted_pages, read_pages
 from testio_analytics.api.scrubbing import scrub_text
 from testio_analytics.api.values import Listed, count_in, from_json, id_in, list_in
 from testio_analytics.concurrency import gc_paused

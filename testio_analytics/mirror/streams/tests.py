@@ -23,6 +23,7 @@ from testio_analytics.mirror.diff import StreamRead, TestReads, Vanished
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.streams.gaps import Gaps
 from testio_analytics.mirror.worker import RowWorker
+from testio_analytics.text import counted
 
 Scope = Mapping[int, tuple[int, int | None]]
 """The test features of a product: id → test and, where the API names one, catalogue feature."""
@@ -70,8 +71,11 @@ def _note_missing(listed: PagedList, gaps: Gaps) -> int | None:
         gaps.note(str(rows), rows.reason, rows.attempts)
     if listed.doubt:
         gaps.note("end and order of the test list", listed.doubt)
+    if listed.hidden:
+        words = f"{counted(listed.hidden, 'place')} before the end of the list came without a test"
+        gaps.note("hidden rows of the test list", f"{words}: the server leaves out what it does not say")
     counts = [rows.count for rows in listed.lost]
-    missing = None if None in counts or listed.doubt else sum(count or 0 for count in counts)
+    missing = None if None in counts or listed.doubt else sum(count or 0 for count in counts) + listed.hidden
     came = len(listed.rows) + (missing or 0)
     if listed.total is None or listed.total == came:
         return missing
