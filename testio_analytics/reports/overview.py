@@ -121,7 +121,8 @@ def _never(mirror: Mirror, instant: pd.Timestamp, then: pd.Timestamp | None, sta
     if then is not None and pd.notna(now["never_executed"]):
         before = coverage_total(mirror, as_of=then, stale_after=stale_after).iloc[0]["never_executed"]
         change = "" if pd.isna(before) else _since(int(now["never_executed"]) - int(before), then)
-    both = f"{now['untested']:,} untested, {now['planned']:,} scheduled" if now["planned"] else ""
+    is_planned = pd.notna(now["planned"]) and now["planned"] > 0
+    both = f"{now['untested']:,} untested, {now['planned']:,} scheduled" if is_planned else ""
     return _of(now["never_executed"], now["active_features"], now["never_executed_highest"], both, change)
 
 
