@@ -181,6 +181,18 @@ def test_without_any_doubt_everything_is_complete() -> None:
         assert "is_complete" not in frame or frame["is_complete"].all(), report.name
 
 
+@pytest.mark.parametrize("as_of", ["2031-01-01", "2020-01-01"])
+def test_every_report_is_in_doubt_where_its_date_is_outside_of_what_is_known(as_of: str) -> None:
+    """After the last sync, and before the oldest test: whatever report is asked, its rows and its exit code say so."""
+    mirror = _mirror(_account())
+    for report in REPORTS.values():
+        if not (options := options_of(report.function, as_of=as_of)):
+            continue  # it is about what is stored
+        frame = report.function(mirror, **options)
+        assert doubts_of(mirror.at(as_of), report.name)
+        assert "is_complete" not in frame or report.name in ROWS_OF_THEIR_OWN or not frame["is_complete"].any()
+
+
 def test_an_unknown_status_touches_the_features_that_its_test_has_in_scope() -> None:
     """Other features of the product are not in doubt by it; its totals are."""
     mirror = _mirror(_unknown_status().feature(3, DOUBTED))
