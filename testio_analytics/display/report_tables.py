@@ -22,6 +22,7 @@ SETTINGS = {
     "window": "Recent tests: those of the last",
     "matures_after": "Results of a test are final after",
     "half_age": "Age reaches half of its weight after",
+    "lapsed_after": "A scheduled test lapses after its end by",
 }
 """The thresholds of reports, as people read them."""
 

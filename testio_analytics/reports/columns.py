@@ -25,7 +25,13 @@ DTYPES: Mapping[Kind, str] = {
 }
 """The dtype of each kind. A state whose words are not a closed list (they come from the API) is plain ``str``."""
 
-DEFAULTS: Mapping[str, float] = {"stale_after": 180, "window": 180, "matures_after": 10, "half_age": 90}
+DEFAULTS: Mapping[str, float] = {
+    "stale_after": 180,
+    "window": 180,
+    "matures_after": 10,
+    "half_age": 90,
+    "lapsed_after": 30,
+}
 """The thresholds that labels and meanings may name in braces, with their defaults; all in days."""
 
 
@@ -125,6 +131,12 @@ _ALL: tuple[Column, ...] = (
     Column("until", "Until", "time", "The time that the row looks back from."),
     Column("is_partial", "Not over", "flag", "Whether the period is not over at the report date."),
     Column("at", "When", "time", "The end of that test, else its start."),
+    Column("start_at", "Start", "time", "When that test was to begin."),
+    Column("end_at", "End", "time", "When that test was to end."),
+    Column(
+        "days_overdue", "Days overdue", "days", "Whole days since then, or since its start without end.", unit="days"
+    ),
+    Column("features", "Features", "count", "Distinct active features that the test has in scope."),
     # -- the catalogue
     Column("stories", "Stories", "count", "Active user stories."),
     Column("has_description", "Description", "flag", "Whether the feature has a description."),

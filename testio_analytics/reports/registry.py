@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from importlib import import_module
 from inspect import cleandoc, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from testio_analytics.errors import UnknownValueError, UnusedOptionError
 from testio_analytics.reports.columns import Column, columns, filled
@@ -18,6 +19,7 @@ from testio_analytics.reports.columns import Column, columns, filled
 if TYPE_CHECKING:
     import pandas as pd
 
+    from testio_analytics.frames.mirror import Mirror
     from testio_analytics.reports.doubts import Doubt
     from testio_analytics.reports.impact import ImpactSource
 
@@ -486,6 +488,18 @@ _ALL: tuple[Report, ...] = (
         page=_names("feature proposed_test rank why"),
         under=("product", "sections"),
     ),
+    Report(
+        name="lapsed_tests",
+        title="The scheduled tests that should have ended and were not begun.",
+        question=NEXT,
+        grain="One row per lapsed test, the one that should have ended last first.",
+        streams=("features", "tests"),
+        columns=columns("product_id product test_id test status start_at end_at days_overdue features is_complete gap"),
+        terminal=_names("product test status end_at days_overdue features"),
+        caption="Scheduled tests that should have ended and were not begun. They count as scheduled no more.",
+        page=_names("test status end_at days_overdue features"),
+        under=("product",),
+    ),
     # -- trust
     Report(
         name="completeness",
@@ -496,7 +510,7 @@ _ALL: tuple[Report, ...] = (
         columns=columns(
             "product_id product stream state expected stored missing rejected gaps gap last_read last_complete"
             " is_complete age_days",
-            state={"meaning": '"complete", "incomplete" or "never read".'},
+            state={"meaning": '"complete", "older" (last read before the report date), "incomplete" or "never read".'},
             rejected={
                 "label": "Rejected records",
                 "meaning": "Records that came and were not stored, each with a reason.",
@@ -631,11 +645,19 @@ def column_names(report: str) -> list[str]:
 
 
 def documented(function: Made) -> Made:
-    """Return the function of a report with its declared columns added to its docstring."""
+    """Return the function of a report, which looks at the mirror as of its report date, with its columns documented.
+
+    What puts a figure in doubt depends on the date: `doubts` takes it from the mirror.
+    """
     lines = [f"    {column.name}: {filled(column.meaning)}" for column in REPORTS[function.__name__].columns]
     if function.__doc__:  # there is none under -OO
         function.__doc__ = "\n".join([cleandoc(function.__doc__), "", "Columns:", *lines])
-    return function
+
+    @wraps(function)
+    def made(mirror: Mirror, **options: Any) -> pd.DataFrame:
+        return function(mirror.at(options.get("as_of")), **options)
+
+    return cast("Made", made)
 
 
 def report_of(name: str) -> Report:
@@ -686,7 +708,8 @@ def make(
     _check_used(report, as_of=as_of, impact=impact)
     mirror = load_mirror(db, product_id=product_id)
     options = options_of(report.function, as_of=as_of, impact=impact)
-    return report.function(mirror, **options), doubts_of(mirror, report.name), scope_note(mirror)
+    doubtful = mirror.at(options.get("as_of"))
+    return report.function(mirror, **options), doubts_of(doubtful, report.name), scope_note(mirror)
 
 
 def _check_used(report: Report, **options: object) -> None:

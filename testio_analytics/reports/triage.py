@@ -12,7 +12,7 @@ from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.comparison import comparable
 from testio_analytics.reports.coverage import ALL_PRODUCTS
-from testio_analytics.reports.doubts import never_synced_products, with_doubts, with_row_doubts
+from testio_analytics.reports.doubts import never_synced_products, nothing_read, with_doubts, with_row_doubts
 from testio_analytics.reports.facts import BUCKETS, located_bugs, product_rows
 from testio_analytics.reports.rate_intervals import clustered_wilson
 from testio_analytics.reports.registry import documented
@@ -114,7 +114,7 @@ def triage_total(
     found = _counts(bugs, ["product"])
     if found.empty:
         # No bugs at all: 0 where they were read, empty where they never were.
-        nothing = pd.NA if never_synced_products(mirror, "bugs") else 0
+        nothing = pd.NA if nothing_read(mirror, "bugs") or never_synced_products(mirror, "bugs") else 0
         empty = {name: pd.Series([nothing], dtype="Int64") for name in ("total", *BUCKETS, "immature")}
         found = pd.DataFrame({"product": [ALL_PRODUCTS], **empty}).join(found.drop(columns=["product", *empty]))
     return with_doubts(_measured(found.astype({"product": "str"}), bands), mirror, "triage_total")
@@ -137,8 +137,8 @@ def _dated(mirror: Mirror, as_of: AsOf, matures_after: float) -> pd.DataFrame:
     mature_before = instant - checked_days("matures_after", matures_after)
     return bugs.assign(
         month=bugs["at"].dt.strftime("%Y-%m").astype("str"),
-        # A test that is still running ends at the report date at the earliest: its results are not final, either.
-        immature=((bugs["at"] > mature_before) & bugs["at"].notna()).astype("Int64"),
+        # A test that is still running, also past its planned end, can still change its results.
+        immature=((bugs["at"] > mature_before).fillna(False) | bugs["is_running"]).astype("Int64"),
     )
 
 

@@ -70,6 +70,11 @@ def test_a_recent_month_is_provisional() -> None:
     assert "provisional" in " ".join(figures["Bugs triaged manually"].notes)
 
 
+def test_of_an_account_that_was_never_read_every_figure_is_unknown() -> None:
+    """There is no number to show, and no past to compare it with."""
+    assert {figure.value for figure in _overview(Account()).figures.values()} == {"unknown"}
+
+
 @pytest.mark.parametrize("streams", [("features",), ("features", "tests")])
 def test_what_was_never_read_is_unknown(streams: tuple[str, ...]) -> None:
     """No bugs read are not no bugs, and no tests read are not none executed."""

@@ -43,6 +43,7 @@ class Faults:
         down_after: status 200 with an HTML page for every request after the n-th.
         slow: seconds until an answer.
         concurrent_limit: 500 for every request above so many at once.
+        revoked_after: 401 on every request after the first n, as if the token were revoked in the middle.
         redirect_to: another host to which every request is sent.
         page_limit: the most rows of a page, whatever ``per_page`` says.
         hidden_tests: tests that are left out of lists after these were cut into pages; their own address answers.
@@ -77,6 +78,7 @@ class Faults:
     down_after: int = 0
     slow: float = 0.0
     concurrent_limit: int = 0
+    revoked_after: int = 0
     redirect_to: str = ""
     page_limit: int = 0
     hidden_tests: frozenset[int] = frozenset()
@@ -121,6 +123,7 @@ endless-every=9                       an answer that trickles and never ends on 
 down-after=3                          an HTML page with status 200 on every request after the n-th
 slow=0.2                              seconds until each answer
 concurrent-limit=3                    500 for every request above so many at once
+revoked-after=20                      401 on every request after the first n
 redirect=https://elsewhere.invalid    every request sent to another host
 page-limit=20                         no page with more rows, whatever per_page says
 hidden-test=144469                    these tests left out of lists after paging; their own address answers
@@ -232,6 +235,7 @@ _CHANGES: Mapping[str, Change] = {
     "down-after": _number("down_after"),
     "slow": _slow,
     "concurrent-limit": _number("concurrent_limit"),
+    "revoked-after": _number("revoked_after"),
     "redirect": _redirect,
     "page-limit": _number("page_limit"),
     "hidden-test": _ids("hidden_tests"),
