@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 from typing import Any
 
 from sqlite_utils import Database
@@ -33,7 +32,24 @@ from testio_analytics.mirror.streams.tests import due_tests, known_tests, read_t
 from testio_analytics.mirror.worker import RowWorker
 
 Clock = Callable[[], datetime]
-Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Progress:
+    """How far a sync has come: filled in while it runs, and shown at each step.
+
+    Attributes:
+        show: called at each step, which is each request and each product.
+        run_id: number of the run, None as long as it has none.
+        products, finished: all products to read, and those that were read and stored.
+        requests: requests sent, retries included.
+    """
+
+    show: Callable[[Progress], object] = lambda _: None
+    run_id: int | None = None
+    products: int = 0
+    finished: int = 0
+    requests: int = 0
 
 
 @dataclass(frozen=True)
@@ -109,7 +125,7 @@ async def sync_account(job: Job, progress: Progress) -> None:
         found.extend(rows)
         for row in rows.of(schema.PRODUCTS):
             products.setdefault(row["id"], (payload, rows))
-    done = count(1)
+    progress.products = len(products)
     at_once = asyncio.Semaphore(job.api.concurrency)  # bounds what is held in memory, not the requests
 
     async def one(product_id: int, payload: Any, rows: Rows) -> None:
@@ -117,9 +133,10 @@ async def sync_account(job: Job, progress: Progress) -> None:
             reads = await _read_product(job, product_id, payload, rows)
             await _store(job, reads, product_id)
         found.by_table["products"].update(reads[0].rows.by_table["products"])  # as it was when it was read last
-        progress(next(done), len(products))
+        progress.finished += 1
+        progress.show(progress)
 
-    progress(0, len(products))
+    progress.show(progress)
     await gather(*(one(product_id, *parts) for product_id, parts in products.items()))
     if job.asked.product_ids is None:
         await _store(job, [_of_account(found, selected.gaps)], None)

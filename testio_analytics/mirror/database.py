@@ -117,6 +117,24 @@ def open_copy(path: Path) -> Iterator[Database]:
         db.close()
 
 
+def copy_state(path: Path, copy: Path) -> None:
+    """Write one state of an existing database into a new file that only this user can read, whatever is written meanwhile.
+
+    Raises:
+        StoreError: it cannot be read, or the copy cannot be written.
+    """
+    try:
+        copy.touch(mode=0o600, exist_ok=False)
+        with closing(connect_read_only(path)) as source, closing(_opened(copy)) as target:
+            source.backup(target)
+            target.execute("pragma journal_mode = delete")  # one file, which needs no others beside it
+    except (OSError, sqlite3.Error) as error:
+        raise errors.StoreError(
+            f"{path} could not be copied to read one state of it: {error}. Is there room in {copy.parent.parent}? "
+            "The variable TMPDIR names another folder."
+        ) from error
+
+
 @contextmanager
 def open_for_migration(path: Path) -> Iterator[Database]:
     """Open an existing database as it is, whatever its schema version.

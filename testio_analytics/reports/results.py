@@ -48,10 +48,7 @@ _API_WORD = {
 }
 STORY_COUNTS = ("stories_failed", "stories_blocked", "stories_passed", "stories_not_run")
 RESULT_COLUMNS = column_names("feature_results")
-EVIDENCE_COLUMNS = (
-    *("product_id", "product", "active_features", "in_scope", "exercised", "exercised_highest"),
-    *("share", "share_highest", "low", "high"),
-)
+EVIDENCE_COLUMNS = column_names("evidence_by_product")
 _BUG_NAMES = ("bugs", "open_bugs", "critical_bugs", "issues")
 _STORY_NAMES = (*STORY_COUNTS, "failed_by_bug", "stories_unclear")
 
@@ -107,10 +104,8 @@ def evidence_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     nothing = (found["active_features"] > 0) & (found["maybe"] == found["active_features"])
     found["exercised_highest"] = found["exercised"] + found["maybe"]
     found["exercised"] = found["exercised"].mask(nothing.fillna(False))
-    found = with_share(found, "exercised", "active_features", ("share", "low", "high"))
-    highest = found[["exercised_highest", "active_features"]]
-    highest = with_share(highest, "exercised_highest", "active_features", ("share", "_", "__"))
-    found["share_highest"] = highest["share"]
+    found = with_share(found, "exercised", "active_features", "share")
+    found = with_share(found, "exercised_highest", "active_features", "share_highest")
     return with_row_doubts(found[list(EVIDENCE_COLUMNS)], mirror, "evidence_by_product")
 
 

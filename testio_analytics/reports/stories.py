@@ -226,10 +226,8 @@ def _measured(found: pd.DataFrame) -> pd.DataFrame:
     # Where not one story could be judged, "0 covered" would be a number made of nothing.
     nothing = (found["stories"] > 0) & (found["covered"] == 0) & (found["covered_highest"] == found["stories"])
     found["covered"] = found["covered"].mask(nothing.fillna(False))
-    found = with_share(found, "covered", "stories", ("share", "low", "high"))
-    highest = with_share(found[["covered_highest", "stories"]], "covered_highest", "stories", ("share", "_", "__"))
-    found["share_highest"] = highest["share"]
+    found = with_share(found, "covered", "stories", "share")
+    found = with_share(found, "covered_highest", "stories", "share_highest")
     with_result = found["passed"] + found["failed"]
     judged = found[["passed"]].assign(with_result=with_result.mask(with_result == 0))
-    names = ("passed_share", "passed_low", "passed_high")
-    return found.join(with_share(judged, "passed", "with_result", names)[[*names]])
+    return found.join(with_share(judged, "passed", "with_result", "passed_share")["passed_share"])

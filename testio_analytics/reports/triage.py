@@ -10,9 +10,11 @@ import pandas as pd
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.comparison import comparable
 from testio_analytics.reports.coverage import ALL_PRODUCTS
-from testio_analytics.reports.doubts import never_synced_products, with_doubts, with_row_doubts
+from testio_analytics.reports.doubts import never_synced_products, nothing_read, with_doubts, with_row_doubts
 from testio_analytics.reports.facts import BUCKETS, NO_VALUE, located_bugs, product_rows
+from testio_analytics.reports.rate_intervals import clustered_wilson
 from testio_analytics.reports.registry import documented
 from testio_analytics.reports.shares import with_share
 from testio_analytics.text import listed
@@ -123,9 +125,9 @@ def triage_total(
     found = _counts(bugs, ["product"])
     if found.empty:
         # No bugs at all: 0 where they were read, empty where they never were.
-        nothing = pd.NA if never_synced_products(mirror, "bugs") else 0
-        found = pd.DataFrame({name: pd.Series([nothing], dtype="Int64") for name in COUNTED})
-        found.insert(0, "product", ALL_PRODUCTS)
+        nothing = pd.NA if nothing_read(mirror, "bugs") or never_synced_products(mirror, "bugs") else 0
+        empty = {name: pd.Series([nothing], dtype="Int64") for name in COUNTED}
+        found = pd.DataFrame({"product": [ALL_PRODUCTS], **empty}).join(found.drop(columns=["product", *empty]))
     return with_doubts(_measured(mirror, found.astype({"product": "str"}), bands), mirror, "triage_total")
 
 
@@ -133,7 +135,7 @@ def band(rate: float | None, bounds: tuple[float, float]) -> Band:
     """Return in which band a rate lies: at a bound it has passed it. Without rate it is unknown, never ok."""
     if rate is None or pd.isna(rate):
         return "unknown"
-    warning, critical = bounds
+    rate, warning, critical = comparable([rate, *bounds])
     passed = (rate >= warning, rate >= critical) if critical >= warning else (rate <= warning, rate <= critical)
     return "critical" if passed[1] else "warning" if passed[0] else "ok"
 
@@ -146,16 +148,30 @@ def _dated(mirror: Mirror, as_of: AsOf, matures_after: float) -> pd.DataFrame:
     mature_before = instant - checked_days("matures_after", matures_after)
     return bugs.assign(
         month=bugs["at"].dt.strftime("%Y-%m").astype("str"),
-        # A test that is still running ends at the report date at the earliest: its results are not final, either.
-        immature=((bugs["at"] > mature_before) & bugs["at"].notna()).astype("Int64"),
+        # A test that is still running, also past its planned end, can still change its results.
+        immature=((bugs["at"] > mature_before).fillna(False) | bugs["is_running"]).astype("Int64"),
     )
 
 
 def _counts(bugs: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return the bugs of each group by triage outcome, and the interval of each rate, with the test as the unit.
+
+    Bugs that name no test stand together for one. The interval reaches from the lower end of the least that the rate can
+    be to the upper end of the most.
+    """
     flags: dict[str, Any] = {bucket: (bugs["bucket"] == bucket).astype("Int64") for bucket in BUCKETS}
     flags[UNSAID] = (bugs["status"] == NO_VALUE).astype("Int64")
-    marked = bugs[[*keys, "immature"]].assign(total=1, **flags).astype({"total": "Int64"})
-    return marked.groupby(keys, dropna=False)[[*COUNTED]].sum().reset_index()
+    marked = bugs[[*keys, "test_id", "immature"]].assign(total=1, **flags).astype({"total": "Int64"})
+    numbers = [*COUNTED]
+    tests = marked.groupby([*keys, "test_id"], dropna=False)[numbers].sum().reset_index()
+    groups = tests.groupby(keys, dropna=False)
+    found = groups[numbers].sum().reset_index()
+    for name in RATES:
+        least, most, of = (ends.to_numpy(dtype=float) for ends in _ends(tests, name))
+        group = groups.ngroup().to_numpy()
+        low, high = (clustered_wilson(hits, of, group, len(found))[end] for end, hits in enumerate((least, most)))
+        found[f"{name}_low"], found[f"{name}_high"] = (pd.Series(bound).astype("Float64") for bound in (low, high))
+    return found
 
 
 def _with_all_products(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
@@ -164,16 +180,19 @@ def _with_all_products(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
     rows = product_rows(mirror)[["product_id"]].merge(found, on="product_id", how="left", validate="one_to_one")
     unread = rows["product_id"].isin(never_synced_products(mirror, "bugs"))
     rows[numbers] = rows[numbers].where(rows[numbers].notna(), 0).mask(unread)
-    return rows[["product_id", *numbers]].astype(dict.fromkeys(numbers, "Int64"))
+    return rows.astype(dict.fromkeys(numbers, "Int64"))
 
 
 def _measured(mirror: Mirror, found: pd.DataFrame, bands: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
+    bounds = found[[f"{name}_{end}" for name in RATES for end in ("low", "high")]]
+    found = found.drop(columns=[*bounds])
     for name in RATES:
         rates = _rate(mirror, found, name)
-        found = found.join(rates)
+        names = [f"{name}_low", f"{name}_high"]
+        found = found.join(rates).join(bounds[names].mask(rates[name].isna(), axis=0))
         if name in bands:
-            ends = zip(rates[name], rates[f"{name}_highest"], strict=True)
-            names = [_one_band(least, most, bands[name]) for least, most in ends]
+            pairs = zip(rates[name], rates[f"{name}_highest"], strict=True)
+            names = [_one_band(least, most, bands[name]) for least, most in pairs]
             found[f"{name}_band"] = pd.Series(pd.Categorical(names, categories=list(BAND_NAMES)), index=found.index)
     found = found.drop(columns=UNSAID)
     verdicts = [_verdict(row, bands) for row in found.to_dict("records")]
@@ -182,22 +201,24 @@ def _measured(mirror: Mirror, found: pd.DataFrame, bands: Mapping[str, tuple[flo
 
 
 def _rate(mirror: Mirror, found: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the least and the most that a rate can be, with the ends of the interval; nothing where it may be any.
+    """Return the least and the most that a rate can be; nothing where it may be any."""
+    least, most, of = _ends(found, name)
+    is_any = (least == 0) & (most == of)
+    if not mirror.says_auto_accepted and name in OF_TIMER:
+        is_any |= found["accepted_unclear"] > 0
+    ends = pd.DataFrame({"least": least, "most": most, "of": of}).mask(is_any)
+    return with_share(with_share(ends, "least", "of", name), "most", "of", f"{name}_highest").drop(columns=[*ends])
+
+
+def _ends(found: pd.DataFrame, name: str) -> tuple[pd.Series[int], pd.Series[int], pd.Series[int]]:
+    """Return how many bugs count in a rate, at least and at most, and out of how many.
 
     A bug without status may count in it or not; so may one that was accepted by nobody knows whom.
     """
     parts, whole = RATES[name]
-    count, of = (found[list(names)].sum(axis=1, skipna=False) for names in (parts, whole))
-    unclear, unsaid = found["accepted_unclear"], found[UNSAID]
-    most = count + unsaid + (unclear if name in BY_WHOM else 0)
-    of = of + (unsaid if whole is ACCEPTED else 0)
-    is_any = (count == 0) & (most == of)
-    if not mirror.says_auto_accepted and name in OF_TIMER:
-        is_any |= unclear > 0
-    ends = pd.DataFrame({"count": count, "most": most, "of": of}).mask(is_any)
-    ends = with_share(ends, "count", "of", (name, f"{name}_low", "_"))
-    ends = with_share(ends, "most", "of", (f"{name}_highest", "__", f"{name}_high"))
-    return ends[[name, f"{name}_highest", f"{name}_low", f"{name}_high"]]
+    least, of = (found[list(names)].sum(axis=1, skipna=False) for names in (parts, whole))
+    most = least + found[UNSAID] + (found["accepted_unclear"] if name in BY_WHOM else 0)
+    return least, most, of + (found[UNSAID] if whole is ACCEPTED else 0)
 
 
 def _one_band(least: float | None, most: float | None, bounds: tuple[float, float]) -> Band:

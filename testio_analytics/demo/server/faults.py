@@ -40,10 +40,13 @@ class Faults:
         html_every: status 200 with an HTML page.
         truncated_every: status 200 with half of the JSON.
         dropped_every: the connection ends in the middle of the answer.
+        endless_every: the answer comes a blank at a time and never ends.
+        down_after: status 200 with an HTML page for every request after the n-th.
         slow: seconds until an answer.
         concurrent_limit: 500 for every request above so many at once.
         missing_fields, null_fields: fields like ``bugs.status`` or ``tests.features.feature_id`` that answers lack, or
             hold null in; missing_every: only in rows whose id it divides.
+        revoked_after: 401 on every request after the first n, as if the token were revoked in the middle.
         redirect_to: another host to which every request is sent.
         page_limit: the most rows of a page, whatever ``per_page`` says.
         hidden_tests: tests that are left out of lists after these were cut into pages; their own address answers.
@@ -74,11 +77,14 @@ class Faults:
     html_every: int = 0
     truncated_every: int = 0
     dropped_every: int = 0
+    endless_every: int = 0
+    down_after: int = 0
     slow: float = 0.0
     concurrent_limit: int = 0
     missing_fields: frozenset[str] = frozenset()
     null_fields: frozenset[str] = frozenset()
     missing_every: int = 1
+    revoked_after: int = 0
     redirect_to: str = ""
     page_limit: int = 0
     hidden_tests: frozenset[int] = frozenset()
@@ -119,11 +125,14 @@ bug-ids-limit=15                      524 for a bug filter with more test ids
 html-every=9                          an HTML page with status 200 on every n-th request
 truncated-every=9                     half of the JSON on every n-th request
 dropped-every=9                       a connection closed midway on every n-th request
+endless-every=9                       an answer that trickles and never ends on every n-th request
+down-after=3                          an HTML page with status 200 on every request after the n-th
 slow=0.2                              seconds until each answer
 concurrent-limit=3                    500 for every request above so many at once
 missing-field=bugs.status             answers without this field (products, features, user_stories, tests, bugs, executions)
 null-field=tests.features             null in this field
 missing-every=2                       both only in rows whose id it divides
+revoked-after=20                      401 on every request after the first n
 redirect=https://elsewhere.invalid    every request sent to another host
 page-limit=20                         no page with more rows, whatever per_page says
 hidden-test=144469                    these tests left out of lists after paging; their own address answers
@@ -243,11 +252,14 @@ _CHANGES: Mapping[str, Change] = {
     "html-every": _number("html_every"),
     "truncated-every": _number("truncated_every"),
     "dropped-every": _number("dropped_every"),
+    "endless-every": _number("endless_every"),
+    "down-after": _number("down_after"),
     "slow": _slow,
     "concurrent-limit": _number("concurrent_limit"),
     "missing-field": _fields("missing_fields"),
     "null-field": _fields("null_fields"),
     "missing-every": _number("missing_every"),
+    "revoked-after": _number("revoked_after"),
     "redirect": _redirect,
     "page-limit": _number("page_limit"),
     "hidden-test": _ids("hidden_tests"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,7 +13,7 @@ from typing import Any
 
 from httpx import RemoteProtocolError
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from testio_analytics.demo.account.planted import PLANTED_SECRETS
@@ -143,6 +144,8 @@ def _fault_answer(request: Request, faults: Faults, number: int, is_too_many: bo
     if faults.redirect_to:
         target = f"{faults.redirect_to}{request.url.path}"
         return RedirectResponse(target, status_code=302)
+    if faults.revoked_after and number > faults.revoked_after:
+        return error_answer(401, "Token is missing, wrong or revoked")
     if is_too_many:
         return error_answer(500, "Internal server error")
     if status := faults.refusals.get(request.url.path.removeprefix(PREFIX)):
@@ -151,9 +154,17 @@ def _fault_answer(request: Request, faults: Faults, number: int, is_too_many: bo
         return _too_many(faults)
     if _is_due(number, faults.error_every, faults.error_first):
         return error_answer(faults.error_status, "Service unavailable")
-    if _is_due(number, faults.html_every):
+    if _is_due(number, faults.html_every) or 0 < faults.down_after < number:
         return HTMLResponse(UNAVAILABLE_PAGE.format(title="Maintenance"))
+    if _is_due(number, faults.endless_every):
+        return StreamingResponse(_blanks(), media_type="application/json")
     return None
+
+
+async def _blanks() -> AsyncIterator[bytes]:
+    while True:
+        yield b" "
+        await asyncio.sleep(0.02)
 
 
 def _too_many(faults: Faults) -> Response:
