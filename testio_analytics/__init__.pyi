@@ -43,6 +43,7 @@ from .errors import TestioError as TestioError
 from .errors import UnknownValueError as UnknownValueError
 from .frames.loaders import load_bug_devices as load_bug_devices
 from .frames.loaders import load_bugs as load_bugs
+from .frames.loaders import load_endpoint_findings as load_endpoint_findings
 from .frames.loaders import load_executions as load_executions
 from .frames.loaders import load_feature_sections as load_feature_sections
 from .frames.loaders import load_features as load_features
@@ -92,7 +93,6 @@ from .reports.glossary import band_definitions as band_definitions
 from .reports.glossary import definitions as definitions
 from .reports.health import completeness as completeness
 from .reports.health import health_summary as health_summary
-from .reports.health import status as status
 from .reports.impact import read_impact as read_impact
 from .reports.impact import unknown_impact_ids as unknown_impact_ids
 from .reports.leftovers import removed_features as removed_features
@@ -110,6 +110,7 @@ from .reports.results import feature_results as feature_results
 from .reports.shares import wilson as wilson
 from .reports.shrinkage import poisson_interval as poisson_interval
 from .reports.shrinkage import shrunk_rates as shrunk_rates
+from .reports.status import status as status
 from .reports.stories import story_coverage as story_coverage
 from .reports.stories import story_coverage_by_feature as story_coverage_by_feature
 from .reports.stories import story_coverage_by_product as story_coverage_by_product
@@ -168,6 +169,7 @@ __all__ = [
     "html_table",
     "load_bug_devices",
     "load_bugs",
+    "load_endpoint_findings",
     "load_executions",
     "load_feature_sections",
     "load_features",

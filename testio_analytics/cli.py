@@ -17,23 +17,26 @@ import click
 
 from testio_analytics import errors
 from testio_analytics.config import DB_PATH_VARIABLE, resolve_db_path
-from testio_analytics.text import clean
+from testio_analytics.text import clean, one_line
 
 if TYPE_CHECKING:
     from testio_analytics.mirror.sync import SyncResult
     from testio_analytics.reports.doubts import Doubt
+    from testio_analytics.reports.status import Status
 
 INCOMPLETE = 3
+OVER_THE_LIMIT = 4
 
-STATUS_COLUMNS = ("product", "stream", "state", "stored", "missing", "rejected", "gaps", "age_days")
-"""What fits into 80 terminal columns, one line per data set; `status --json` and `show completeness` say more."""
+MOST_PROBLEMS = 10
+"""Problems that `status` names in the terminal; `status --json` and `show completeness` say all."""
 
 EXIT_CODES = """\b
 Exit codes:
   0  done and complete
   1  failed (wrong token, no server, unreadable file ...)
   2  usage error
-  3  done but incomplete: everything readable is stored, the gaps are named"""
+  3  done but incomplete: everything readable is stored, the gaps are named
+  4  a limit that you set does not hold (status --max-age)"""
 
 
 class Commands(click.Group):
@@ -235,24 +238,44 @@ def _name_gaps(result: SyncResult) -> None:
 
 @cli.command(epilog=EXIT_CODES)
 @db_option
+@click.option("--max-age", metavar="AGE", help="Exit with 4 when a complete read is older: 90m, 24h, 7d.")
 @json_option
-def status(db: Path | None, as_json: bool) -> None:
+def status(db: Path | None, max_age: str | None, as_json: bool) -> None:
     """Say how old and how complete the database is, what is missing, and what to do next.
 
-    The exit code is 3 when something is missing, so that a nightly job can ask.
+    The exit code is 3 when something is missing or the last sync failed, so that a nightly job can ask.
     """
-    from testio_analytics.reports.health import status as read_status
+    from testio_analytics.reports.status import status as read_status
 
-    found = read_status(db)
+    found = read_status(db, max_age=max_age)
     if as_json:
         _print_json(found.as_dict())
     else:
-        from testio_analytics.display.terminal import text_table
-
-        click.echo(text_table(found.table[list(STATUS_COLUMNS)], width=terminal_width(), unknown=["missing"]))
-        say("\n".join(found.messages))
-    if not found.is_complete:
+        _print_status(found)
+    is_unknown = found.limit is not None and found.limit.holds is None
+    if not found.is_complete or found.has_failed or is_unknown:
         sys.exit(INCOMPLETE)
+    if found.limit is not None and not found.limit.holds:
+        sys.exit(OVER_THE_LIMIT)
+
+
+def _print_status(found: Status) -> None:
+    """Print what is wrong first, then the products, then what to do; nothing on standard error when nothing is wrong."""
+    from testio_analytics.display.terminal import text_table
+    from testio_analytics.reports.health import product_table
+
+    for problem in found.problems[:MOST_PROBLEMS]:
+        say(one_line(problem))
+    if (more := len(found.problems) - MOST_PROBLEMS) > 0:
+        say(f"And {more} more: `testio-analytics status --json` names all.")
+    for line in (str(found.db), *found.notes):
+        click.echo(one_line(line))
+    if not found.table.empty:
+        click.echo(text_table(product_table(found.table), width=terminal_width()))
+    if found.problems:
+        say(found.advice)
+    else:
+        click.echo(clean(found.advice))
 
 
 def terminal_width() -> int | None:
@@ -260,12 +283,16 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size((120, 40)).columns if sys.stdout.isatty() else None
 
 
-def _name_doubts(found: Collection[Doubt]) -> None:
-    """Say what puts the figures in doubt, and end with the exit code of "incomplete" where anything does."""
+def _name_doubts(found: Collection[Doubt], scope: str | None) -> None:
+    """Say what the figures cover and what puts them in doubt; where anything does, exit as incomplete."""
     from testio_analytics.reports.doubts import words
 
+    if scope is not None:
+        say(scope)
     for doubt in found:
         say(f"{words(doubt)}.")
+    if not all(doubt.was_asked for doubt in found):
+        say("`testio-analytics sync` without --stream reads what was never asked for.")
     if found:
         sys.exit(INCOMPLETE)
 
@@ -305,10 +332,12 @@ def show(
     from testio_analytics.display.terminal import formatted
 
     declared = registry.report_of(report)
-    frame, found = registry.make(report, resolve_db_path(db), product_id=products or None, as_of=as_of, impact=impact)
+    frame, found, scope = registry.make(
+        report, resolve_db_path(db), product_id=products or None, as_of=as_of, impact=impact
+    )
 
     click.echo(formatted(frame, form, report=declared, width=terminal_width()), nl=form != "csv")
-    _name_doubts(found)
+    _name_doubts(found, scope)
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -330,13 +359,14 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
     """
     from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.pages.build import make_pages
+    from testio_analytics.reports.asked import scope_note
     from testio_analytics.reports.doubts import doubts
 
     path = resolve_db_path(db)
-    found = doubts(load_mirror(path, product_id=products or None))
+    mirror = load_mirror(path, product_id=products or None)
     for page in make_pages(path, output, product_ids=products or None, as_of=as_of, impact=impact):
         click.echo(str(page))
-    _name_doubts(found)
+    _name_doubts(doubts(mirror), scope_note(mirror))
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -371,12 +401,14 @@ def export(
     """
     from testio_analytics.display.files import export as write
     from testio_analytics.frames.loaders import load_mirror
+    from testio_analytics.reports.asked import scope_note
     from testio_analytics.reports.doubts import doubts
 
     path = resolve_db_path(db)
     for written in write(path, output, form=form, product_id=products or None, as_of=as_of, impact=impact):
         click.echo(str(written))
-    _name_doubts(doubts(load_mirror(path, product_id=products or None)))
+    mirror = load_mirror(path, product_id=products or None)
+    _name_doubts(doubts(mirror), scope_note(mirror))
 
 
 @cli.command()

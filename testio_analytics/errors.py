@@ -52,9 +52,11 @@ class ApiError(TestioError):
         path: the path below the base address, with its query, that was asked for.
         status: the HTTP status, or None when there was no answer.
         attempts: how often it was tried.
+        said: the server's own words, where it had any.
         retry_after: the seconds that the server asked to wait, where it did.
     """
 
+    said: str = ""
     retry_after: float | None = None
 
     def __init__(self, message: str, *, path: str = "", status: int | None = None, attempts: int = 1) -> None:

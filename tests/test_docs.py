@@ -127,6 +127,21 @@ def test_the_crontab_entry_goes_red_when_it_should(
     assert (tmp_path / "ran").read_text().split() == ran.split()
 
 
+@pytest.mark.parametrize("code", [0, 1, 3, 4])
+def test_the_morning_check_says_what_status_says(tmp_path: Path, code: int) -> None:
+    """The second crontab entry ends with the exit code of `status`, which it gives an age that exists."""
+    entry = re.search(r"^45 6 \* \* \*  (.*)$", TEXT, re.MULTILINE)
+    assert entry is not None
+    command = tmp_path / ".venv" / "bin" / "testio-analytics"
+    command.parent.mkdir(parents=True)
+    command.write_text(f"#!/bin/sh\necho $@\nexit {code}\n")
+    command.chmod(0o755)
+    done = subprocess.run(["/bin/sh", "-c", entry[1].replace("/srv/testio", str(tmp_path))], check=False)
+
+    assert done.returncode == code
+    assert CliRunner().invoke(cli, [*(tmp_path / "last-status.txt").read_text().split(), "--help"]).exit_code == 0
+
+
 def test_the_reference_of_notebooks_and_reports_is_that_of_the_code() -> None:
     """notebooks/README.md is generated; run `python tests/support/notebooks_reference.py` to mend."""
     assert notebooks_reference.README.read_text(encoding="utf-8") == notebooks_reference.reference()
@@ -142,9 +157,9 @@ def test_python_examples_run(demo_db: object) -> None:
 
 
 def test_exit_codes_are_explained_where_they_are_looked_for() -> None:
-    """`--help` and the README name all four."""
+    """`--help` and the README name all five."""
     page = CliRunner().invoke(cli, ["--help"]).output
-    for code in range(4):
+    for code in range(5):
         assert re.search(rf"^\s+{code}  ", page, re.MULTILINE)
         assert re.search(rf"^\| {code} \|", TEXT, re.MULTILINE)
 

@@ -285,7 +285,10 @@ class Client:
     def _decoded(self, response: httpx.Response, url: str) -> Any:
         path, status = self._shown(url), response.status_code
         if status != 200:
-            raise _status_error(response, path, self._detail(response))
+            said = self._words(response)
+            error = _status_error(response, path, f' It said: "{said}".' if said else "")
+            error.said = said
+            raise error
         try:
             with gc_paused():
                 return from_json(response.content)
@@ -298,14 +301,14 @@ class Client:
                 status=status,
             ) from None  # the cause holds the whole answer
 
-    def _detail(self, response: httpx.Response) -> str:
+    def _words(self, response: httpx.Response) -> str:
         """Return the server's own words, when it has any, cut short and without the token."""
         try:
             body = json.loads(response.content)
         except (ValueError, RecursionError):
             return ""
         words = body.get("error") if isinstance(body, Mapping) else None
-        return f' It said: "{self._said(words)}".' if isinstance(words, str) else ""
+        return self._said(words) if isinstance(words, str) else ""
 
     def _said(self, words: str) -> str:
         """Return words of the server as one line that a terminal and a database can hold."""

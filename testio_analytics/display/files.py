@@ -19,6 +19,7 @@ from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ALL_TABLES
+from testio_analytics.reports.asked import scope_note
 from testio_analytics.reports.doubts import doubts, words
 from testio_analytics.reports.impact import ImpactSource
 from testio_analytics.reports.registry import REPORTS, options_of
@@ -94,6 +95,7 @@ def _about(mirror: Mirror, as_of: AsOf) -> dict[str, Any]:
         "package_version": mirror.package_version,
         "schema_version": mirror.schema_version,
         "times": "UTC",
+        "covers": scope_note(mirror) or "all products that were asked for",
         "in_doubt": [f"{words(doubt)}." for doubt in doubts(mirror)],
     }
 

@@ -13,6 +13,7 @@ from testio_analytics.display.html_table import html_table
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.asked import scope_note
 from testio_analytics.reports.columns import COLUMNS, DEFAULTS, Column, filled
 from testio_analytics.reports.registry import PAGE_TABLES, REPORTS, Report, View, options_of
 
@@ -101,7 +102,9 @@ def settings(mirror: Mirror, *, as_of: AsOf = None, **thresholds: float) -> Bloc
     """
     if unknown := [name for name in thresholds if name not in SETTINGS]:
         raise UnknownValueError("The threshold", unknown[0], SETTINGS)
-    products = "all" if mirror.product_ids is None else ", ".join(map(str, mirror.product_ids))
+    products = scope_note(mirror) or "all"
+    if mirror.product_ids is not None:
+        products = ", ".join(map(str, mirror.product_ids))
     items: dict[str, Any] = {"Report date": mirror.instant(as_of)}
     items |= {SETTINGS[name]: f"{days:g} days" for name, days in thresholds.items()}
     return definition_list(items | {"Products": products}, summary="Settings of this report")

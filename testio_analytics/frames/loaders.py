@@ -184,6 +184,11 @@ def load_test_reads(db: Source = None, *, product_id: ProductFilter = None) -> p
     return load_table(db, "test_reads", product_id=product_id)
 
 
+def load_endpoint_findings(db: Source = None, *, product_id: ProductFilter = None) -> pd.DataFrame:
+    """Return which lists the API was found to offer, one row per product and list, by their names."""
+    return load_table(db, "endpoint_findings", product_id=product_id)
+
+
 def load_mirror(db: Source = None, *, product_id: ProductFilter = None) -> Mirror:
     """Return all tables, read in one transaction: they fit together even while a sync writes.
 

@@ -20,7 +20,7 @@ class Mirror:
     Attributes:
         products, sections, features, feature_sections, user_stories, tests, test_features, bugs, bug_devices,
         test_feature_results, test_user_stories, executions: mirrored tables.
-        sync_runs, stream_states, sync_gaps, rejected_rows, test_reads: the completeness ledger.
+        sync_runs, stream_states, sync_gaps, rejected_rows, test_reads, endpoint_findings: the completeness ledger.
         product_ids: the products asked for, None for all.
         as_of: the default instant of the reports: when the last run that came to its end did so, or a later read
             by a run that was cut off; None when nothing was read yet. Never the wall clock.
@@ -46,6 +46,7 @@ class Mirror:
     sync_gaps: pd.DataFrame
     rejected_rows: pd.DataFrame
     test_reads: pd.DataFrame
+    endpoint_findings: pd.DataFrame
     product_ids: tuple[int, ...] | None
     as_of: pd.Timestamp | None
     run_id: int | None

@@ -23,6 +23,7 @@ from testio_analytics.config import resolve_db_path
 from testio_analytics.errors import DatabaseMissingError, StoreError
 from testio_analytics.mirror import migrations
 from testio_analytics.mirror.database import BUSY_SECONDS, OPENING, connect_read_only, read_only_address
+from testio_analytics.mirror.file_errors import file_error
 
 Source: TypeAlias = str | os.PathLike[str] | sqlite3.Connection | Database | None
 """Where to read: a path, an open connection (it stays open), or None for the configured database."""
@@ -51,6 +52,8 @@ def snapshot(db: Source) -> Iterator[Fetch]:
             yield fetch
         return
     path = resolve_db_path(None if db is None else os.fspath(db))
+    if path.is_dir():
+        raise file_error(path, IsADirectoryError("it holds files"))
     if not path.is_file():
         raise DatabaseMissingError(
             f"There is no database at {path}. Make one with `testio-analytics sync`, or try `testio-analytics demo`."
@@ -102,7 +105,8 @@ def _by_arrow(path: Path) -> Iterator[Fetch]:
             _check_version(fetch, path)
             yield fetch
     except Error as error:
-        raise _unreadable(path, str(error).partition("\nquery: ")[0].rpartition("query: ")[2]) from error
+        detail = str(error).partition("\nquery: ")[0].rpartition("query: ")[2]
+        raise _known_cause(path) or _unreadable(path, detail) from error
 
 
 @contextmanager
@@ -138,7 +142,24 @@ def _connected(path: Path) -> sqlite3.Connection:
         raise _unreadable(path, error) from error
 
 
+def _known_cause(path: Path) -> StoreError | None:
+    """Return what is wrong with a file that could not be read, as SQLite itself says it; None where it finds nothing.
+
+    Arrow's driver tells no codes, and is closed by now.
+    """
+    try:
+        # Not by `connect_read_only`: whoever asks this holds its lock.
+        with closing(sqlite3.connect(read_only_address(path), uri=True, timeout=BUSY_SECONDS)) as connection:
+            connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        return file_error(path, error)
+    return None
+
+
 def _unreadable(label: object, error: object) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if isinstance(label, Path) and isinstance(error, sqlite3.Error) and code != sqlite3.SQLITE_ERROR:
+        return file_error(label, error)
     return StoreError(
         f"The database {label} cannot be read: {error}. Is it a file that `testio-analytics sync` made, in a folder "
         "that you may write to (SQLite keeps its -wal and -shm files there)? Name another with --db or TESTIO_DB_PATH."

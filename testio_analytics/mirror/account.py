@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -19,12 +19,13 @@ from sqlite_utils import Database
 
 from testio_analytics.api.client import Client
 from testio_analytics.concurrency import gather, run_in_thread
-from testio_analytics.mirror import diff, rows, schema, store
+from testio_analytics.mirror import diff, ledger, rows, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
 from testio_analytics.mirror.rows import Rows
+from testio_analytics.mirror.selection import Selection, all_products, products_by_id
 from testio_analytics.mirror.streams.bugs import link_by_results, read_bugs, with_named, with_vanished
 from testio_analytics.mirror.streams.features import read_features
-from testio_analytics.mirror.streams.gaps import Gaps
+from testio_analytics.mirror.streams.offers import found_before
 from testio_analytics.mirror.streams.products import product_rows
 from testio_analytics.mirror.streams.results import bugs_named, current_rows, read_executions, read_results
 from testio_analytics.mirror.streams.tests import due_tests, known_tests, read_tests, tests_without
@@ -98,8 +99,9 @@ class Job:
 
 async def sync_account(job: Job, progress: Progress) -> None:
     """Read and write product after product, several at a time, and at the end the list of products as such."""
-    found, products, gaps = Rows(), dict[int, tuple[Any, Rows]](), Gaps("products", schema.ACCOUNT)
-    for payload in await _products(job, gaps):
+    found, products = Rows(), dict[int, tuple[Any, Rows]]()
+    selected = await _selected(job)
+    for payload in selected.payloads:
         rows = product_rows(payload, secrets=job.api.secrets)
         found.extend(rows)
         for row in rows.of(schema.PRODUCTS):
@@ -117,21 +119,37 @@ async def sync_account(job: Job, progress: Progress) -> None:
     progress(0, len(products))
     await gather(*(one(product_id, *parts) for product_id, parts in products.items()))
     if job.asked.product_ids is None:
-        await _store(job, [await _of_account(job, found, gaps)], None)
+        await _store(job, [_of_account(found, selected.gaps)], None)
+    else:
+        await _store_unread(job, selected)
+    if job.target.run_id is not None:
+        ledger.let_go_of_unasked(job.target.db, job.asked.product_ids or (), job.target.clock())
 
 
-async def _products(job: Job, gaps: Gaps) -> list[Any]:
-    if job.asked.product_ids is None:
-        return gaps.counted("list of products", await job.api.products())
-    return await gather(*(job.api.product(product_id) for product_id in dict.fromkeys(job.asked.product_ids)))
+async def _store_unread(job: Job, selected: Selection) -> None:
+    """Note the products that could not be read by their id, and mark those that are gone."""
+    for gap in selected.gaps:
+        await _store(job, [StreamRead("products", Rows(), (gap,), None)], gap.product_id)
+    for product_id in selected.gone:
+        await _store(job, [StreamRead("products", Rows())], product_id, is_confirmed=True)
 
 
-async def _store(job: Job, reads: Sequence[StreamRead], product_id: int | None) -> None:
-    """Write the difference between what was read and what is stored, in one transaction, and count it."""
-    target = job.target
+async def _selected(job: Job) -> Selection:
+    asked, db = job.asked, job.target.beside
+    if asked.product_ids is None:
+        return await all_products(job.api, db, full=asked.full)
+    return await products_by_id(job.api, db, asked.product_ids)
+
+
+async def _store(job: Job, reads: Sequence[StreamRead], product_id: int | None, *, is_confirmed: bool = False) -> None:
+    """Write the difference between what was read and what is stored, in one transaction, and count it.
+
+    With `is_confirmed`, what did not come is known to be gone, however much it is.
+    """
+    target, full = job.target, job.asked.full or is_confirmed
 
     def write() -> list[ChangeSet]:
-        changes = [diff.change_set(target.db, read, product_id=product_id, full=job.asked.full) for read in reads]
+        changes = [diff.change_set(target.db, read, product_id=product_id, full=full) for read in reads]
         if target.run_id is not None:
             store.save(target.db, changes, run_id=target.run_id, now=target.clock())
         return changes
@@ -147,23 +165,17 @@ def _of_product(product: Rows) -> StreamRead:
     return StreamRead("products", own)
 
 
-async def _of_account(job: Job, found: Rows, gaps: Gaps) -> StreamRead:
-    """Return the list of products as such: which there are, which are gone, and which could not be read.
-
-    Those that no longer come are asked for one by one before that is concluded.
-    """
+def _of_account(found: Rows, gaps: Sequence[Gap]) -> StreamRead:
+    """Return the list of products as such: which there are, and which could not be read."""
     own = Rows(rejections=[rejected for rejected in found.rejections if rejected.table == "products"])
     own.by_table["products"] = found.by_table["products"]
-    gone = diff.vanished(job.target.beside, StreamRead("products", own), product_id=None)
-    await gaps.still_there("products", gone, job.api.product, full=job.asked.full)
-    of_account = tuple(replace(gap, product_id=None) for gap in gaps.in_order)
-    return StreamRead("products", own, of_account, gaps.missing)
+    return StreamRead("products", own, tuple(gaps), None if gaps else 0)
 
 
 async def _read_product(job: Job, product_id: int, payload: Any, product: Rows) -> list[StreamRead]:
     """Read the wanted streams of one product, and return them after what the product says of itself."""
     features, tests = await gather(
-        read_features(job.api, job.worker, payload) if "features" in job.asked.streams else _nothing(),
+        _read_features(job, product_id, payload) if "features" in job.asked.streams else _nothing(),
         _read_tests(job, product_id),
     )
     if features is None:
@@ -172,6 +184,11 @@ async def _read_product(job: Job, product_id: int, payload: Any, product: Rows) 
     if again is not payload:  # it was sectioned after all
         product = product_rows(again, secrets=job.api.secrets)
     return [_of_product(product), read, *tests]
+
+
+async def _read_features(job: Job, product_id: int, payload: Any) -> tuple[StreamRead, Any]:
+    before = found_before(job.target.beside, product_id, full=job.asked.full)
+    return await read_features(job.api, job.worker, payload, before)
 
 
 async def _read_tests(job: Job, product_id: int) -> list[StreamRead]:

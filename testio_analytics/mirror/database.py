@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -14,10 +15,14 @@ from sqlite_utils import Database
 
 from testio_analytics import errors
 from testio_analytics.mirror import migrations
+from testio_analytics.mirror.file_errors import file_error
 
 BUSY_SECONDS = 10
 """How long a statement waits for another process that holds the file."""
 
+
+LOCK_SECONDS = 0.2
+"""How long a sync waits for the lock: `status` holds it for a moment, to see whether anybody has it."""
 
 OPENING = threading.Lock()
 """Held while a file is being opened here, or is open in the other copy of SQLite that reads by columns."""
@@ -67,10 +72,7 @@ def open_store(path: Path) -> Iterator[Database]:
     except sqlite3.IntegrityError:
         raise  # a fault of ours, not of the file: it must be seen whole
     except sqlite3.DatabaseError as error:
-        raise errors.StoreError(
-            f"The database {path} could not be used: {error}. If it is damaged, move it away and sync again; "
-            "everything in it comes from the API."
-        ) from error
+        raise file_error(path, error) from error
     finally:
         db.close()
 
@@ -81,15 +83,13 @@ def _connect(path: Path) -> Database:
         # Written to by a thread of its own, one at a time, so that the requests go on meanwhile.
         connection = _opened(path, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
-        raise errors.StoreError(f"The database {path} cannot be opened: {error}. Is the folder writable?") from error
+        raise file_error(path, error) from error
     try:
         connection.execute("pragma foreign_keys = on")
         connection.execute("pragma user_version").fetchone()  # the first read: is it a database at all?
     except sqlite3.Error as error:
         connection.close()
-        raise errors.StoreError(
-            f"{path} cannot be used as a database: {error}. Name another file with --db or TESTIO_DB_PATH."
-        ) from error
+        raise file_error(path, error) from error
     return Database(connection)
 
 
@@ -111,7 +111,7 @@ def open_copy(path: Path) -> Iterator[Database]:
         migrations.migrate(db)
         yield db
     except sqlite3.Error as error:
-        raise errors.StoreError(f"{path} cannot be read as a database: {error}.") from error
+        raise file_error(path, error) from error
     finally:
         db.close()
 
@@ -168,24 +168,52 @@ def writing(path: Path) -> Iterator[None]:
 
     Raises:
         LockedError: another process holds it; the message names it and says since when.
-        StoreError: the folder cannot be written to.
+        StoreError: the folder cannot be written to, or the file has several names.
     """
-    lock = FileLock(path.with_name(path.name + ".lock"))
+    _refuse_hard_links(path)
+    lock = FileLock(_lock_path(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LOCK_SECONDS)
     except OSError as error:
         if isinstance(error, Timeout):
             raise errors.LockedError(
                 f"Another sync is writing to {path}{_owner(path)}. Wait until it is done, or stop it; nothing was changed."
             ) from None
-        raise errors.StoreError(
-            f"The folder of {path} cannot be written to: {error}. Name another with --db."
-        ) from error
+        raise file_error(path, error) from error
     try:
         yield
     finally:
         lock.release()
+
+
+def _lock_path(path: Path) -> Path:
+    # Beside the file itself: whatever name leads there, one lock guards it.
+    return Path(f"{os.path.realpath(path)}.lock")
+
+
+def _refuse_hard_links(path: Path) -> None:
+    """Refuse a file with a second name of the same rank: SQLite has a journal per name, so two of them destroy it."""
+    names = path.stat().st_nlink if path.is_file() else 1
+    if names > 1:
+        raise errors.StoreError(
+            f"{path} has {names} names (hard links), and written to under two of them it would be destroyed; nothing was "
+            "changed. Remove the other names, or put a copy or a symbolic link in their place."
+        )
+
+
+def is_being_written(path: Path) -> bool:
+    """Return whether a process holds the right to write to the database now."""
+    lock_path = _lock_path(path)
+    if not lock_path.exists():
+        return False
+    lock = FileLock(lock_path)
+    try:
+        lock.acquire(timeout=0)
+    except OSError:  # a timeout among them; where it may not be asked, nothing is said to be wrong
+        return True
+    lock.release()
+    return False
 
 
 def _owner(path: Path) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from sqlite_utils import Database
@@ -68,7 +68,7 @@ class StreamRead:
 
     `rows` holds the tables of the stream; `gaps` what is missing from them; `missing` the number of rows known to
     be missing, None where that is unknown. Where only some tests were read, `tests` says which: the rows of all
-    others stay as they are.
+    others stay as they are. `offers` says which lists the API was found to have (True) or not to have for the product.
     """
 
     stream: str
@@ -76,6 +76,7 @@ class StreamRead:
     gaps: tuple[Gap, ...] = ()
     missing: int | None = 0
     tests: TestReads | None = None
+    offers: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

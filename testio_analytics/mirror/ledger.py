@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -43,6 +43,7 @@ def record(db: Database, changes: ChangeSet, *, run_id: int, now: datetime) -> N
     _record_gaps(db, changes, run_id, stamp)
     _record_rejections(db, changes, run_id, stamp)
     _record_tests(db, changes, run_id, stamp)
+    _record_offers(db, changes, run_id, stamp)
 
 
 def _rejected_own(changes: ChangeSet) -> int:
@@ -117,6 +118,37 @@ def _record_tests(db: Database, changes: ChangeSet, run_id: int, stamp: str) -> 
         ],
         pk=("test_id", "stream"),
     )
+
+
+def _record_offers(db: Database, changes: ChangeSet, run_id: int, stamp: str) -> None:
+    """Note what the API was found to offer: by the first run that found it, until another one finds otherwise."""
+    if changes.product_id is None:
+        return
+    known = offers(db, changes.product_id)
+    for endpoint, is_offered in changes.read.offers.items():
+        if known.get(endpoint) != is_offered:
+            finding = {"product_id": changes.product_id, "endpoint": endpoint, "is_offered": int(is_offered)}
+            table = db.table("endpoint_findings")
+            table.upsert(finding | {"run_id": run_id, "found_at": stamp}, pk=("product_id", "endpoint"))
+
+
+def offers(db: Database, product_id: int) -> dict[str, bool]:
+    """Return which lists the API was found to offer for a product, and which not."""
+    found = db.query("select endpoint, is_offered from endpoint_findings where product_id = ?", [product_id])
+    return {row["endpoint"]: bool(row["is_offered"]) for row in found}
+
+
+def let_go_of_unasked(db: Database, asked: Collection[int], now: datetime) -> None:
+    """Close the gaps of products that are not stored and that nobody asked for this time.
+
+    Such a product does not exist, or not for this token; it was asked for by its id once, and nothing waits for it.
+    """
+    others = "not in (select id from products union select value from json_each(?))"
+    with db.atomic():
+        close = f"update sync_gaps set closed_at = ? where closed_at is null and product_id {others}"
+        db.execute(close, [now.isoformat(), json.dumps([*asked])])
+        forget = f"delete from stream_states where product_id != {schema.ACCOUNT:d} and product_id {others}"
+        db.execute(forget, [json.dumps([*asked])])
 
 
 def begin_run(

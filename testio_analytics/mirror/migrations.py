@@ -18,11 +18,13 @@ from sqlite_utils.db import Table as DbTable
 
 from testio_analytics import errors
 from testio_analytics.mirror import schema
+from testio_analytics.mirror.file_errors import file_error
 
 VERSIONS: dict[int, str] = {
     1: "products, sections, features, stories and the completeness ledger",
     2: "exploratory tests and their features",
     3: "bugs with their devices, results of features and stories, executions",
+    4: "which lists the API offers for each product",
 }
 """Every schema version and what it brought."""
 
@@ -82,8 +84,10 @@ def migrate(db: Database, to: int = HEAD) -> list[str]:
             if broken := db.execute("pragma foreign_key_check").fetchall():
                 raise errors.StoreError(f"The migration to {to} would break {len(broken)} links; nothing was changed.")
     except sqlite3.Error as error:  # tables of somebody else under our names, a full disk
+        path = Path(db.execute("pragma database_list").fetchone()[2] or "memory")
         raise errors.StoreError(
-            f"The database cannot be brought from schema version {now} to {to}: {error}. Nothing was changed."
+            f"The database cannot be brought from schema version {now} to {to}: {file_error(path, error)}. "
+            "Nothing was changed."
         ) from error
     finally:
         db.execute("pragma foreign_keys = on")

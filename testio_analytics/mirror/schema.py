@@ -491,6 +491,24 @@ TEST_READS = Table(
     indexes=(("product_id", "stream"),),
 )
 
+OUTSIDE_SECTIONS = "features outside sections"
+STORY_IDS = "user stories of features by id"
+"""Lists that not every API has, as ``endpoint_findings`` names them."""
+
+ENDPOINT_FINDINGS = Table(
+    "endpoint_findings",
+    "Which lists the API was found to offer for a product, so that a later refusal is not taken for their absence.",
+    ("product_id", "endpoint"),
+    (
+        _product("The product that was asked for."),
+        Column("endpoint", "text", "The list, in words.", True),
+        Column("is_offered", "boolean", "Whether it answered; no where it said that there is no such list.", True),
+        Column("run_id", "integer", "Run that found this.", True, "sync_runs", enforced=True),
+        Column("found_at", "time", "When that was.", True),
+    ),
+    since=4,
+)
+
 ALL_TABLES: tuple[Table, ...] = (
     PRODUCTS,
     SECTIONS,
@@ -509,6 +527,7 @@ ALL_TABLES: tuple[Table, ...] = (
     SYNC_GAPS,
     REJECTED_ROWS,
     TEST_READS,
+    ENDPOINT_FINDINGS,
 )
 """Every table, parents before children."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -18,6 +19,7 @@ from testio_analytics.config import resolve_api, resolve_db_path
 from testio_analytics.mirror import database, ledger, schema
 from testio_analytics.mirror.account import Asked, Clock, Job, Progress, Tally, Target, sync_account
 from testio_analytics.mirror.diff import Counts, Gap
+from testio_analytics.mirror.file_errors import file_error
 from testio_analytics.mirror.worker import RowWorker
 
 
@@ -214,6 +216,9 @@ def _ledger(path: Path, dry_run: bool, asked: Asked, api: Client, tally: Tally, 
             with database.open_beside(path) as beside:
                 yield Target(db, beside, run_id, clock)
             outcome = tally.outcome
+        except sqlite3.OperationalError as failed:
+            outcome, error = "failed", str(file_error(path, failed))
+            raise
         except errors.TestioError as failed:
             outcome, error = "failed", str(failed)
             failed.run_id, failed.requests = run_id, api.requests - before

@@ -12,6 +12,7 @@ import pandas as pd
 
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ACCOUNT, BY_TEST, ON_REQUEST, STREAMS
+from testio_analytics.reports.asked import asked_for, owes_account
 from testio_analytics.reports.facts import NO_STATUS, dated_tests, once, unread_tests
 from testio_analytics.reports.registry import REPORTS, STATUSES
 from testio_analytics.text import counted, label, listed, short
@@ -39,6 +40,7 @@ class Doubt:
         value: the unknown status; "" where it is missing.
         features: the features that it is about; None where it may be about any of the product.
         since: the last complete read of that stream; None where there was none.
+        was_asked: whether a run was ever asked for it; what was not is missing all the same, but is no fault.
     """
 
     stream: str
@@ -50,6 +52,7 @@ class Doubt:
     value: str = ""
     features: frozenset[int] | None = None
     since: pd.Timestamp | None = None
+    was_asked: bool = True
 
 
 def doubts(mirror: Mirror, streams: Collection[str] = ORDER) -> tuple[Doubt, ...]:
@@ -73,7 +76,7 @@ def words(doubt: Doubt, owner: str | None = None) -> str:
     what = "details" if doubt.stream == "products" and doubt.product_id is not None else doubt.stream
     match doubt.kind:
         case "never read":
-            return f"The {what} of {whose} were never read"
+            return f"The {what} of {whose} were never {'read' if doubt.was_asked else 'asked for'}"
         case "incomplete":
             return f"The {what} of {whose} were not fully synced{_places(doubt.places)}"
         case "unread tests":
@@ -173,7 +176,7 @@ def _open_gaps(mirror: Mirror) -> dict[tuple[int, str], tuple[str, ...]]:
 
 def _account_doubts(mirror: Mirror) -> Iterator[Doubt]:
     """Say what is missing of the account's list of products; of no concern to whoever asked for some products."""
-    if mirror.product_ids is not None:
+    if mirror.product_ids is not None or not owes_account(mirror):
         return
     states, places = _states(mirror), _open_gaps(mirror).get((ACCOUNT, "products"), ())
     known = states.get((ACCOUNT, "products"))
@@ -198,7 +201,9 @@ def _stream_doubts(mirror: Mirror) -> Iterator[Doubt]:
                 continue
             kind: Kind = "never read" if not places and known is None else "incomplete"
             name = names.get(product_id) or label(None, "Product", product_id)
-            yield Doubt(stream, kind, product_id, name, len(places), places, since=known and known[1])
+            was_asked = kind != "never read" or asked_for(mirror).covers(product_id, stream)
+            since = known and known[1]
+            yield Doubt(stream, kind, product_id, name, len(places), places, since=since, was_asked=was_asked)
 
 
 def _states(mirror: Mirror) -> dict[tuple[int, str], tuple[bool, pd.Timestamp | None]]:

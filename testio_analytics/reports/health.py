@@ -1,26 +1,22 @@
-"""How old and how complete the mirror is, per product and stream, and what to do next."""
+"""How old and how complete the mirror is, per product and stream."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from testio_analytics.config import resolve_db_path
 from testio_analytics.frames.instants import AsOf
-from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.mirror.diff import REMOVAL
 from testio_analytics.mirror.schema import ACCOUNT, ON_REQUEST, STREAMS
+from testio_analytics.reports.asked import owes_account, scope_note
 from testio_analytics.reports.doubts import LONGEST_PLACE, doubts, words
 from testio_analytics.reports.registry import documented
-from testio_analytics.text import age_words, counted, instant_words, listed, short
+from testio_analytics.text import counted, instant_words, listed, short
 
-OLD_AFTER_DAYS = 7
-"""Age of the last complete read after which a sync is advised."""
+IN_THE_TABLE = ("never read", "incomplete", "unread tests")
+"""The kinds of doubt that the rows of the ledger show."""
 
 STATES = ("complete", "incomplete", "never read")
 WHOLE_ACCOUNT = "(whole account)"
@@ -69,7 +65,8 @@ def _expected_rows(mirror: Mirror) -> pd.DataFrame:
     """Return every pair of product and stream that there should be, and those that only the ledger knows."""
     current = {*mirror.active("products")["id"].tolist()}
     gone = {*mirror.product_names} - current
-    pairs = {(ACCOUNT, "products"), *((key, stream) for key in current for stream in STREAMS)}
+    pairs = {(key, stream) for key in current for stream in STREAMS}
+    pairs |= {(ACCOUNT, "products")} if owes_account(mirror) else set()
     for ledger in (mirror.stream_states, _open(mirror.sync_gaps)):
         keys = ledger["product_id"].fillna(ACCOUNT).tolist()
         pairs |= {pair for pair in zip(keys, ledger["stream"].tolist(), strict=True) if pair[0] not in gone}
@@ -103,42 +100,6 @@ def _open(ledger: pd.DataFrame) -> pd.DataFrame:
     return ledger[ledger["closed_at"].isna()]
 
 
-@dataclass(frozen=True, eq=False)
-class Status:
-    """The state of a database.
-
-    Attributes:
-        db: its path.
-        table: one row per product and stream, as `completeness` returns it.
-        rejected: the rejected rows that still come (columns of ``rejected_rows``).
-        is_complete: whether nothing is missing anywhere.
-        last_run: number, start, end and outcome of the last run, whatever became of it; None where there is none.
-        messages: what to say, the most important first, ending with what to do.
-    """
-
-    db: Path
-    table: pd.DataFrame
-    rejected: pd.DataFrame
-    is_complete: bool
-    last_run: dict[str, Any] | None
-    messages: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the status as the plain object that ``--json`` prints."""
-        import json
-
-        return {
-            "db": str(self.db),
-            "is_complete": self.is_complete,
-            "last_run": self.last_run,
-            "streams": json.loads(self.table.to_json(orient="records", date_format="iso")),
-            "messages": list(self.messages),
-        }
-
-    def __repr__(self) -> str:
-        return "\n".join(self.messages)
-
-
 @dataclass(frozen=True)
 class HealthSummary:
     """How far the figures can be trusted: a sentence, a few facts, and what is missing, a sentence each."""
@@ -163,8 +124,10 @@ def health_summary(mirror: Mirror, *, as_of: AsOf = None) -> HealthSummary:
         "All complete as of": "not yet" if not table["is_complete"].all() else table["last_complete"].min(),
         "Rejected rows": int(table["rejected"].sum()),
     }
-    gaps = (*_gap_messages(table), *_status_messages(mirror))
-    return HealthSummary(_health_sentence(table, len(products), instant), facts, gaps)
+    sentence = _health_sentence(table, len(products), instant)
+    if scope_note(mirror) is not None:
+        sentence = f"{sentence.removesuffix('.')}; other products were never asked for."
+    return HealthSummary(sentence, facts, tuple(gap_messages(table, mirror)))
 
 
 def _health_sentence(table: pd.DataFrame, products: int, instant: pd.Timestamp) -> str:
@@ -181,85 +144,50 @@ def _health_sentence(table: pd.DataFrame, products: int, instant: pd.Timestamp) 
     return f"{synced}; {total - complete:,} {verb} not: {named}."
 
 
-def status(db: str | Path | None = None, *, now: datetime | None = None) -> Status:
-    """Return how old and how complete the database is, and what to do next.
-
-    Args:
-        db: path of the database; default as in `config`.
-        now: the time that ages are measured to; the clock of the machine by default, because here, unlike in a
-            report, the question is how old the data are for the person who asks.
-
-    Raises:
-        StoreError: the database is missing or cannot be used.
-    """
-    path = resolve_db_path(db)
-    mirror = load_mirror(path)
-    now = now or datetime.now(UTC)
-    table = completeness(mirror, as_of=now)
-    run = None if mirror.sync_runs.empty else mirror.sync_runs.iloc[-1]
-    last_run = (
-        None if run is None else {name: _plain(run[name]) for name in ("id", "started_at", "finished_at", "outcome")}
-    )
-    rejected = mirror.rejected_rows[mirror.rejected_rows["closed_at"].isna()]
-    messages = (
-        *_run_messages(run),
-        *_gap_messages(table),
-        *_status_messages(mirror),
-        *_age_messages(table, mirror.active("products")),
-        *_advice(mirror, table, run),
-    )
-    return Status(path, table, rejected, not doubts(mirror), last_run, messages)
-
-
-def _plain(value: Any) -> Any:
-    if pd.isna(value):
-        return None
-    return value.isoformat() if isinstance(value, datetime) else value.item() if hasattr(value, "item") else value
-
-
-def _run_messages(run: Any) -> list[str]:
-    if run is None:
-        return ["Nothing was synced into this database yet."]
-    ended = "" if pd.isna(run["finished_at"]) else f", ended {instant_words(run['finished_at'])}"
-    line = f"Last run: {run['id']}, {run['outcome']}, begun {instant_words(run['started_at'])}{ended}."
-    return [line, *([f"It failed: {run['error']}"] if run["outcome"] == "failed" and run["error"] else [])]
-
-
-def _gap_messages(table: pd.DataFrame) -> list[str]:
+def gap_messages(table: pd.DataFrame, mirror: Mirror) -> list[str]:
+    """Return what could not be read, a line for each product and stream, and everything else that is in doubt."""
     open_gaps = table[table["gap"].notna()]
-    never = table[table["state"] == "never read"]
     messages = [f"{row['product']}, {row['stream']}: {row['gap']}" for _, row in open_gaps.iterrows()]
-    if len(never):
-        names = ", ".join(f"{row['product']} ({row['stream']})" for _, row in never.iterrows())
-        messages.append(f"Never read: {names}.")
-    return messages
+    messages += _never_read(mirror)
+    return messages + [f"{words(one)}." for one in doubts(mirror) if one.kind not in IN_THE_TABLE]
 
 
-def _status_messages(mirror: Mirror) -> list[str]:
-    return [f"{words(one)}." for one in doubts(mirror) if one.kind == "unknown status"]
+def _never_read(mirror: Mirror) -> list[str]:
+    """Say what was never read, products of which the same is missing together, and whether it was ever asked for."""
+    missing: dict[tuple[bool, str], list[str]] = {}
+    for one in doubts(mirror):
+        if one.kind == "never read":
+            missing.setdefault((one.was_asked, one.product), []).append(one.stream)
+    owners: dict[tuple[bool, str], list[str]] = {}
+    for (was_asked, product), streams in missing.items():
+        owners.setdefault((was_asked, listed(streams, len(streams))), []).append(short(product))
+    texts = {True: "Never read", False: "Never asked for"}
+    return [f"{texts[was_asked]}: {what} of {listed(of)}." for (was_asked, what), of in owners.items()]
 
 
-def _age_messages(table: pd.DataFrame, products: pd.DataFrame) -> list[str]:
-    ages = table["age_days"].dropna()
-    if ages.empty:
-        return []
-    oldest = int(ages.max())
-    return [f"{counted(len(products), 'product')}; the oldest complete read was {age_words(oldest)}."]
+def product_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the ledger with one row per product: the rows stored per stream, the oldest complete read, what is missing.
+
+    Products of which something is missing come first. Where nothing is, the column for it is left out.
+    """
+    rows = []
+    for _, of_product in table[table["product_id"] != ACCOUNT].groupby("product_id", sort=False):
+        stored = dict(zip(of_product["stream"], of_product["stored"], strict=True))
+        missing = of_product.loc[~of_product["is_complete"], "stream"].tolist()
+        rows.append(
+            {"product": of_product["product"].iloc[0]}
+            | {stream: stored.get(stream, pd.NA) for stream in (*STREAMS[1:], *ON_REQUEST)}
+            | {"oldest read": _read_words(of_product), "not complete": ", ".join(missing) or None}
+        )
+    columns = ["product", *STREAMS[1:], *ON_REQUEST, "oldest read", "not complete"]
+    frame = pd.DataFrame(rows, columns=columns)
+    frame = frame.astype(dict.fromkeys((*STREAMS[1:], *ON_REQUEST), "Int64") | dict.fromkeys(["not complete"], "str"))
+    frame = frame.sort_values("not complete", key=lambda texts: texts.isna(), kind="stable", ignore_index=True)
+    empty = [name for name in ("not complete", *ON_REQUEST) if frame[name].isna().all()]
+    return frame.drop(columns=empty)
 
 
-def _advice(mirror: Mirror, table: pd.DataFrame, run: Any) -> list[str]:
-    if run is None:
-        return ["Next: put the token into TESTIO_CUSTOMER_API_TOKEN and run `testio-analytics sync`."]
-    if run["outcome"] == "running":
-        return ["A sync is running, or was killed; the next sync finds out and goes on from there."]
-    if any(place.startswith(REMOVAL) for one in doubts(mirror) for place in one.places):
-        return ["Next: if those rows are really gone at the source, run `testio-analytics sync --full`."]
-    if not table["is_complete"].all():
-        return [
-            "Next: run `testio-analytics sync` again; gaps that stay are the server's, report them with the reason above."
-        ]
-    if table["age_days"].max() >= OLD_AFTER_DAYS:
-        return ["Next: run `testio-analytics sync`, the data are getting old."]
-    if doubts(mirror):
-        return ["Everything was read, but not all of it is understood (see above). Next: `testio-analytics report`."]
-    return ["Complete. Next: `testio-analytics report`."]
+def _read_words(of_product: pd.DataFrame) -> str:
+    ages = of_product["age_days"].dropna()
+    days = 0 if ages.empty else int(ages.max())
+    return "never" if ages.empty else "today" if days == 0 else counted(days, "day")

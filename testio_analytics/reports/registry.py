@@ -666,8 +666,10 @@ def make(
     product_id: int | Sequence[int] | None = None,
     as_of: str | None = None,
     impact: ImpactSource = None,
-) -> tuple[pd.DataFrame, tuple[Doubt, ...]]:
-    """Return one report of a database, and everything that puts its figures in doubt.
+) -> tuple[pd.DataFrame, tuple[Doubt, ...], str | None]:
+    """Return one report of a database, everything that puts its figures in doubt, and which products it covers.
+
+    The last is None where that goes without saying: all of the account, or those asked for.
 
     A name may be written with hyphens.
 
@@ -676,12 +678,13 @@ def make(
         StoreError: the database cannot be used.
     """
     from testio_analytics.frames.loaders import load_mirror
+    from testio_analytics.reports.asked import scope_note
     from testio_analytics.reports.doubts import doubts_of
 
     report = report_of(name)
     mirror = load_mirror(db, product_id=product_id)
     options = options_of(report.function, as_of=as_of, impact=impact)
-    return report.function(mirror, **options), doubts_of(mirror, report.name)
+    return report.function(mirror, **options), doubts_of(mirror, report.name), scope_note(mirror)
 
 
 def options_of(function: Callable[..., pd.DataFrame], **options: Any) -> dict[str, Any]:

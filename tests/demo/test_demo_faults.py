@@ -358,6 +358,16 @@ def test_texts_become_faults(texts: list[str], expected: Faults) -> None:
     assert parse_faults(texts) == expected
 
 
+def test_one_address_is_refused_and_one_product_hidden() -> None:
+    """Each fault meets what it names, and nothing else."""
+    products = [product.id for product in ACCOUNT.products]
+    app = api(refusals={f"/products/{products[0]}/features": 403}, hidden_products=frozenset(products[1:2]))
+    paths = [f"/products/{products[0]}/features", f"/products/{products[0]}", f"/products/{products[1]}", "/products"]
+
+    assert statuses(app, *paths) == [403, 200, 200, 200]
+    assert [row["id"] for row in ask(app, "/products")[0].json()["products"]] == [products[0], *products[2:]]
+
+
 def test_every_fault_can_be_said_on_the_command_line() -> None:
     """No attribute of `Faults` is out of reach: the examples of the help together change every one."""
     examples = [line.split()[0] for line in FAULT_HELP.splitlines()]

@@ -66,7 +66,7 @@ def test_csv_files_are_what_show_prints(demo_db_path: Path, tmp_path: Path) -> N
 
     for name in ("bugs_per_feature", "story_coverage", "next_tests"):
         text = (tmp_path / "reports" / f"{name}.csv").read_text(encoding="utf-8")
-        frame, _ = make(name, demo_db_path, product_id=21362)
+        frame, *_ = make(name, demo_db_path, product_id=21362)
         assert text == "\ufeff" + csv_text(frame)
 
 

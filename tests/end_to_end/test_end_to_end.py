@@ -18,12 +18,12 @@ import pytest
 from starlette.applications import Starlette
 
 from serving import COMMAND, command, environment, serving
-from syncing import TOKEN, query
+from syncing import TOKEN, content, query
 from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults
 from testio_analytics.demo.server.server import running_server
-from testio_analytics.mirror.schema import ALL_TABLES, STREAMS
+from testio_analytics.mirror.schema import STREAMS
 from waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
@@ -35,16 +35,6 @@ def _account(pristine: Account) -> Account:
     account = Account(pristine.now, [pristine.product(key) for key in PRODUCTS]).copy()
     del account.product(18559).cycles[60:]
     return account
-
-
-def content(db: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Return what the API said, table by table, without the times of this or that run."""
-    found = {}
-    for table in ALL_TABLES:
-        if table.is_mirrored:
-            columns = ", ".join(f'"{name}"' for name in (*table.content_columns, "content_hash"))
-            found[table.name] = query(db, f"select {columns} from {table.name} where removed_at is null order by 1, 2")
-    return found
 
 
 def test_sync_over_a_real_port(account: Account, tmp_path: Path) -> None:

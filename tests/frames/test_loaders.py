@@ -283,7 +283,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     """The reason and the next step are in the message."""
     path = tmp_path / "notes.txt"
     path.write_text("not a database, " * 200)
-    with pytest.raises(StoreError, match="cannot be read: file is not a database"):
+    with pytest.raises(StoreError, match=r"Name another file with --db.*file is not a database"):
         loaders.load_products(path)
 
 

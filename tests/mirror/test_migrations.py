@@ -240,7 +240,7 @@ def test_command_migrates_after_a_backup(db: Database, db_path: Path) -> None:
     _fill(db)
     before = _content(db)
     lines = database.migrate_file(db_path, 1)
-    assert lines[0].startswith("down to 2")
+    assert lines[0].startswith(f"down to {HEAD - 1}")
     said = "the file as it was: "
     backup = Path(next(line.removeprefix(said) for line in lines if line.startswith(said)))
     with closing(Database(backup)) as copy:

@@ -527,7 +527,10 @@ def test_folder_in_place_of_the_file_is_said(db_path: Path) -> None:
 def test_file_in_place_of_a_folder_is_said(db_path: Path) -> None:
     """A path that goes through a file."""
     db_path.write_text("")
-    with pytest.raises(errors.StoreError, match="Is the folder writable"), database.open_store(db_path / "x" / "t.db"):
+    with (
+        pytest.raises(errors.StoreError, match="no folder"),
+        database.open_store(db_path / "x" / "t.db"),
+    ):
         pass
 
 
@@ -535,7 +538,7 @@ def test_file_in_place_of_a_folder_is_said(db_path: Path) -> None:
 def test_read_only_folder_is_said(tmp_path: Path) -> None:
     """A folder in which nothing may be made."""
     tmp_path.chmod(0o500)
-    with pytest.raises(errors.StoreError, match="writable"), database.open_store(tmp_path / "t.db"):
+    with pytest.raises(errors.StoreError, match="give the right"), database.open_store(tmp_path / "t.db"):
         pass
 
 

@@ -81,3 +81,13 @@ def mirror_digest(db: Path) -> dict[str, str]:
             rows = query(db, f"select * from {table.name} order by {', '.join(table.key)}")
             digests[table.name] = hashlib.sha256(repr(rows).encode()).hexdigest()
     return digests
+
+
+def content(db: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Return what the API said, table by table, without the times of this or that run."""
+    found = {}
+    for table in ALL_TABLES:
+        if table.is_mirrored:
+            columns = ", ".join(f'"{name}"' for name in (*table.content_columns, "content_hash"))
+            found[table.name] = query(db, f"select {columns} from {table.name} where removed_at is null order by 1, 2")
+    return found

@@ -85,7 +85,8 @@ def _is_expanded(request: Request) -> bool:
 async def list_products(request: Request) -> Response:
     """Answer ``GET /products``."""
     rows = responses.products(_account(request), request.query_params.get("filter[product_ids]"))
-    return _list(request, "products", rows)
+    hidden = _faults(request).hidden_products
+    return _list(request, "products", [row for row in rows if not hidden or row.get("id") not in hidden])
 
 
 def _list(request: Request, key: str, rows: list[Any]) -> Response:

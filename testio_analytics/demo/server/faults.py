@@ -6,7 +6,7 @@ Counters drive all of them, so that the same requests in the same order meet the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -30,6 +30,8 @@ class Faults:
         poisoned_tests: tests that turn every list answer with them into a 500.
         poisoned_detail: whether the detail answer of a poisoned test is a 500 as well.
         failing_sections: sections whose features and stories are always a 500.
+        refusals: path below the prefix → status with which each request to it is refused.
+        hidden_products: products that the list of products leaves out, though each answers at its own address.
         rate_limit_every, rate_limit_first: 429 on every n-th request, on the first n.
         retry_after: seconds named with a 429; retry_after_form: how they are written.
         error_every, error_first: `error_status` on every n-th request, on the first n.
@@ -55,6 +57,8 @@ class Faults:
     poisoned_tests: frozenset[int] = frozenset()
     poisoned_detail: bool = False
     failing_sections: frozenset[int] = frozenset()
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    hidden_products: frozenset[int] = frozenset()
     rate_limit_every: int = 0
     rate_limit_first: int = 0
     retry_after: int = 1
@@ -93,6 +97,8 @@ stories-400                           400 instead of 500 for stories without sec
 poisoned-test=144469                  500 for every list of tests with one of these ids
 poisoned-detail                       500 for the detail of a poisoned test as well
 failing-section=25618                 always 500 for these sections
+refuse=403:/products/18559/features   this status for each request to this path
+hidden-product=18559                  the list of products leaves it out, its own address answers
 429-every=10                          429 on every n-th request
 429-first=3                           429 on the first n requests
 retry-after=2                         seconds that a 429 asks to wait (1)
@@ -165,6 +171,13 @@ def _fixed(**changes: Any) -> Change:
     return lambda faults, _: replace(faults, **changes)
 
 
+def _refusal(faults: Faults, value: str) -> Faults:
+    status, _, path = value.partition(":")
+    if not (status.isdecimal() and 400 <= int(status) <= 599 and path.startswith("/")):
+        raise UnknownValueError("The refusal", value, ["a status from 400 to 599, a colon and a path"])
+    return replace(faults, refusals={**faults.refusals, path: int(status)})
+
+
 def _error_status(faults: Faults, value: str) -> Faults:
     if not value.isdecimal() or not 500 <= int(value) <= 599:
         raise UnknownValueError("The error status", value, ["a status from 500 to 599"])
@@ -192,6 +205,8 @@ _CHANGES: Mapping[str, Change] = {
     "poisoned-test": _ids("poisoned_tests"),
     "poisoned-detail": _fixed(poisoned_detail=True),
     "failing-section": _ids("failing_sections"),
+    "refuse": _refusal,
+    "hidden-product": _ids("hidden_products"),
     "429-every": _number("rate_limit_every"),
     "429-first": _number("rate_limit_first"),
     "retry-after": _number("retry_after"),

@@ -139,6 +139,8 @@ def _fault_answer(request: Request, faults: Faults, number: int, is_too_many: bo
         return RedirectResponse(target, status_code=302)
     if is_too_many:
         return error_answer(500, "Internal server error")
+    if status := faults.refusals.get(request.url.path.removeprefix(PREFIX)):
+        return error_answer(status, "Refused")
     if _is_due(number, faults.rate_limit_every, faults.rate_limit_first):
         return _too_many(faults)
     if _is_due(number, faults.error_every, faults.error_first):

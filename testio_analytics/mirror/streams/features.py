@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from testio_analytics import errors
@@ -11,75 +11,98 @@ from testio_analytics.api import payloads
 from testio_analytics.api.client import Client
 from testio_analytics.api.scrubbing import scrub, scrub_text
 from testio_analytics.api.sections import Sections, sections_of
-from testio_analytics.api.values import clean_text, is_id, list_in, text_of
+from testio_analytics.api.values import clean_text, id_in, is_id, list_in, text_of
 from testio_analytics.concurrency import gather
 from testio_analytics.mirror import schema
 from testio_analytics.mirror.diff import StreamRead
 from testio_analytics.mirror.rows import Rows
+from testio_analytics.mirror.schema import OUTSIDE_SECTIONS, STORY_IDS
 from testio_analytics.mirror.streams.gaps import GAP_ERRORS, Gaps
+from testio_analytics.mirror.streams.offers import Before, is_missing_list
 from testio_analytics.mirror.worker import RowWorker
 from testio_analytics.text import one_line, short
+
+NOTHING_FOUND = Before()
 
 Listing = tuple[int | None, Sequence[Any]]
 """The features that one address listed, with the section asked for (None for the product as a whole)."""
 
 
-async def read_features(api: Client, worker: RowWorker, product: Any) -> tuple[StreamRead, Any]:
+async def read_features(
+    api: Client, worker: RowWorker, product: Any, before: Before = NOTHING_FOUND
+) -> tuple[StreamRead, Any]:
     """Read all features of one product with their sections and stories; what fails becomes a gap.
 
-    Returns the read, and the product as it is now: it is read anew where it turns out to be sectioned after all.
+    `before` is what earlier runs found. Returns the read, and the product as it is now: it is read anew where it turns
+    out to be sectioned after all.
     """
     gaps, sections = Gaps("features", int(product["id"])), sections_of(product)
     if sections.is_sectioned:
-        listings = await _section_listings(api, sections, sections.ids, gaps)
+        listings, offers = await _section_listings(api, sections, sections.ids, gaps, before)
     else:
-        product, listings = await _plain_listings(api, product, gaps)
-    stories = await _story_lists(api, listings, gaps) if needs_story_list(listings) else []
+        product, listings, offers = await _plain_listings(api, product, gaps, before)
+    stories: list[Any] = []
+    has_lost_ids = False
+    if needs_story_list(listings):
+        has_lost_ids = bool(before.offers.get(STORY_IDS))
+        stories = [] if has_lost_ids else await _story_lists(api, listings, gaps)
+    elif any(isinstance(story, Mapping) for story in _stories(listings)):
+        offers |= {STORY_IDS: True}
     found = await worker(feature_rows, gaps.product_id, listings, stories, secrets=api.secrets)
-    return StreamRead("features", found, tuple(gaps.noted), gaps.missing), product
+    if has_lost_ids:
+        _leave_out_stories(found, gaps)
+    return StreamRead("features", found, tuple(gaps.noted), gaps.missing, offers=offers), product
 
 
-async def _plain_listings(api: Client, product: Any, gaps: Gaps) -> tuple[Any, list[Listing]]:
+async def _plain_listings(
+    api: Client, product: Any, gaps: Gaps, before: Before
+) -> tuple[Any, list[Listing], dict[str, bool]]:
     try:
-        return product, [(None, gaps.counted("all features", await api.features(gaps.product_id)))]
+        return product, [(None, gaps.counted("all features", await api.features(gaps.product_id)))], {}
     except GAP_ERRORS as error:
-        if not isinstance(error, errors.RequestRefusedError) or error.status != 422:
+        if error.status != 422:
             gaps.note_error("all features", error)
-            return product, []
+            return product, [], {}
     # 422 means sectioned after all: sections may have been switched on since the list of products was read.
     again = await gaps.answer("all features", api.product(gaps.product_id))
     if again is None:
-        return product, []
+        return product, [], {}
     sections = sections_of(again)
     if not sections.is_sectioned:
         reason = "the API answered 422, as it does for sectioned products, but names no sections beside the default one"
         gaps.note("features of unnamed sections", reason, 1)
-    return again, await _section_listings(api, sections, sections.ids or sections.known_ids, gaps)
+    return again, *await _section_listings(api, sections, sections.ids or sections.known_ids, gaps, before)
 
 
-async def _section_listings(api: Client, sections: Sections, ids: Sequence[int], gaps: Gaps) -> list[Listing]:
-    """Read each section, and the product as a whole for features that are in no section, where the API has that."""
+async def _section_listings(
+    api: Client, sections: Sections, ids: Sequence[int], gaps: Gaps, before: Before
+) -> tuple[list[Listing], dict[str, bool]]:
+    """Read each section, and the product as a whole for features that are in no section, where the API has that.
+
+    Returns the lists, and whether the API offers the one of the whole product, where that is known now.
+    """
 
     async def section(section_id: int) -> Listing | None:
         where = _section_name(api, sections, section_id)
         features = await gaps.answer(where, api.features(gaps.product_id, section_id))
         return None if features is None else (section_id, features)
 
-    async def outside() -> Listing | None:
+    async def whole_product() -> Listing | errors.ApiError:
         try:
             return None, gaps.counted("features in no section", await api.features(gaps.product_id))
-        except (errors.RequestRefusedError, errors.NotFoundError):
-            return None  # the API of 2025 has no such list for a sectioned product
         except GAP_ERRORS as error:
-            if error.status != 500:  # which was seen instead of 422
-                gaps.note_error("features in no section", error)
-            return None
+            return error
 
-    *in_sections, in_none = await gather(*(section(section_id) for section_id in ids), outside())
-    if in_none is None and sections.has_nameless:
+    *in_sections, whole = await gather(*(section(section_id) for section_id in ids), whole_product())
+    listings = [listing for listing in in_sections if listing is not None]
+    if not isinstance(whole, errors.ApiError):
+        return [*listings, whole], {OUTSIDE_SECTIONS: True}
+    listed = {found for _, features in listings for feature in features if (found := id_in(feature)) is not None}
+    is_missing = is_missing_list(whole, before, listed, gaps)
+    if is_missing and sections.has_nameless:
         reason = "a section without a usable id cannot be asked for its features, and the API lists them nowhere else"
         gaps.note("features of sections without id", reason)
-    return [listing for listing in (*in_sections, in_none) if listing is not None]
+    return listings, {OUTSIDE_SECTIONS: False} if is_missing else {}
 
 
 def _section_name(api: Client, sections: Sections, section_id: int) -> str:
@@ -99,13 +122,26 @@ async def _story_lists(api: Client, listings: Sequence[Listing], gaps: Gaps) -> 
 
 
 def needs_story_list(listings: Iterable[Listing]) -> bool:
-    """Return whether any feature names its stories as plain sentences, so that the story list must be read."""
-    return any(
-        isinstance(story, str)
-        for _, features in listings
-        for feature in features
-        for story in list_in(feature, "user_stories") or ()
+    """Return whether any feature names its stories as plain sentences or not at all, so that their list must be read."""
+    return any(story is None or isinstance(story, str) for story in _stories(listings))
+
+
+def _stories(listings: Iterable[Listing]) -> Iterator[Any]:
+    """Yield each story of each feature; None for a feature that does not say which it has."""
+    for _, features in listings:
+        for feature in features:
+            if isinstance(feature, Mapping):
+                yield from (None,) if feature.get("user_stories") is None else list_in(feature, "user_stories") or ()
+
+
+def _leave_out_stories(found: Rows, gaps: Gaps) -> None:
+    """Keep the stored stories as they are: by their sentences alone, some could not be told apart any more."""
+    reason = (
+        "the features name their stories without ids, which they had before; the stored stories are kept as they are"
     )
+    gaps.note("user stories of the features", reason)
+    found.by_table[schema.USER_STORIES.name].clear()
+    found.rejections[:] = [one for one in found.rejections if one.table != schema.USER_STORIES.name]
 
 
 def feature_rows(

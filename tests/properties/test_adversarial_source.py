@@ -1,0 +1,268 @@
+"""Whole syncs from sources that hide, cap, repeat, move, miscount, leave out and fail, first and later ones.
+
+Whatever the source does, one of two things holds: the mirror is the truth, or every figure that differs from the truth
+is in doubt. And no row that the source still has is ever marked as removed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import event, given, note
+from hypothesis import strategies as st
+
+import testio_analytics as ta
+from adversary import Conduct, ErrorAt, Event, Source
+from small_account import feature_payload, locked_test, small_account
+from syncing import NOW, TOKEN, content, query, sync_account
+from testio_analytics.api.client import Client, Waits
+from testio_analytics.concurrency import run
+from testio_analytics.config import ApiSettings
+from testio_analytics.demo.account.model import Account, identity
+from testio_analytics.errors import TestioError
+from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.mirror import Mirror
+from testio_analytics.mirror.sync import sync_async
+from testio_analytics.reports.doubts import doubts_of
+
+REPORTS = (
+    "feature_catalog",
+    "coverage_total",
+    "coverage_by_product",
+    "bugs_per_feature",
+    "bugs_by_product",
+    "feature_results",
+    "story_coverage_by_product",
+    "triage",
+    "triage_total",
+    "trends",
+)
+TIMES_OF_SYNCS = ("first_seen", "changed_since_tested", "last_confirmed", "is_complete", "gap")
+"""Columns that tell of the syncs themselves, which differ, rather than of the account."""
+
+TABLES = ("products", "sections", "features", "user_stories", "tests", "test_features", "bugs")
+
+# -- histories ------------------------------------------------------------------------------------------------------
+
+SIZES = st.sampled_from([0, 3, 24, 25, 26, 49, 50, 60])
+PARTS = ("/products/2/features", "/sections/201/features", "/sections/202/features", "/products/1/features")
+errors_at = st.builds(
+    ErrorAt,
+    part=st.sampled_from([*PARTS, "/exploratory_tests?page=2", "/bugs?", "/exploratory_tests/1001", "/products/2?"]),
+    status=st.sampled_from([400, 403, 404, 408, 422, 429, 500, 503]),
+    first=st.sampled_from([None, 1, 2, 5]),
+)
+events = st.builds(
+    Event,
+    request=st.integers(2, 12),
+    kind=st.sampled_from(["end earlier", "end later", "insert", "delete"]),
+    index=st.integers(0, 60),
+)
+LEFT_OUT = (
+    "bugs.status",
+    "bugs.auto_accepted",
+    "bugs.severity",
+    "bugs.test_feature",
+    "exploratory_tests.features",
+    "exploratory_tests.status",
+    "exploratory_tests.end_at",
+    "features.feature_id",
+)
+hidden_ids = st.one_of(
+    st.integers(1001, 1060),  # tests
+    st.integers(1001, 1060).map(lambda test_id: 10 * test_id),  # their bugs
+    st.just(2),  # a product
+)
+
+
+@st.composite
+def conducts(draw: st.DrawFn) -> Conduct:
+    """Return a conduct that combines up to three misbehaviours."""
+    choices: dict[str, st.SearchStrategy[Any]] = {
+        "hidden": st.frozensets(hidden_ids, min_size=1, max_size=3),
+        "cap": st.sampled_from([1, 7, 10, 20, 24]),
+        "every_page_is_first": st.just(True),
+        "repeated_page": st.integers(2, 4),
+        "event": events,
+        "lie": st.tuples(st.sampled_from(["bugs", "features", "products"]), st.sampled_from([-3, -1, 1, 7])),
+        "cut": st.tuples(st.sampled_from(["bugs", "features", "products"]), st.sampled_from([0, 1, 3, 20])),
+        "missing": st.frozensets(
+            st.sampled_from(LEFT_OUT),
+            min_size=1,
+            max_size=2,
+        ),
+        "errors": st.tuples(errors_at),
+    }
+    wanted = draw(st.lists(st.sampled_from(sorted(choices)), max_size=3, unique=True))
+    conduct = Conduct(**{name: draw(choices[name]) for name in wanted})
+    return replace(conduct, cap_loses_rows=draw(st.booleans()), repeats_once=draw(st.booleans()))
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> list[tuple[str, int]]:
+    """Return what happens to product 1 between two syncs."""
+    kinds = st.sampled_from(["add test", "drop test", "add feature", "drop feature", "rename feature", "change bug"])
+    return draw(st.lists(st.tuples(kinds, st.integers(0, 59)), max_size=3))
+
+
+def edit(account: Account, kind: str, index: int) -> None:
+    """Change product 1 of the account."""
+    product = account.product(1)
+    match kind:
+        case "add test":
+            product.cycles.append(locked_test(1, 300 + index))
+        case "add feature":
+            account.add_feature(1, feature_payload(150 + index))
+        case "drop test" if product.cycles:
+            del product.cycles[index % len(product.cycles)]
+        case "drop feature" if product.features:
+            del product.features[index % len(product.features)]
+        case "rename feature" if product.features:
+            product.features[index % len(product.features)].payload["title"] = f"Renamed {index}"
+        case "change bug" if product.cycles:
+            for bug in product.cycles[index % len(product.cycles)].bugs:
+                bug.payload["status"] = "rejected"
+
+
+# -- one history ----------------------------------------------------------------------------------------------------
+
+
+@given(st.data(), SIZES)
+def test_the_mirror_is_the_truth_or_says_what_may_differ(data: st.DataObject, size: int) -> None:
+    """Up to three syncs, the account edited between them."""
+    account = small_account(tests=size)
+    with _folder() as folder:
+        db = folder / "mirror.db"
+        for number in range(data.draw(st.integers(1, 3), "syncs")):
+            if number:
+                for kind, index in data.draw(edits(), "edits"):
+                    edit(account, kind, index)
+            conduct = data.draw(conducts(), "conduct")
+            now = NOW + timedelta(hours=number)
+            before, stored = account.copy(), _stored_ids(db)
+            outcome = _sync(account, conduct, db, now)
+            note(f"sync {number + 1}: {outcome}")
+            event(outcome)
+            if outcome == "failed":
+                continue
+            truths = [
+                _visible(truth, conduct, stored) for truth in ((before, account) if conduct.event else (account,))
+            ]
+            _assert_nothing_removed_that_exists(db, before, account)
+            _assert_true_or_in_doubt(db, truths, folder, now)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="testio-adversary-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _sync(account: Account, conduct: Conduct, db: Path, now: datetime) -> str:
+    async def go() -> str:
+        source = Source(account, conduct)
+        settings = ApiSettings("http://testserver/customer/v2", TOKEN)
+        async with Client(settings, transport=source, waits=Waits(0, 0, 0)) as client:
+            return (await sync_async(db, client=client, clock=lambda: now)).outcome
+
+    try:
+        return run(go())
+    except TestioError as error:
+        note(str(error))
+        return "failed"
+
+
+def _stored_ids(db: Path) -> dict[str, set[int]]:
+    if not db.exists():
+        return {table: set() for table in TABLES}
+    return {table: {key for (key,) in query(db, f"select id from {table}")} for table in TABLES}
+
+
+def _visible(account: Account, conduct: Conduct, stored: dict[str, set[int]]) -> Account:
+    """Return the account without what is hidden and was never seen: nobody could know of it."""
+    truth = account.copy()
+    unknown = {table: conduct.hidden - stored[table] for table in TABLES}
+    truth.products = [product for product in truth.products if product.id not in unknown["products"]]
+    for product in truth.products:
+        product.cycles = [cycle for cycle in product.cycles if identity(cycle.payload) not in unknown["tests"]]
+        for cycle in product.cycles:
+            cycle.bugs = [bug for bug in cycle.bugs if identity(bug.payload) not in unknown["bugs"]]
+    return truth
+
+
+def _assert_nothing_removed_that_exists(db: Path, before: Account, after: Account) -> None:
+    existing = [_ids(account) for account in (before, after)]
+    for table in ("products", "features", "tests", "bugs"):
+        removed = {key for (key,) in query(db, f"select id from {table} where removed_at is not null")}
+        assert not removed & existing[0][table] & existing[1][table], f"{table} that exist are marked as removed"
+
+
+def _ids(account: Account) -> dict[str, set[int]]:
+    cycles = [cycle for product in account.products for cycle in product.cycles]
+    return {
+        "products": {product.id for product in account.products},
+        "features": {identity(row.payload) for product in account.products for row in product.features},
+        "tests": {identity(cycle.payload) for cycle in cycles},
+        "bugs": {identity(bug.payload) for cycle in cycles for bug in cycle.bugs},
+    }
+
+
+def _assert_true_or_in_doubt(db: Path, truths: list[Account], folder: Path, now: datetime) -> None:
+    """Compare the mirror with an honest read of the account, before or after this sync: the rows, else the figures."""
+    honest = [_honest(truth, folder / f"honest-{number}.db", now) for number, truth in enumerate(truths)]
+    if content(db) in [content(path) for path in honest]:
+        return  # the same rows give the same figures
+    mirror, *mirrors = (load_mirror(path) for path in (db, *honest))
+    for report in REPORTS:
+        doubted = {doubt.product_id for doubt in doubts_of(mirror, report)}
+        stored = {*mirror.active("products")["id"]}.union(*(one.active("products")["id"] for one in mirrors))
+        if None in doubted or doubted >= stored:
+            continue
+        found, *true = (_figures(one, report) for one in (mirror, *mirrors))
+        for product_id in set(found).union(*true):
+            if product_id in doubted or (product_id is None and doubted):
+                continue
+            assert found.get(product_id) in [one.get(product_id) for one in true], f"{report} of product {product_id}"
+
+
+def _honest(truth: Account, path: Path, now: datetime) -> Path:
+    path.unlink(missing_ok=True)
+    sync_account(truth, path, now=now)
+    return path
+
+
+def _figures(mirror: Mirror, report: str) -> dict[Any, list[tuple[str, ...]]]:
+    """Return the rows of a report by product, None for those of all together, without what tells of the syncs."""
+    frame: pd.DataFrame = getattr(ta, report)(mirror)
+    kept = frame[[name for name in frame.columns if name not in TIMES_OF_SYNCS]]
+    owners = frame["product_id"].tolist() if "product_id" in frame else [None] * len(frame)
+    rows = defaultdict[Any, list[tuple[str, ...]]](list)
+    for owner, row in zip(owners, kept.astype("object").itertuples(index=False, name=None), strict=True):
+        rows[owner].append(tuple(map(str, row)))
+    return dict(rows)
+
+
+# -- the source itself ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 25, 60])
+def test_an_honest_source_is_read_completely(size: int, tmp_path: Path) -> None:
+    """Without misbehaviour the mirror is the truth, and nothing is in doubt."""
+    account = small_account(tests=size)
+
+    assert _sync(account, Conduct(), tmp_path / "mirror.db", NOW) == "complete"
+    assert not doubts_of(load_mirror(tmp_path / "mirror.db"), "feature_results")
+    _assert_true_or_in_doubt(tmp_path / "mirror.db", [account], tmp_path, NOW)
