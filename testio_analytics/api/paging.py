@@ -20,7 +20,6 @@ from testio_analytics.concurrency import gather
 from testio_analytics.text import counted, listed
 
 PAGE_SIZE = 25
-SMALLEST = 2  # of a whole reading; single rows are asked for only where larger pages fail
 PAGES_AT_ONCE = 4
 MOST_READINGS = 4
 UNPAGED_ROWS = 150  # what a list without paging holds at most (testio-api 7.1)
@@ -169,9 +168,9 @@ async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedL
 
 def _next_size(reading: _Reading) -> int:
     if reading.is_capped:
-        return max(smaller(reading.size), SMALLEST)
+        return smaller(reading.size)
     held = [len(page) for page in reading.pages if page]
-    return max(held[0], SMALLEST) if len(held) == 1 and held[0] < reading.size else reading.size
+    return held[0] if len(held) == 1 and held[0] < reading.size else reading.size
 
 
 def _doubt(readings: Sequence[_Reading]) -> str | None:
