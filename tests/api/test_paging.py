@@ -352,6 +352,18 @@ def test_server_that_ignores_paging_is_read_once(total: int) -> None:
     assert (_found(listed), listed.lost, listed.doubt) == (ids, (), None)
 
 
+def test_small_pages_from_a_cache_are_not_a_whole_list() -> None:
+    """They look like those of a server that ignores paging; the list without pages shows that they are not."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        rows = range(1, 21 if "page" in request.url.params else 121)
+        return httpx.Response(200, json={"exploratory_tests": [{"id": row} for row in rows]})
+
+    listed = ask(handler, lambda client: client.tests(1))
+    assert _found(listed) == list(range(1, 121))
+    assert listed.doubt is not None and "the same 20 rows, and the list without pages 120" in listed.doubt
+
+
 def test_server_that_ignores_paging_and_may_cut_off_says_so() -> None:
     """Exactly the server's own limit of 150 leaves an open end."""
     ids = list(range(1, 151))
