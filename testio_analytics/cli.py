@@ -60,7 +60,7 @@ impact_option: Decorator = click.option(
     "--impact",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="CSV with feature_id, impact (0 to 1), owner, note: what a failure of a feature would cost. Used by next_tests.",
+    help="CSV with feature_id, impact (0 to 1), owner, note: what a failure of a feature would cost. Used by next_tests and packed_tests.",
 )
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -249,16 +249,27 @@ def terminal_width() -> int | None:
 
 def _name_doubts(found: Collection[Doubt], scope: str | None) -> None:
     """Say what the figures cover and what puts them in doubt; where anything does, exit as incomplete."""
-    from testio_analytics.reports.doubts import words
+    from testio_analytics.reports.doubts import sentences
 
     if scope is not None:
         say(scope)
-    for doubt in found:
-        say(f"{words(doubt)}.")
+    for sentence in sentences(found):
+        say(f"{sentence}.")
     if not all(doubt.was_asked for doubt in found):
         say("`testio-analytics sync` without --stream reads what was never asked for.")
     if found:
         sys.exit(INCOMPLETE)
+
+
+def _name_unknown_weights(path: Path, impact: Path | None) -> None:
+    """Say which weights of the user are of no feature of the account, whichever products are shown."""
+    if impact is None:
+        return
+    from testio_analytics.frames.loaders import load_mirror
+    from testio_analytics.reports.impact import unknown_impact_note
+
+    if note := unknown_impact_note(load_mirror(path), impact):
+        say(note)
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -291,6 +302,11 @@ def show(
     from testio_analytics.reports import registry
 
     if is_list or report == "list":
+        given = {"--db": db, "--product": products, "--as-of": as_of, "--impact": impact, "--format": form != "table"}
+        if unused := [option for option, value in given.items() if value]:
+            raise click.UsageError(
+                f"The list of reports comes from no database and has one form: {unused[0]} is not used."
+            )
         put(registry.report_list())
         return
     from testio_analytics.display.terminal import formatted
@@ -302,6 +318,7 @@ def show(
 
     write = put if form == "table" else put_data
     write(formatted(frame, form, report=declared, width=terminal_width()), nl=form != "csv")
+    _name_unknown_weights(resolve_db_path(db), impact)
     _name_doubts(found, scope)
 
 
@@ -324,13 +341,16 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
     """
     from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.pages.build import make_pages
+    from testio_analytics.pages.state import one_state
     from testio_analytics.reports.asked import scope_note
     from testio_analytics.reports.doubts import doubts
 
-    path = resolve_db_path(db)
-    mirror = load_mirror(path, product_id=products or None)
-    for page in make_pages(path, output, product_ids=products or None, as_of=as_of, impact=impact):
-        put(str(page))
+    with one_state(resolve_db_path(db)) as state:
+        mirror = load_mirror(state.copy, product_id=products or None).at(as_of)
+        pages = make_pages(state, output, product_ids=products or None, as_of=as_of, impact=impact)
+        for page in pages:
+            put(str(page))
+        _name_unknown_weights(state.copy, impact)
     _name_doubts(doubts(mirror), scope_note(mirror))
 
 
@@ -364,15 +384,16 @@ def export(
     testio-analytics export --format parquet               # types kept
     testio-analytics export --format xlsx --output shared  # one workbook
     """
-    from testio_analytics.display.files import export as write
+    from testio_analytics.display.files import export_mirror
     from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.reports.asked import scope_note
     from testio_analytics.reports.doubts import doubts
 
     path = resolve_db_path(db)
-    for written in write(path, output, form=form, product_id=products or None, as_of=as_of, impact=impact):
+    mirror = load_mirror(path, product_id=products or None).at(as_of)
+    for written in export_mirror(mirror, output, form=form, as_of=as_of, impact=impact):
         put(str(written))
-    mirror = load_mirror(path, product_id=products or None)
+    _name_unknown_weights(path, impact)
     _name_doubts(doubts(mirror), scope_note(mirror))
 
 

@@ -20,13 +20,14 @@
     │   └── LockedError            another sync is writing
     ├── ReportError            a report, notebook or page could not be made
     └── UnknownValueError      an argument that is none of the allowed ones (also a ValueError)
+        └── UnusedOptionError      an option that the report asked for does not use
 
 A message says what was attempted, what was found, and what to do next. No message holds a token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class TestioError(Exception):
@@ -124,3 +125,13 @@ class UnknownValueError(TestioError, ValueError):
         self.allowed = tuple(allowed)
         choices = ", ".join(str(choice) for choice in self.allowed)
         super().__init__(f"{what} is {value!r}; it must be one of: {choices}.")
+
+
+class UnusedOptionError(UnknownValueError):
+    """An option was given that would change nothing."""
+
+    def __init__(self, report: str, option: str, users: Sequence[str], others: Sequence[str]) -> None:
+        self.value = option
+        self.allowed = tuple(users)
+        which = ", ".join(users) if len(users) < len(others) else f"all but {', '.join(others)}"
+        TestioError.__init__(self, f"The report {report} does not use {option}; these do: {which}.")

@@ -17,8 +17,9 @@ from typing import Any
 from sqlite_utils import Database
 
 from testio_analytics.api.client import Client
+from testio_analytics.api.credentials import Credentials
 from testio_analytics.concurrency import gather, run_in_thread
-from testio_analytics.mirror import diff, ledger, rows, schema, store
+from testio_analytics.mirror import diff, ledger, redaction, rows, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.selection import Selection, all_products, products_by_id
@@ -93,6 +94,7 @@ class Target:
         run_id: the number of the run; None for a dry run.
         clock: where the time of a write comes from.
         turn: one product is written at a time.
+        known: the credentials met so far, which no text may quote.
     """
 
     db: Database
@@ -100,6 +102,7 @@ class Target:
     run_id: int | None
     clock: Clock
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    known: Credentials = field(default_factory=Credentials)
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ async def sync_account(job: Job, progress: Progress) -> None:
     found, products = Rows(), dict[int, tuple[Any, Rows]]()
     selected = await _selected(job)
     for payload in selected.payloads:
-        rows = product_rows(payload, secrets=job.api.secrets)
+        rows = product_rows(payload)
         found.extend(rows)
         for row in rows.of(schema.PRODUCTS):
             products.setdefault(row["id"], (payload, rows))
@@ -166,7 +169,9 @@ async def _store(job: Job, reads: Sequence[StreamRead], product_id: int | None, 
     target, full = job.target, job.asked.full or is_confirmed
 
     def write() -> list[ChangeSet]:
-        changes = [diff.change_set(target.db, read, product_id=product_id, full=full) for read in reads]
+        redaction.learn(target.db, target.known, reads)
+        clean = [redaction.cut_read(read, target.known) for read in reads]
+        changes = [diff.change_set(target.db, read, product_id=product_id, full=full) for read in clean]
         if target.run_id is not None:
             store.save(target.db, changes, run_id=target.run_id, now=target.clock())
         return changes
@@ -199,7 +204,7 @@ async def _read_product(job: Job, product_id: int, payload: Any, product: Rows) 
         return [_of_product(product), *tests]
     read, again = features
     if again is not payload:  # it was sectioned after all
-        product = product_rows(again, secrets=job.api.secrets)
+        product = product_rows(again)
     return [_of_product(product), read, *tests]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -14,9 +15,10 @@ from typing import Any
 
 from testio_analytics import errors
 from testio_analytics.api.client import Client
+from testio_analytics.api.credentials import Credentials
 from testio_analytics.concurrency import run
 from testio_analytics.config import resolve_api, resolve_db_path
-from testio_analytics.mirror import database, ledger, schema
+from testio_analytics.mirror import database, ledger, redaction, schema
 from testio_analytics.mirror.account import Asked, Clock, Job, Progress, Tally, Target, sync_account
 from testio_analytics.mirror.diff import Counts, Gap
 from testio_analytics.mirror.file_errors import file_error
@@ -68,7 +70,7 @@ class FeatureCounts(Counts):
 def sync(
     db: str | Path | None = None,
     *,
-    product_ids: Sequence[int] | None = None,
+    product_ids: int | Sequence[int] | None = None,
     streams: Sequence[str] | None = None,
     full: bool = False,
     dry_run: bool = False,
@@ -95,7 +97,7 @@ def sync(
 async def sync_async(
     db: str | Path | None = None,
     *,
-    product_ids: Sequence[int] | None = None,
+    product_ids: int | Sequence[int] | None = None,
     streams: Sequence[str] | None = None,
     full: bool = False,
     dry_run: bool = False,
@@ -107,7 +109,7 @@ async def sync_async(
 
     Args:
         db: path of the database; default as in `config`.
-        product_ids: only these products.
+        product_ids: only these products, or only this one.
         streams: only these streams; ``products`` is always read, because everything belongs to a product. By default
             all but ``executions``.
         full: also mark rows as removed where more than half of a product's rows are gone, and read the bugs and results
@@ -120,12 +122,12 @@ async def sync_async(
     Raises:
         ApiError: nothing could be read (wrong token, no server).
         StoreError: the database cannot be used, or another sync is writing to it.
-        UnknownValueError: there is no such stream.
+        UnknownValueError: there is no such stream, or what is given for a product is no id.
     """
-    wanted = checked_streams(streams)
+    wanted, ids = checked_streams(streams), checked_ids(product_ids)
     path, started = resolve_db_path(db), time.monotonic()
     async with _client_or_own(client) as api, RowWorker() as worker:
-        asked = Asked(wanted, product_ids, full)
+        asked = Asked(wanted, ids, full)
         before, tally = api.requests, Tally({stream: Counts() for stream in ("products", *wanted)})
         seen = progress or Progress()
         with _ledger(path, dry_run, asked, api, tally, clock or _utc_now) as target, _counted(api, seen):
@@ -150,6 +152,21 @@ async def sync_features(
     """
     result = await sync_async(db, product_ids=[product_id], streams=["features"], client=client, clock=clock)
     return FeatureCounts(**asdict(result.streams["features"]), gaps=result.gaps)
+
+
+def checked_ids(product_ids: int | Sequence[int] | None) -> Sequence[int] | None:
+    """Return the ids of the products to read, None for all.
+
+    Raises:
+        UnknownValueError: one of them is no id: before anything is read, nobody knows a product by its name.
+    """
+    if product_ids is None:
+        return None
+    asked = [product_ids] if isinstance(product_ids, (int, str)) else [*product_ids]
+    for value in asked:
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise errors.UnknownValueError("product_ids", value, ["ids of products, such as 21362"])
+    return [operator.index(value) for value in asked]
 
 
 def checked_streams(streams: Sequence[str] | None) -> tuple[str, ...]:
@@ -217,9 +234,10 @@ def progress_bar(*, shown: bool) -> Iterator[Progress]:
 @contextmanager
 def _ledger(path: Path, dry_run: bool, asked: Asked, api: Client, tally: Tally, clock: Clock) -> Iterator[Target]:
     """Open the database, hold the lock, and see that the run's row says how it ended, whatever happens."""
+    known = Credentials(tokens=api.secrets)
     if dry_run:
         with database.open_copy(path) as db:
-            yield Target(db, db, None, clock)
+            yield Target(db, db, None, clock, known=known)
         return
     with database.writing(path), database.open_store(path) as db:
         run_id = ledger.begin_run(
@@ -233,7 +251,7 @@ def _ledger(path: Path, dry_run: bool, asked: Asked, api: Client, tally: Tally, 
         before, outcome, error = api.requests, "interrupted", None
         try:
             with database.open_beside(path) as beside:
-                yield Target(db, beside, run_id, clock)
+                yield Target(db, beside, run_id, clock, known=known)
             outcome = tally.outcome
         except sqlite3.OperationalError as failed:
             outcome, error = "failed", str(file_error(path, failed))
@@ -252,3 +270,4 @@ def _ledger(path: Path, dry_run: bool, asked: Asked, api: Client, tally: Tally, 
                 unknown_fields=tally.unknown_fields,
                 error=error,
             )
+            redaction.cut_stored(db, known)  # only now are all known, also where the run broke off

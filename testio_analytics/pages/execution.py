@@ -10,10 +10,11 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from testio_analytics.config import TOKEN_VARIABLE
+from testio_analytics.display.folders import work_folder
 from testio_analytics.errors import ReportError
 from testio_analytics.pages.notebooks import INJECTED_TAG, PACKAGE, read_notebook, tags, with_parameters
 from testio_analytics.text import one_line, short
@@ -88,8 +89,7 @@ def _bar(total: int) -> Iterator[Callable[[], object]]:
 async def _execute(name: str, notebook: NotebookNode) -> NotebookNode:
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-    with TemporaryDirectory(prefix="testio-") as place:
-        folder = Path(place)
+    with work_folder(Path(gettempdir())) as folder:
         try:
             await _run_in_kernel(notebook, folder)
         except (CellExecutionError, CellTimeoutError) as error:
