@@ -363,7 +363,7 @@ class Client:
             raise self._unanswered(url, f"it was not whole after {self._waits.answer:g} seconds") from None
         except (httpx.RequestError, UnicodeError) as error:  # the latter for a redirect to a name that cannot be read
             # Without its cause, which holds the request with its headers.
-            raise self._unanswered(url, self._said(str(error)) or type(error).__name__) from None
+            raise self._unanswered(url, self._said(str(error)).rstrip(".") or type(error).__name__) from None
         finally:
             self.sent.append(Sent(url, began, clock()))
             if self.on_sent is not None:
