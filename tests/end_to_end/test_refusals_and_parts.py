@@ -468,6 +468,7 @@ def test_a_full_disk_is_said_and_keeps_what_was_stored(
         patch.setattr(database, "_opened", on_a_full_disk)
         synced(account, db)
     assert active(db, "features", 1) == features
+    assert "There is no room left" in call(db, "status").stderr
     assert synced(account, db).outcome == "complete"
     assert len(active(db, "features", 1)) == len(features) + 10
 

@@ -163,6 +163,15 @@ def test_an_unknown_product_is_refused_with_the_list_of_products(value: Any) -> 
         loaders.load_features(connection, product_id=value)
 
 
+def test_a_name_in_place_of_an_id_is_one_value() -> None:
+    """It is named whole, not letter by letter, beside the ids that belong to the names."""
+    with (
+        opened(harbour()) as connection,
+        pytest.raises(UnknownValueError, match=r"product_id is 'Harbour'; .* 1 \(Harbour\)"),
+    ):
+        load_mirror(connection, product_id="Harbour")  # type: ignore[arg-type]
+
+
 def test_an_unknown_section_is_refused_with_the_list_of_sections() -> None:
     """The sections there are stand in the message."""
     with opened(harbour()) as connection, pytest.raises(UnknownValueError, match=r"10 \(Section 10\)"):
