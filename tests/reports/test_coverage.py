@@ -662,7 +662,7 @@ def test_a_new_executed_test_never_lowers_coverage(account: Account, chance: ran
 def test_order_of_the_rows_does_not_matter(account: Account, chance: random.Random) -> None:
     """The same rows in another order give the same reports."""
     mirror = mirror_of(account)
-    shuffled = {
+    shuffled: dict[str, Any] = {
         name: frame.sample(frac=1, random_state=chance.randrange(10**6)).reset_index(drop=True)
         for name, frame in vars(mirror).items()
         if isinstance(frame, pd.DataFrame)
