@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -167,16 +168,23 @@ def _triaged(mirror: Mirror, instant: pd.Timestamp) -> Figure:
         return Figure("no bugs", (f"of {_month_words(months[-1])}",))
     last, before = known[months[-1]], known.get(months[0])
     change = ""
-    if len(months) > 1 and before is not None:
+    if pd.isna(last["review"]):
+        return Figure(UNKNOWN)
+    if len(months) > 1 and before is not None and _is_exact(last) and _is_exact(before):
         change = f"{signed(100 * (last['review'] - before['review']))} points against {_month_words(months[0])}"
     triaged = last["active_accepted"] + last["rejected"]
     read = "" if total["is_complete"] else ", as far as read"
     month = f"of {_month_words(months[-1])}{read}" + (", provisional" if last["is_provisional"] else "")
-    figure = _of(triaged, last["total"], triaged, month, change)
+    figure = _of(triaged, last["total"], round(last["review_highest"] * last["total"]), month, change)
     if not figure.notes:
         return figure
     interval = f"95 % interval {interval_words(last['review_low'], last['review_high'])}"
     return Figure(figure.value, (f"{figure.notes[0]}, {interval}", *figure.notes[1:]))
+
+
+def _is_exact(month: Mapping[Any, Any]) -> bool:
+    """Say whether the rate of bugs triaged manually is one number, and no range."""
+    return bool(pd.notna(month["review"]) and month["review"] == month["review_highest"])
 
 
 def _month_words(label: str) -> str:
