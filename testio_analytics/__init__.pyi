@@ -105,10 +105,10 @@ from .reports.leftovers import unlinked_test_features as unlinked_test_features
 from .reports.next_tests import next_tests as next_tests
 from .reports.next_tests import packed_tests as packed_tests
 from .reports.overview import overview as overview
+from .reports.rate_intervals import poisson_interval as poisson_interval
+from .reports.rate_intervals import wilson as wilson
 from .reports.results import evidence_by_product as evidence_by_product
 from .reports.results import feature_results as feature_results
-from .reports.shares import wilson as wilson
-from .reports.shrinkage import poisson_interval as poisson_interval
 from .reports.shrinkage import shrunk_rates as shrunk_rates
 from .reports.status import status as status
 from .reports.stories import story_coverage as story_coverage

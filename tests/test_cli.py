@@ -17,7 +17,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from syncing import TOKEN, query
-from testio_analytics.cli import cli, say
+from testio_analytics.cli import cli
+from testio_analytics.console import say
 from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults
@@ -183,7 +184,7 @@ def test_migrate_goes_down_and_up_after_a_backup(demo_db: Path) -> None:
     assert call("migrate", "--db", str(db)).exit_code == 0
 
     assert query(db, "select count(*) from tests") == [(0,)]
-    backups = sorted(Path().glob("mine.schema3.*.backup.db"))
+    backups = sorted(Path().glob(f"mine.schema{HEAD}.*.backup.db"))
     assert len(backups) == 1
     assert query(backups[0], "select count(*) from tests") == tests
 

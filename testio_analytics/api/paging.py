@@ -1,67 +1,29 @@
-"""Read a list of unknown length page by page, around the rows that the server cannot serve, and see that it is whole.
+"""Read a list of unknown length page by page, and see that it is whole.
 
-The list has no total, moves while it is read, may hide rows of a page, and one broken row makes its whole page fail
-(testio-api 7.1 and 11.3). So only an empty page ends it, and it is read until two readings agree: a test whose end
-changes shifts all rows between its old place and its new one by one, so that for each row that slips through unread
-another comes twice; a deletion shifts rows as well and shows only as a difference between two readings. How a page is
-fetched is the caller's business.
+The list has no total, moves while it is read, and may hide rows of a page (testio-api 7.1). So only an empty page ends
+it, and it is read until two readings agree: a test whose end changes shifts all rows between its old place and its new
+one by one, so that for each row that slips through unread another comes twice; a deletion shifts rows as well and shows
+only as a difference between two readings.
 """
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from testio_analytics import errors
+from testio_analytics.api.pages import PAGE_ERRORS, LostRows, Page, smaller, whole_page
 from testio_analytics.api.values import Listed, as_json, id_in
 from testio_analytics.concurrency import gather
 from testio_analytics.text import counted, listed
 
-log = logging.getLogger("testio_analytics.api.paging")
-
 PAGE_SIZE = 25
-SMALLER = (10, 5, 2, 1)
 SMALLEST = 2  # of a whole reading; single rows are asked for only where larger pages fail
-MOST_FAILING = 5  # failing rows in a row after which a page is given up
 PAGES_AT_ONCE = 4
 MOST_READINGS = 4
 UNPAGED_ROWS = 150  # what a list without paging holds at most (testio-api 7.1)
-
-PAGE_ERRORS = (errors.ServerError, errors.UnreadableAnswerError, errors.ConnectionFailedError)
-"""What costs a page, and may not cost a smaller one."""
-
-
-class Page(Protocol):
-    """Fetch page `number` (from 1) of `size` rows, with all tries where nothing smaller can be asked for."""
-
-    async def __call__(self, number: int, size: int, *, is_last_try: bool) -> Listed:
-        """Return the rows of that page, none beyond the end, and what the answer says of the number of all rows."""
-
-
-@dataclass(frozen=True)
-class LostRows:
-    """Rows of a test list that the server could not serve on any try.
-
-    `position` counts from 1; `count` is None where the number of lost rows is unknown. `after` and `before` are
-    the ids of the nearest tests that could be read, newer and older.
-    """
-
-    position: int
-    count: int | None
-    reason: str
-    attempts: int
-    after: int | None = None
-    before: int | None = None
-
-    def __str__(self) -> str:
-        rows = f"row {self.position}" if self.count == 1 else f"rows from {self.position} on"
-        if self.count and self.count > 1:
-            rows = f"rows {self.position} to {self.position + self.count - 1}"
-        near = [f"{word} test {near}" for word, near in (("after", self.after), ("before", self.before)) if near]
-        return f"{rows} of the test list" + (f" ({', '.join(near)})" if near else "")
 
 
 @dataclass(frozen=True)
@@ -69,13 +31,15 @@ class PagedList:
     """All rows of a list that could be read, and those that could not.
 
     `doubt` says why the list may not be whole, in words and numbers; None where two readings agreed, or where one
-    agreed with what was known. `withdrawn` are rows of an earlier reading that the last one no longer had. `total` is
-    the number of rows as the answer itself counts them, None where it does not.
+    agreed with what was known. `hidden` is the number of places on pages before the last one that came without a row.
+    `withdrawn` are rows of an earlier reading that the last one no longer had. `total` is the number of rows as the
+    answer itself counts them, None where it does not.
     """
 
     rows: tuple[Any, ...]
     lost: tuple[LostRows, ...] = ()
     doubt: str | None = None
+    hidden: int = 0
     withdrawn: tuple[Any, ...] = ()
     total: int | None = None
 
@@ -113,12 +77,26 @@ class _Reading:
         return sum(number > 1 for key, number in self.seen.items() if isinstance(key, int))
 
     @property
-    def is_cut(self) -> bool:
-        """Return whether a page before the last one held fewer rows than were asked for."""
-        held = [self._held(page) for page in self.pages]
+    def hidden(self) -> int:
+        """Return how many places of pages before the last one came without a row."""
+        return sum(max(self.size - held, 0) for held in self._held[:-1])
+
+    @property
+    def is_capped(self) -> bool:
+        """Return whether several pages came and none was full: the server may give smaller ones than asked for."""
+        return len(self._held) > 1 and max(self._held) < self.size
+
+    @property
+    def _held(self) -> list[int]:
+        """Return how many rows each page held, lost ones included, up to the last page that held any."""
+        if self.is_unpaged:
+            return []
+        held = [
+            sum((row.count or self.size) if isinstance(row, LostRows) else 1 for row in page) for page in self.pages
+        ]
         while held and not held[-1]:
             held.pop()
-        return not self.is_unpaged and any(number < self.size for number in held[:-1])
+        return held
 
     def add(self, page: Listed | LostRows) -> None:
         """Add the next page, and see whether it ends the reading; an empty one does so at the end of its window."""
@@ -142,9 +120,6 @@ class _Reading:
         self.seen.update(ids)
         self.pages.append(page)
 
-    def _held(self, page: Sequence[Any]) -> int:
-        return sum((row.count or self.size) if isinstance(row, LostRows) else 1 for row in page)
-
     def _is_lost(self, page: Sequence[Any]) -> bool:
         return len(page) == 1 and isinstance(page[0], LostRows) and page[0].count == self.size
 
@@ -160,9 +135,9 @@ async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedL
     """Return all rows of a list that has no total and may change meanwhile, and what is lost of it.
 
     It is read until two readings brought the same rows and nothing moved in the second. Where a reading brings exactly
-    the rows that are `known` from a complete read before, it is the second of the two. A reading in which a page
-    before the last one was not full is followed by one in smaller pages, and a list of a single page by one of
-    pages of just so many rows: rows that a server cuts off would begin the next page.
+    the rows that are `known` from a complete read before, and no place before the end is empty, it is the second of
+    the two. A reading in which no page was full is followed by one in smaller pages, and a list of a single page by
+    one of pages of just so many rows: rows that a server cuts off would begin the next page.
 
     Raises:
         ApiError: whatever costs more than a page, such as a refused token.
@@ -182,24 +157,21 @@ async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedL
             return _whole(readings, f"it could not be read a second time: {failed.reason}")
         readings.append(reading)
         agrees = reading.ids == (before or frozenset()) and not reading.moved
+        agrees &= not reading.hidden or (len(readings) > 1 and not reading.is_capped)
         if reading.repeated is None and (agrees or reading.is_unpaged):
             return _whole(readings, None)
         is_same = agrees and len(readings) > 1 and readings[-2].repeated is not None
-        if is_same or (reading.has_lost and not reading.is_cut):
+        if is_same or (reading.has_lost and not reading.is_capped):
             break
         before, size = reading.ids, _next_size(reading)
     return _whole(readings, _doubt(readings))
 
 
 def _next_size(reading: _Reading) -> int:
-    if reading.is_cut:
-        return _smaller(reading.size)
+    if reading.is_capped:
+        return max(smaller(reading.size), SMALLEST)
     held = [len(page) for page in reading.pages if page]
     return max(held[0], SMALLEST) if len(held) == 1 and held[0] < reading.size else reading.size
-
-
-def _smaller(size: int) -> int:
-    return next((smaller for smaller in SMALLER if smaller < size), 1)
 
 
 def _doubt(readings: Sequence[_Reading]) -> str | None:
@@ -244,7 +216,7 @@ async def _read_once(page: Page, size: int, *, rows_expected: int) -> _Reading:
     reading, window = _Reading(size), 1
     while not reading.is_over:
         first = len(reading.pages) + 1
-        for answer in await gather(*(_whole_page(page, first + ahead, size) for ahead in range(window))):
+        for answer in await gather(*(whole_page(page, first + ahead, size) for ahead in range(window))):
             if not reading.is_over:
                 reading.add(answer)
         reading.is_over |= not reading.pages[-1]
@@ -253,49 +225,6 @@ async def _read_once(page: Page, size: int, *, rows_expected: int) -> _Reading:
         reason = f"The server ignores `page` and answers no more than the last {UNPAGED_ROWS} rows."
         reading.pages.append([LostRows(len(reading.rows) + 1, None, reason, 1)])
     return reading
-
-
-async def _whole_page(page: Page, number: int, size: int) -> Listed | LostRows:
-    """Return the slots of one page, or one `LostRows` where it cannot be read at all."""
-    offset = (number - 1) * size
-    try:
-        return await page(number, size, is_last_try=True)
-    except errors.ConnectionFailedError as error:
-        return LostRows(offset + 1, size, str(error), error.attempts)
-    except PAGE_ERRORS as error:
-        log.info("%s Reading it in smaller pieces.", error)
-    slots: dict[int, Any] = {}
-    try:
-        await _narrow(page, range(offset, offset + size), size, slots)
-    except PAGE_ERRORS as error:
-        return LostRows(offset + 1, size, str(error), error.attempts)
-    return Listed(slots[position] for position in sorted(slots))
-
-
-async def _narrow(page: Page, wanted: range, size: int, slots: dict[int, Any]) -> None:
-    """Fill the slots of the wanted positions from smaller pages, down to the single row that fails.
-
-    Pages of a smaller size begin at multiples of it, so the first may begin before the wanted rows. A run of
-    failing rows is no broken row but a failing server: then the error is raised.
-    """
-    smaller = _smaller(size)
-    for start in range(wanted.start - wanted.start % smaller, wanted.stop, smaller):
-        try:
-            # The single row gets all tries: it is given up only when it truly fails.
-            rows = await page(start // smaller + 1, smaller, is_last_try=smaller == 1)
-        except PAGE_ERRORS as error:
-            if smaller == 1:
-                slots[start] = LostRows(start + 1, 1, str(error), error.attempts)
-                run = [slots.get(start - back) for back in range(MOST_FAILING)]
-                if all(isinstance(slot, LostRows) for slot in run):
-                    raise
-                continue
-            inside = range(max(start, wanted.start), min(start + smaller, wanted.stop))
-            await _narrow(page, inside, smaller, slots)
-            continue
-        slots.update((at, row) for at, row in enumerate(rows, start) if at in wanted)
-        if not rows:
-            return
 
 
 def same_rows(some: Sequence[Any], others: Sequence[Any]) -> bool:
@@ -322,9 +251,9 @@ def _whole(readings: Sequence[_Reading], doubt: str | None) -> PagedList:
         if isinstance(row, LostRows)
     )
     if doubt or lost:
-        return PagedList(tuple(came.values()), lost, doubt, (), last.total)
+        return PagedList(tuple(came.values()), lost, doubt, last.hidden, total=last.total)
     withdrawn = tuple(row for key, row in came.items() if key not in last.seen)
-    return PagedList(tuple(last.rows), (), None, withdrawn, last.total)
+    return PagedList(tuple(last.rows), hidden=last.hidden, withdrawn=withdrawn, total=last.total)
 
 
 def _nearest_id(rows: Iterable[Any]) -> int | None:

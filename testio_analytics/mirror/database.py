@@ -64,6 +64,7 @@ def open_store(path: Path) -> Iterator[Database]:
             )
         db.execute("pragma journal_mode = wal")
         db.execute("pragma synchronous = normal")
+        db.execute("pragma secure_delete = on")  # what is cut out of a row must not stay in the free space of the file
         if 0 < version < migrations.HEAD:
             migrations.back_up(path)
         if version < migrations.HEAD:

@@ -15,7 +15,7 @@ from testio_analytics.reports.facts import NO_STATUS, feature_scope
 from testio_analytics.reports.features import STATES, features_with_state
 from testio_analytics.reports.impact import ImpactSource
 from testio_analytics.reports.next_tests import next_tests
-from testio_analytics.reports.shares import share, wilson
+from testio_analytics.reports.shares import share
 from testio_analytics.reports.stories import story_coverage_by_product
 from testio_analytics.reports.triage import RATES, triage, triage_total
 from testio_analytics.text import counted, instant_words, interval_words, listed, lowered, percent, short
@@ -32,7 +32,7 @@ class CoverageSummary:
         untested, planned, stale, unknown, tested: features per state; they add up to M.
         never_executed: N, untested and planned together: the fewest that were never tested.
         never_executed_highest: N and the unknown ones: the most that may never have been tested.
-        never_share, never_low, never_high: N of M with its 95 % Wilson interval; None when M is 0 or all are unknown.
+        never_share: N of M; None when M is 0 or all are unknown.
         ever_covered, recent_covered: tested and stale, and tested: the fewest that are known to be covered.
         sentence: the answer, with how many features have unknown status and why.
         doubts: a sentence without full stop for everything that puts these figures in doubt; empty when nothing does.
@@ -54,8 +54,6 @@ class CoverageSummary:
     never_executed: int
     never_executed_highest: int
     never_share: float | None
-    never_low: float | None
-    never_high: float | None
     ever_covered: int
     recent_covered: int
     sentence: str
@@ -79,7 +77,6 @@ def coverage_summary(
     total = coverage_total(mirror, as_of=instant, stale_after=stale_after, window=window).iloc[0]
     counts = _counts({name: int(total[name]) for name in ("active_features", *STATES)})
     never, population = counts["never_executed"], counts["active_features"]
-    rates = share(never, population) if population > counts["unknown"] else (None, None, None)
     found = doubts_of(mirror, "coverage_total")
     of_population = sentences([one for one in found if one.stream in ("products", "features")])
     return CoverageSummary(
@@ -88,9 +85,7 @@ def coverage_summary(
         window=window,
         products=len(mirror.active("products")),
         **counts,
-        never_share=rates[0],
-        never_low=rates[1],
-        never_high=rates[2],
+        never_share=share(never, population) if population > counts["unknown"] else None,
         sentence=_sentence(mirror, instant, counts, of_population, stale_after, window),
         doubts=sentences(found),
         population_doubts=of_population,
@@ -143,9 +138,8 @@ def _never_words(counts: dict[str, int], instant: pd.Timestamp) -> str:
     if unknown == population:
         every = "the only active feature" if population == 1 else f"all {population:,} active features"
         return f"The status of {every} is unknown {when}"
-    share = f"{percent(never / population)}, 95 % interval {interval_words(*wilson(never, population))}"
     verb = "was" if never == 1 else "were"
-    known = f"{never:,} of {counted(population, 'active feature')} ({share}) {verb} never tested {when}"
+    known = f"{never:,} of {counted(population, 'active feature')} ({percent(never / population)}) {verb} never tested {when}"
     if counts["planned"]:
         known += f": {counts['untested']:,} untested and {counts['planned']:,} scheduled"
     more = f"; {unknown:,}{' more' if never else ''} {_has(unknown)} unknown status"
@@ -239,8 +233,7 @@ def stories_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
     least = "at least " if sums["unknown"] else ""
     by_bug = f" ({sums['failed_by_bug']:,} inferred from a linked bug)" if sums["failed_by_bug"] else ""
     sentence = (
-        f"{least}{sums['covered']:,} of {total:,} active stories ({percent(sums['covered'] / total)}, 95 % interval "
-        f"{interval_words(*wilson(sums['covered'], total))}) have a result: {sums['passed']:,} passed, {sums['failed']:,} failed{by_bug}; "
+        f"{least}{sums['covered']:,} of {total:,} active stories ({percent(sums['covered'] / total)}) have a result: {sums['passed']:,} passed, {sums['failed']:,} failed{by_bug}; "
         f"{sums['blocked']:,} more {'is' if sums['blocked'] == 1 else 'are'} blocked"
     )
     sentence += f", and {sums['unknown']:,} {_has(sums['unknown'])} unknown status." if sums["unknown"] else "."

@@ -103,7 +103,7 @@ def coverage_over_time(
         covered = _in_scope(executed, until, span)
         highest = covered | in_doubt | _in_scope(unknown, until, span)
         counts = (len(features), len(covered), len(highest))
-        rows.append((until, until == instant, *counts, *share(len(covered), len(features))))
+        rows.append((until, until == instant, *counts, share(len(covered), len(features))))
     return _frame(rows)
 
 
@@ -123,8 +123,8 @@ def _ids(features: pd.DataFrame) -> set[int]:
 
 
 def _frame(rows: list[tuple[object, ...]]) -> pd.DataFrame:
-    names = ["until", "is_partial", "active_features", "covered", "covered_highest", "share", "low", "high"]
-    dtypes = ["datetime64[us, UTC]", "boolean", "Int64", "Int64", "Int64", "Float64", "Float64", "Float64"]
+    names = ["until", "is_partial", "active_features", "covered", "covered_highest", "share"]
+    dtypes = ["datetime64[us, UTC]", "boolean", "Int64", "Int64", "Int64", "Float64"]
     return pd.DataFrame(rows, columns=names).astype(dict(zip(names, dtypes, strict=True)))
 
 
@@ -148,7 +148,7 @@ def _zero_where_read(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _measured(found: pd.DataFrame) -> pd.DataFrame:
-    """Add population, totals, shares and intervals to the counts per state."""
+    """Add population, totals and shares to the counts per state."""
     maybe_recent = found["may_be_recent"]
     names = [name for name in found.columns if name not in _COUNTED]
     measured = found[names].assign(active_features=found[list(STATES)].sum(axis=1, skipna=False))
@@ -160,10 +160,10 @@ def _measured(found: pd.DataFrame) -> pd.DataFrame:
     measured["never_executed_highest"] = never + found["unknown"]
     measured["ever_covered"] = covered.where(is_known)
     measured["ever_covered_highest"] = covered + found["unknown"]
-    measured = with_share(measured, "ever_covered", "active_features", ("ever_share", "ever_low", "ever_high"))
+    measured = with_share(measured, "ever_covered", "active_features", "ever_share")
     measured["recent_covered"] = found["tested"].where(is_known)
     measured["recent_covered_highest"] = found["tested"] + maybe_recent
-    return with_share(measured, "recent_covered", "active_features", ("recent_share", "recent_low", "recent_high"))
+    return with_share(measured, "recent_covered", "active_features", "recent_share")
 
 
 def _section_rows(mirror: Mirror) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import pandas as pd
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.doubts import doubts, products_in_doubt, words
-from testio_analytics.reports.facts import described_features, distinct, feature_scope, looked_up, once
+from testio_analytics.reports.facts import described_features, distinct, feature_scope, looked_up, once, texts_differ
 from testio_analytics.reports.registry import column_names, documented
 from testio_analytics.text import age_words, counted, day_words, instant_words, short
 
@@ -142,7 +142,8 @@ def _changed(mirror: Mirror, facts: pd.DataFrame) -> pd.Series[Any]:
     """Return whether a text differs from the one that the newest executed test was given; nothing when never tested."""
     then = mirror.test_features.set_index("id")[list(TEXTS)].fillna("")
     then = then.reindex(pd.Index(facts["test_feature_id"])).set_axis(facts.index)
-    differs = (facts[list(TEXTS)].fillna("") != then).any(axis=1)
+    now = facts[list(TEXTS)].fillna("")
+    differs = pd.concat([texts_differ(now[text], then[text]) for text in TEXTS], axis=1).any(axis=1)
     return differs.astype("boolean").mask(facts["last_test_id"].isna())
 
 

@@ -40,9 +40,9 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         "Untested": "No executed and no scheduled test covers it, and the product's tests are fully synced.",
         "Covered, all time": "Features tested or stale, out of all active features.",
         "Covered recently": "Features tested in the last {stale_after} days, out of all active features.",
-        "Interval": (
-            "95 % Wilson score interval of a share: how far a share of so few features can be trusted. Where a "
-            "gap could change a count, the highest possible count stands beside it."
+        "At most": (
+            "Where a gap could change a count, the highest possible count stands beside it. A share of all features has "
+            "no interval: it estimates nothing beyond them."
         ),
     },
     "bugs": {
@@ -67,6 +67,11 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
             "Bugs per test drawn towards the product's average, the more so the fewer tests there are "
             "(gamma-Poisson, prior by moments; the average itself where fewer than five features were tested or"
             " they differ by no more than chance). Rankings use it."
+        ),
+        "Interval of bugs per test": (
+            "What the next tests of the feature would find on average lies in it with 95 % probability. It allows for "
+            "features that differ, for tests that differ in what they find (measured over the product), and for single "
+            "features far from the others; it is wide where there are few tests."
         ),
     },
     "results": {
@@ -112,6 +117,10 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         "Overall acceptance": "All accepted bugs out of all bugs.",
         "Rejection": "Rejected bugs out of all bugs.",
         "Review": "Bugs triaged manually (accepted or rejected by a person), out of all bugs.",
+        "Interval of a rate": (
+            "95 % Wilson score interval with the test as the unit: the bugs of one test resemble each other, so that they "
+            "count as fewer bugs than they are, the more so the more their tests differ."
+        ),
         "Recent test": (
             "A test that ended less than {matures_after} days before the report date, or is still running. Its "
             "bugs can still be accepted automatically, and figures with them are provisional."

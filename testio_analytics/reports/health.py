@@ -177,9 +177,9 @@ def product_table(table: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {"product": of_product["product"].iloc[0]}
             | {stream: stored.get(stream, pd.NA) for stream in (*STREAMS[1:], *ON_REQUEST)}
-            | {"oldest read": _read_words(of_product), "not complete": ", ".join(missing) or None}
+            | {"age": _age_words(of_product), "not complete": ", ".join(missing) or None}
         )
-    columns = ["product", *STREAMS[1:], *ON_REQUEST, "oldest read", "not complete"]
+    columns = ["product", *STREAMS[1:], *ON_REQUEST, "age", "not complete"]
     frame = pd.DataFrame(rows, columns=columns)
     frame = frame.astype(dict.fromkeys((*STREAMS[1:], *ON_REQUEST), "Int64") | dict.fromkeys(["not complete"], "str"))
     frame = frame.sort_values("not complete", key=lambda texts: texts.isna(), kind="stable", ignore_index=True)
@@ -187,7 +187,6 @@ def product_table(table: pd.DataFrame) -> pd.DataFrame:
     return frame.drop(columns=empty)
 
 
-def _read_words(of_product: pd.DataFrame) -> str:
+def _age_words(of_product: pd.DataFrame) -> str:
     ages = of_product["age_days"].dropna()
-    days = 0 if ages.empty else int(ages.max())
-    return "never" if ages.empty else "today" if days == 0 else counted(days, "day")
+    return "never read" if ages.empty else counted(int(ages.max()), "day")

@@ -18,6 +18,7 @@ from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.bugs import SEVERITY_WEIGHTS, bugs_per_feature
+from testio_analytics.reports.comparison import comparable
 from testio_analytics.reports.doubts import with_row_doubts
 from testio_analytics.reports.facts import feature_scope, looked_up, memberships, once
 from testio_analytics.reports.features import feature_catalog
@@ -97,7 +98,7 @@ def next_tests(
     severe = {name: _numbers(found[f"part_{name}"]) for name in IMPACT_WEIGHTS}
     own = _numbers(found["own_impact"])
     likely, heavy = weighted(parts, weights), np.where(np.isnan(own), weighted(severe, IMPACT_WEIGHTS), own)
-    found = found.assign(likelihood=likely, impact=heavy, risk=likely * heavy)
+    found = found.assign(likelihood=likely, impact=heavy, risk=comparable(likely * heavy))
     risks = [likely * heavy]
     risks += [weighted(parts, changed) * heavy for changed in _perturbed(weights)]
     risks += [
@@ -228,8 +229,7 @@ def _perturbed(weights: Mapping[str, float]) -> list[dict[str, float]]:
 
 def _places(risk: Numbers, method: Literal["min", "max"]) -> npt.NDArray[np.int64]:
     """Return the place of each risk, the highest first; of equal ones the best ("min") or the worst ("max")."""
-    # Rounded, so that two risks which differ by the last digit of a float are equal.
-    return pd.Series(np.round(risk, 12)).rank(method=method, ascending=False).to_numpy().astype(np.int64)
+    return pd.Series(comparable(risk)).rank(method=method, ascending=False).to_numpy().astype(np.int64)
 
 
 def _sections_of(mirror: Mirror) -> dict[int, set[int]]:
@@ -292,14 +292,15 @@ def _reason(row: Mapping[Any, Any]) -> str:
         parts.append(f"last result: {row['result']}{worst}")
     if pd.notna(row["changed_since_tested"]) and row["changed_since_tested"]:
         parts.append("changed since tested")
-    if pd.notna(row["days_since_tested"]) and row["part_age"] >= NEUTRAL:
+    if pd.notna(row["days_since_tested"]) and comparable(row["part_age"]) >= NEUTRAL:
         parts.append(f"last tested {int(row['days_since_tested'])} days ago")
     return "; ".join(parts)
 
 
 def _largest_parts(row: Mapping[Any, Any], weights: Mapping[str, float]) -> str:
     """Return the two known parts that add most to the likelihood, by name."""
-    parts = {name: weights[name] * row[f"part_{name}"] for name in WEIGHTS if pd.notna(row[f"part_{name}"])}
+    known = [name for name in WEIGHTS if pd.notna(row[f"part_{name}"])]
+    parts = {name: float(comparable(weights[name] * row[f"part_{name}"])) for name in known}
     if not parts:
         return "likelihood unknown, counted as moderate"
     largest = sorted((name for name in parts if parts[name] > 0), key=lambda name: -parts[name])[:2]

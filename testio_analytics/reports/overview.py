@@ -28,7 +28,7 @@ UNKNOWN = "unknown"
 
 
 class Figure(NamedTuple):
-    """A figure as text, like "233 of 446", and what belongs to it, a line each: share with interval, month, change."""
+    """A figure as text, like "233 of 446", and what belongs to it, a line each: share, month, change."""
 
     value: str
     notes: tuple[str, ...] = ()
@@ -102,13 +102,12 @@ def _since(change: int, end: pd.Timestamp) -> str:
 
 
 def _of(part: Any, whole: Any, highest: Any, *notes: str) -> Figure:
-    """Return "k of n" with its share and interval; a range where a gap could raise k."""
-    rate, low, high = share(part, whole)
-    if rate is None or low is None or high is None:
+    """Return "k of n" with its share; a range where a gap could raise k."""
+    rate = share(part, whole)
+    if rate is None:
         return Figure(UNKNOWN)
     number = f"{int(part):,}" if int(highest) == int(part) else f"{int(part):,}{EN_DASH}{int(highest):,}"
-    words = f"{percent(rate)}, 95 % interval {interval_words(low, high)}"
-    return Figure(f"{number} of {int(whole):,}", (words, *(note for note in notes if note)))
+    return Figure(f"{number} of {int(whole):,}", (percent(rate), *(note for note in notes if note)))
 
 
 def _recent(mirror: Mirror, instant: pd.Timestamp, stale_after: float) -> Figure:
@@ -178,7 +177,11 @@ def _triaged(mirror: Mirror, instant: pd.Timestamp) -> Figure:
     triaged = last["active_accepted"] + last["rejected"]
     read = "" if total["is_complete"] else ", as far as read"
     month = f"of {_month_words(months[-1])}{read}" + (", provisional" if last["is_provisional"] else "")
-    return _of(triaged, last["total"], triaged, month, change)
+    figure = _of(triaged, last["total"], triaged, month, change)
+    if not figure.notes:
+        return figure
+    interval = f"95 % interval {interval_words(last['review_low'], last['review_high'])}"
+    return Figure(figure.value, (f"{figure.notes[0]}, {interval}", *figure.notes[1:]))
 
 
 def _month_words(label: str) -> str:

@@ -94,7 +94,7 @@ _CATALOGUE = columns(
 _STATES = "untested planned stale unknown tested"
 _COVERED = columns(
     f"active_features {_STATES} never_executed never_executed_highest ever_covered ever_covered_highest ever_share"
-    " ever_low ever_high recent_covered recent_covered_highest recent_share recent_low recent_high is_complete gap"
+    " recent_covered recent_covered_highest recent_share is_complete gap"
 )
 _BUCKETS = "active_accepted auto_accepted rejected open other"
 _HIGH_AND_LOW: Mapping[str, Mapping[str, Any]] = {
@@ -104,7 +104,7 @@ _HIGH_AND_LOW: Mapping[str, Mapping[str, Any]] = {
 _SEVERITIES = "critical high low visual content suggestion custom severity_other"
 _STORY_COUNTS = columns(
     "stories failed blocked passed in_scope_not_run never_in_scope unknown old_version failed_by_bug covered"
-    " covered_highest share low high passed_share passed_low passed_high is_complete gap",
+    " covered_highest share passed_share is_complete gap",
     unknown={"meaning": "Stories whose newest result is unknown."},
     covered={"meaning": "Stories with a passed or failed result: the fewest."},
     share={"label": "With a result", "meaning": "covered / stories."},
@@ -209,7 +209,7 @@ _ALL: tuple[Report, ...] = (
         grain="One row per month end and one for the report date, oldest first.",
         streams=("features", "tests", STATUSES),
         columns=columns(
-            "until is_partial active_features covered covered_highest share low high",
+            "until is_partial active_features covered covered_highest share",
             active_features={"meaning": "Today's active features, in every row."},
             covered={"meaning": "In scope of an executed test of the {stale_after} days before: the fewest."},
             covered_highest={"meaning": "Those, and the features that a gap may hide."},
@@ -299,10 +299,10 @@ _ALL: tuple[Report, ...] = (
         grain="One row per active product, by name and id.",
         streams=(*READ_STREAMS, STATUSES),
         columns=columns(
-            "product_id product active_features in_scope exercised exercised_highest share low high is_complete gap",
+            "product_id product active_features in_scope exercised exercised_highest share is_complete gap",
             share={"label": "Exercised", "meaning": "exercised / active_features."},
         ),
-        terminal=_names("product active_features in_scope exercised share low high"),
+        terminal=_names("product active_features in_scope exercised share"),
         caption="Features that were shown to be exercised: at least one executed story or one bug.",
         page=_names("product active_features in_scope exercised share gap"),
     ),

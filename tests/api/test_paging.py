@@ -104,12 +104,13 @@ def test_server_that_gives_smaller_pages_loses_no_row(total: int, cap: int, skip
 
 @pytest.mark.parametrize("hidden", [[30], [1, 26], [25, 50], [60], range(51, 60)])
 def test_rows_hidden_after_paging_are_not_the_end(hidden: Iterable[int]) -> None:
-    """A page that is not full is no end; the same on later readings."""
+    """A page that is not full is no end, and its empty places are counted; the same on later readings."""
     server = _Listing(60, hidden=hidden)
     listed = server.read()
     assert (_found(listed), listed.doubt, listed.lost) == (server.visible, None, ())
     again = server.read(server.visible)
     assert (_found(again), again.doubt) == (server.visible, None)
+    assert again.hidden == listed.hidden == sum(position <= 50 for position in hidden)
 
 
 def _check_one_hole(total: int, position: int) -> None:

@@ -67,10 +67,12 @@ def test_cache_that_ignores_the_query_over_a_real_port(tmp_path: Path) -> None:
 
 
 def test_row_hidden_after_paging_is_not_the_end(tmp_path: Path) -> None:
-    """Page 2 holds 24 of 25: every visible test is there."""
+    """Page 2 holds 24 of 25: every visible test is there, and the empty place is a gap."""
     account, db = _one_product(120), tmp_path / "m.db"
     result = sync_account(account, db, faults=Faults(hidden_tests=frozenset({1030}))).result
-    assert (result.outcome, _stored(db)) == ("complete", [test for test in _tests(account) if test != 1030])
+    assert _stored(db) == [test for test in _tests(account) if test != 1030]
+    assert _wheres(result) == [("tests", "hidden rows of the test list")] and "1 place" in result.gaps[0].reason
+    assert query(db, "select rows_expected, rows_stored from stream_states where stream = 'tests'") == [(120, 119)]
 
 
 def test_row_that_becomes_hidden_removes_nothing(tmp_path: Path) -> None:
@@ -78,7 +80,8 @@ def test_row_that_becomes_hidden_removes_nothing(tmp_path: Path) -> None:
     account, db = _one_product(260), tmp_path / "m.db"
     sync_account(account, db)
     result = sync_account(account, db, faults=Faults(hidden_tests=frozenset({1190}))).result
-    assert _wheres(result) == [("tests", "tests that no longer come")] and "1190" in result.gaps[0].reason
+    named = next(gap for gap in result.gaps if gap.where == "tests that no longer come")
+    assert "1190" in named.reason and {gap.stream for gap in result.gaps} == {"tests"}
     assert _stored(db) == _tests(account) and query(db, REMOVED) == []
 
 
@@ -147,6 +150,26 @@ def test_answer_with_bugs_of_other_tests_is_no_answer(tmp_path: Path) -> None:
     assert len(silent) == 10 and all("answered with bugs of test" in gap.reason for gap in silent)
 
 
+def test_bugs_that_only_results_name_are_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that is cut off and does not count itself contradicts the results of the same test."""
+    account, db, original = _one_product(3), tmp_path / "m.db", responses.bugs
+
+    def cut_off(whole: Account, **filters: Any) -> list[Bug]:
+        return original(whole, **filters)[:2] if filters else original(whole)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(responses, "bugs", cut_off)
+        result = sync_account(account, db).result
+    assert result.outcome == "complete"  # asked for alone, each test gets its own
+    assert query(db, "select count(*) from bugs") == [(3,)]
+    twin = account.products[0].cycles[0].bugs[0]
+    account.products[0].cycles[0].bugs += [Bug(twin.payload | {"id": 5 + n}, twin.test_feature_id) for n in range(2)]
+    with monkeypatch.context() as patch:
+        patch.setattr(responses, "bugs", cut_off)
+        result = sync_account(account, db).result
+    assert _wheres(result) == [("bugs", "bugs of test 1001")] and "results name bugs" in result.gaps[0].reason
+
+
 def test_results_without_the_features_of_the_list_are_a_gap(tmp_path: Path) -> None:
     """The list names a feature of each test, the detail none: not known is not "nothing tested"."""
     account, db = _one_product(2), tmp_path / "m.db"
@@ -172,7 +195,7 @@ def test_one_test_that_still_answers_keeps_all(tmp_path: Path) -> None:
     sync_account(account, db)
     account.drop_test(1003)
     result = sync_account(account, db, faults=Faults(hidden_tests=frozenset({1007}))).result
-    assert "1 of 2 tests" in result.gaps[0].reason and "(1007)" in result.gaps[0].reason
+    assert any("1 of 2 tests" in gap.reason and "(1007)" in gap.reason for gap in result.gaps)
     assert query(db, "select id from tests where removed_at is not null") == []
     assert sync_account(account, db).result.outcome == "complete"
     assert query(db, REMOVED) == [("bug", 10030), ("test", 1003)]
@@ -203,7 +226,8 @@ def test_bug_that_does_not_come_is_asked_for_by_its_id(tmp_path: Path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(responses, "bugs", hiding)
         result = sync_account(account, db).result
-    assert _wheres(result) == [("bugs", "bugs that no longer come")] and "10010" in result.gaps[0].reason
+    assert _wheres(result) == [("bugs", "bugs of test 1001"), ("bugs", "bugs that no longer come")]
+    assert all("10010" in gap.reason for gap in result.gaps)
     account.products[0].cycles[0].bugs.clear()
     assert sync_account(account, db).result.outcome == "complete"
     assert query(db, REMOVED) == [("bug", 10010)]
@@ -216,7 +240,10 @@ def test_product_that_does_not_come_is_asked_for_by_its_id(tmp_path: Path, monke
     with monkeypatch.context() as patch:
         patch.setattr(responses, "products", lambda whole, _: [whole.products[0].payload])
         result = sync_account(account, db).result
-    assert _wheres(result) == [("products", "products that no longer come")] and result.gaps[0].product_id is None
+    assert (
+        _wheres(result) == [("products", "product 2, which is stored but no longer listed")]
+        and result.gaps[0].product_id is None
+    )
     assert query(db, "select count(*) from products where removed_at is not null") == [(0,)]
     account.products[1:] = []
     assert sync_account(account, db).result.outcome == "complete"

@@ -249,7 +249,7 @@ def test_nothing_of_a_run_reaches_the_terminal(tmp_path: Path, capfd: pytest.Cap
 
 def test_a_kernel_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own last words are in the message."""
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "ipykernel_launcher.py").write_text("raise SystemExit('no kernel today')")
 
     with pytest.raises(ReportError, match="its kernel died: no kernel today"):

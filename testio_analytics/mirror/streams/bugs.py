@@ -5,6 +5,8 @@ Each bug becomes a row with its devices, and with the test and the catalogue fea
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +19,7 @@ from testio_analytics.api.scrubbing import scrub
 from testio_analytics.api.values import as_id, id_in, shown, text_of
 from testio_analytics.concurrency import gather
 from testio_analytics.mirror import diff, schema
-from testio_analytics.mirror.diff import StreamRead
+from testio_analytics.mirror.diff import StreamRead, TestReads
 from testio_analytics.mirror.rows import Row, Rows, content_hash
 from testio_analytics.mirror.streams.gaps import GAP_ERRORS, Gaps
 from testio_analytics.mirror.streams.tests import Known, Scope
@@ -28,7 +30,9 @@ BATCH = 15
 """Tests asked for at once: more of them end in timeouts (testio-api 11.2)."""
 
 
-async def read_bugs(api: Client, worker: RowWorker, due: Sequence[int], known: Known) -> StreamRead:
+async def read_bugs(
+    api: Client, worker: RowWorker, due: Sequence[int], known: Known, *, at_once: int = BATCH
+) -> StreamRead:
     """Read the bugs of the tests that are due; what fails or is not whole is asked for in halves, down to one test."""
     found, gaps = BugRows(), known.gaps("bugs")
 
@@ -48,7 +52,7 @@ async def read_bugs(api: Client, worker: RowWorker, due: Sequence[int], known: K
             found.unsound.update(tests)
             gaps.note_error(f"bugs of test {tests[0]}", error)
             return
-        rows = await worker(bug_rows, known.product_id, bugs, asked=tests, scope=known.scope, secrets=api.secrets)
+        rows = await worker(bug_rows, known.product_id, bugs, asked=tests, scope=known.scope)
         found.extend(rows)
         if bugs.miscount and not is_one:
             await halves(tests)
@@ -66,7 +70,7 @@ async def read_bugs(api: Client, worker: RowWorker, due: Sequence[int], known: K
             others = listed([str(other) for other in sorted(rows.unasked)])
             gaps.note(f"bugs of test {test_id}", f"asked for its bugs, the API answered with bugs of test {others}", 1)
 
-    await gather(*(batch(due[start : start + BATCH]) for start in range(0, len(due), BATCH)))
+    await gather(*(batch(due[start : start + at_once]) for start in range(0, len(due), at_once)))
     for test_id in sorted(found.unasked - {*known.statuses}):
         reason = f"the API answered with bugs of test {test_id}, which it does not list; they are not stored"
         gaps.note(f"bugs of unlisted test {test_id}", reason)
@@ -85,9 +89,42 @@ async def with_vanished(db: Database, api: Client, read: StreamRead, known: Know
 
     gone = diff.vanished(db, read, product_id=known.product_id)
     bugs = await gaps.still_there("bugs", gone, api.bug, full=full, is_elsewhere=is_elsewhere)
-    rows = bug_rows(known.product_id, bugs, asked=known.statuses, scope=known.scope, secrets=api.secrets).rows
+    rows = bug_rows(known.product_id, bugs, asked=known.statuses, scope=known.scope).rows
     read.rows.extend(rows)
     return replace(read, gaps=gaps.in_order, missing=gaps.missing)
+
+
+async def with_named(api: Client, worker: RowWorker, read: StreamRead, results: StreamRead, known: Known) -> StreamRead:
+    """Return a read of bugs with those that results, read at the same time, name and that did not come.
+
+    They may have been reported between the two, or cut off, so each of their tests is asked for once more, alone; what
+    then still did not come is a gap.
+    """
+    doubtful = _named_and_missing(read, results)
+    if not doubtful:
+        return read
+    again = await read_bugs(api, worker, sorted(doubtful), known, at_once=1)
+    again.rows.extend(read.rows)
+    gaps, left = Gaps("bugs", known.product_id, [*read.gaps, *again.gaps]), _named_and_missing(again, results)
+    for test_id, ids in left.items():
+        named = listed([str(bug_id) for bug_id in sorted(ids)])
+        gaps.note(f"bugs of test {test_id}", f"its results name bugs that did not come with its bugs ({named})")
+    reads = replace(_tests_of(read), unsound=_tests_of(read).unsound | _tests_of(again).unsound | left.keys())
+    return replace(read, rows=again.rows, gaps=gaps.in_order, missing=gaps.missing, tests=reads)
+
+
+def _named_and_missing(read: StreamRead, results: StreamRead) -> dict[int, set[int]]:
+    """Return by test the bugs that its results name and that did not come, of tests of which both were read whole."""
+    whole = [found.statuses.keys() - found.unsound for found in (_tests_of(read), _tests_of(results))]
+    came, missing = {row["id"] for row in read.rows.of(schema.BUGS)}, defaultdict[int, set[int]](set)
+    for row in results.rows.of(schema.TEST_FEATURE_RESULTS):
+        if row["test_id"] in whole[0] & whole[1] and row["bug_ids"]:
+            missing[row["test_id"]] |= {*json.loads(row["bug_ids"])} - came
+    return {test_id: ids for test_id, ids in missing.items() if ids}
+
+
+def _tests_of(read: StreamRead) -> TestReads:
+    return read.tests or TestReads({})
 
 
 @dataclass
@@ -109,9 +146,7 @@ class BugRows:
         self.unasked |= other.unasked
 
 
-def bug_rows(
-    product_id: int, bugs: Iterable[Any], *, asked: Collection[int], scope: Scope, secrets: Collection[str] = ()
-) -> BugRows:
+def bug_rows(product_id: int, bugs: Iterable[Any], *, asked: Collection[int], scope: Scope) -> BugRows:
     """Return ``bugs`` and ``bug_devices`` of the tests that were asked for.
 
     A bug that names no test belongs to the test of its test feature, whichever tests were asked for; where that is not
@@ -119,7 +154,7 @@ def bug_rows(
     """
     found = BugRows()
     asked = {*asked}
-    for raw in scrub(list(bugs), secrets=secrets):
+    for raw in scrub(list(bugs), found.rows.credentials):
         test_feature_id = _id_under(raw, "test_feature")
         named = _id_under(raw, "test")
         test_id = named or scope.get(test_feature_id or 0, (None,))[0]

@@ -6,7 +6,7 @@ one each time (testio-api 7.9 and 18.1, 7).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from testio_analytics.mirror.diff import StreamRead, TestReads, Vanished
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.streams.gaps import Gaps
 from testio_analytics.mirror.worker import RowWorker
+from testio_analytics.text import counted
 
 Scope = Mapping[int, tuple[int, int | None]]
 """The test features of a product: id → test and, where the API names one, catalogue feature."""
@@ -41,7 +42,7 @@ async def read_tests(
     if listed is None:
         return StreamRead("tests", Rows(), tuple(gaps.noted), None)
     missing = _note_missing(listed, gaps)
-    found = await worker(test_rows, product_id, listed.rows, secrets=api.secrets)
+    found = await worker(test_rows, product_id, listed.rows)
     gone = diff.vanished(db, StreamRead("tests", found), product_id=product_id)
     came_once = (id_in(row) for row in listed.withdrawn)
     ids = dict.fromkeys((*gone.ids, *(row_id for row_id in came_once if row_id is not None)))
@@ -52,7 +53,7 @@ async def read_tests(
     gone = Vanished(tuple(ids), max(gone.stored, len(listed.rows)))
     details = await gaps.still_there("tests", gone, api.test, full=full, is_elsewhere=is_elsewhere)
     here = [detail for detail in details if not is_elsewhere(detail)]
-    found.extend(test_rows(product_id, here, secrets=api.secrets))
+    found.extend(test_rows(product_id, here))
     return StreamRead("tests", found, tuple(gaps.noted), missing)
 
 
@@ -70,8 +71,11 @@ def _note_missing(listed: PagedList, gaps: Gaps) -> int | None:
         gaps.note(str(rows), rows.reason, rows.attempts)
     if listed.doubt:
         gaps.note("end and order of the test list", listed.doubt)
+    if listed.hidden:
+        words = f"{counted(listed.hidden, 'place')} before the end of the list came without a test"
+        gaps.note("hidden rows of the test list", f"{words}: the server leaves out what it does not say")
     counts = [rows.count for rows in listed.lost]
-    missing = None if None in counts or listed.doubt else sum(count or 0 for count in counts)
+    missing = None if None in counts or listed.doubt else sum(count or 0 for count in counts) + listed.hidden
     came = len(listed.rows) + (missing or 0)
     if listed.total is None or listed.total == came:
         return missing
@@ -79,11 +83,11 @@ def _note_missing(listed: PagedList, gaps: Gaps) -> int | None:
     return None if missing is None or listed.total < came else missing + listed.total - came
 
 
-def test_rows(product_id: int, tests: Iterable[Any], *, secrets: Collection[str] = ()) -> Rows:
+def test_rows(product_id: int, tests: Iterable[Any]) -> Rows:
     """Return ``tests`` and ``test_features`` of one product; a test that comes twice is one row."""
     rows = Rows()
     for payload in tests:
-        _add_test(rows, product_id, scrub(payload, secrets=secrets))
+        _add_test(rows, product_id, scrub(payload, rows.credentials))
     return rows
 
 
