@@ -123,7 +123,7 @@ def html_table(
     ]
     frame = checked_frame(frame, named)
     ranks = _ranks(frame)
-    layout = _layout(frame, labels, row_header, under, shares, unknown, moments, intervals, words or {})
+    layout = _layout(frame, labels, row_header, under, shares, unknown, moments, intervals, words or {}, highest or {})
     layout = replace(layout, choices=_choices(frame, choices, layout, ranks))
     rows = "".join(_row(dict(zip(frame.columns, row, strict=True)), layout, ranks) for row in _tuples(frame))
     title = for_html(one_sentence(caption))
