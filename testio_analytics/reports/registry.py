@@ -630,9 +630,14 @@ REPORTS: Mapping[str, Report] = {report.name: report for report in _ALL}
 
 PAGE_TABLES: Mapping[str, View] = {
     "features_to_test": View(
-        columns("product_id product feature_id feature sections state why rank", rank={"label": "Rank by risk"}),
-        "Features to order a test for.",
-        page=_names("feature state why rank"),
+        columns(
+            "examples active_features state why rank product_id product sections",
+            examples={"label": "Features", "meaning": "Up to three of their titles."},
+            active_features={"label": "How many", "meaning": "Active features that nothing tells apart."},
+            rank={"label": "Rank by risk"},
+        ),
+        "Features to order a test for; those that nothing tells apart stand in one row.",
+        page=_names("examples active_features state why rank"),
         under=("product", "sections"),
     ),
     "sync_runs": View(
