@@ -103,7 +103,6 @@ KINDS: dict[str, tuple[str, Callable[[], Account]]] = {
     "unknown status": (STATUSES, _unknown_status),
     "tests that do not say their features": ("tests.features", lambda: _lacking("tests", not_said="features", id=3)),
     "test-case runs": ("tests.test_cases", lambda: _lacking("tests", testing_type=None, id=3)),
-    "tests without date": ("tests.end_at", lambda: _lacking("tests", end_at=None)),
     "bugs without status": ("bugs.status", lambda: _lacking("bugs", status=None)),
     "bugs accepted by nobody knows whom": ("bugs.auto_accepted", lambda: _lacking("bugs", not_said="auto_accepted")),
     "bugs without severity": ("bugs.severity", lambda: _lacking("bugs", severity=None)),
