@@ -95,6 +95,7 @@ from .reports.health import completeness as completeness
 from .reports.health import health_summary as health_summary
 from .reports.impact import read_impact as read_impact
 from .reports.impact import unknown_impact_ids as unknown_impact_ids
+from .reports.leftovers import lapsed_tests as lapsed_tests
 from .reports.leftovers import removed_features as removed_features
 from .reports.leftovers import unattributed_bugs as unattributed_bugs
 from .reports.leftovers import unknown_bug_values as unknown_bug_values
@@ -105,10 +106,10 @@ from .reports.leftovers import unlinked_test_features as unlinked_test_features
 from .reports.next_tests import next_tests as next_tests
 from .reports.next_tests import packed_tests as packed_tests
 from .reports.overview import overview as overview
+from .reports.rate_intervals import poisson_interval as poisson_interval
+from .reports.rate_intervals import wilson as wilson
 from .reports.results import evidence_by_product as evidence_by_product
 from .reports.results import feature_results as feature_results
-from .reports.shares import wilson as wilson
-from .reports.shrinkage import poisson_interval as poisson_interval
 from .reports.shrinkage import shrunk_rates as shrunk_rates
 from .reports.status import status as status
 from .reports.stories import story_coverage as story_coverage
@@ -167,6 +168,7 @@ __all__ = [
     "has_sections",
     "health_summary",
     "html_table",
+    "lapsed_tests",
     "load_bug_devices",
     "load_bugs",
     "load_endpoint_findings",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from testio_analytics.cli import cli
+from testio_analytics.console import prepare_streams, stop_on_signals
 
 
 def main() -> None:
     """Run the command line."""
+    prepare_streams()
+    stop_on_signals()
     cli(prog_name="testio-analytics")
 
 

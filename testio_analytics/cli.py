@@ -5,18 +5,16 @@ Nothing heavy is imported before a command needs it, so that ``--help`` answers 
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
-import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from testio_analytics import errors
 from testio_analytics.config import DB_PATH_VARIABLE, resolve_db_path
+from testio_analytics.console import PROGRESS, Command, is_watched, put, put_data, put_json, say
 from testio_analytics.text import clean, one_line
 
 if TYPE_CHECKING:
@@ -40,21 +38,9 @@ Exit codes:
 
 
 class Commands(click.Group):
-    """The group of commands; turns this package's errors into one message and the right exit code."""
+    """The group of commands."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; an error of this package is a message, not a traceback."""
-        try:
-            return super().invoke(ctx)
-        except errors.UnknownValueError as error:
-            raise click.UsageError(clean(str(error))) from error
-        except errors.TestioError as error:
-            raise click.ClickException(clean(str(error))) from error
-
-
-def say(text: str) -> None:
-    """Write a message for the person at the terminal."""
-    click.echo(clean(text), err=True)
+    command_class = Command
 
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -74,7 +60,7 @@ impact_option: Decorator = click.option(
     "--impact",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="CSV with feature_id, impact (0 to 1), owner, note: what a failure of a feature would cost. Used by next_tests.",
+    help="CSV with feature_id, impact (0 to 1), owner, note: what a failure of a feature would cost. Used by next_tests and packed_tests.",
 )
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -113,9 +99,9 @@ def demo(output: Path) -> None:
     from testio_analytics.demo.run import run_demo
 
     result = run_demo(output)
-    click.echo(result.summary)
+    put(result.summary)
     for page in result.pages:
-        click.echo(str(page))
+        put(str(page))
     say(f"Open {result.answer} in a browser. The database behind the pages is {result.db}.")
     if not result.is_as_planned:
         _name_gaps(result.sync)
@@ -155,15 +141,9 @@ def sync(
     testio-analytics sync --product 21362 --stream features
     testio-analytics sync --dry-run --json                # what would change?
     """
-    started = time.monotonic()
-    try:
-        result = _run_sync(db, products, streams, full, concurrency, dry_run)
-    except errors.TestioError as error:
-        if as_json:
-            _print_json(_failure(error, time.monotonic() - started))
-        raise
+    result = _run_sync(db, products, streams, full, concurrency, dry_run)
     if as_json:
-        _print_json(result.as_dict())
+        put_json(result.as_dict())
     else:
         _print_counts(result, dry_run)
     if result.outcome == "incomplete":
@@ -195,35 +175,19 @@ def _run_sync(
                 full=full,
                 dry_run=dry_run,
                 client=client,
-                progress=advance,
+                progress=progress,
             )
 
-    with progress_bar(shown=sys.stderr.isatty()) as advance:
+    with progress_bar(shown=is_watched(sys.stderr)) as progress:
+        click.get_current_context().meta[PROGRESS] = progress
         return run(with_client())
-
-
-def _failure(error: errors.TestioError, seconds: float) -> dict[str, Any]:
-    """Return the object that ``--json`` prints when a sync failed."""
-    return {
-        "run_id": error.run_id,
-        "outcome": "failed",
-        "streams": {},
-        "gaps": [],
-        "requests": error.requests,
-        "seconds": round(seconds, 3),
-        "error": str(error),
-    }
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def _print_counts(result: SyncResult, dry_run: bool) -> None:
     columns = ("created", "updated", "unchanged", "removed", "rejected", "total")
-    click.echo(f"{'':10}" + "".join(f"{name:>11}" for name in columns))
+    put(f"{'':10}" + "".join(f"{name:>11}" for name in columns))
     for stream, counts in result.streams.items():
-        click.echo(f"{stream:10}" + "".join(f"{getattr(counts, name):>11,}" for name in columns))
+        put(f"{stream:10}" + "".join(f"{getattr(counts, name):>11,}" for name in columns))
     done = "Compared, nothing written" if dry_run else f"Run {result.run_id} {result.outcome}"
     say(f"{done}: {result.requests} requests in {result.seconds:.1f} s.")
 
@@ -249,7 +213,7 @@ def status(db: Path | None, max_age: str | None, as_json: bool) -> None:
 
     found = read_status(db, max_age=max_age)
     if as_json:
-        _print_json(found.as_dict())
+        put_json(found.as_dict())
     else:
         _print_status(found)
     is_unknown = found.limit is not None and found.limit.holds is None
@@ -269,32 +233,43 @@ def _print_status(found: Status) -> None:
     if (more := len(found.problems) - MOST_PROBLEMS) > 0:
         say(f"And {more} more: `testio-analytics status --json` names all.")
     for line in (str(found.db), *found.notes):
-        click.echo(one_line(line))
+        put(one_line(line))
     if not found.table.empty:
-        click.echo(text_table(product_table(found.table), width=terminal_width()))
+        put(text_table(product_table(found.table), width=terminal_width()))
     if found.problems:
         say(found.advice)
     else:
-        click.echo(clean(found.advice))
+        put(clean(found.advice))
 
 
 def terminal_width() -> int | None:
     """Return the width of the terminal; None for a pipe, where nothing is cut."""
-    return shutil.get_terminal_size((120, 40)).columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size((120, 40)).columns if is_watched(sys.stdout) else None
 
 
 def _name_doubts(found: Collection[Doubt], scope: str | None) -> None:
     """Say what the figures cover and what puts them in doubt; where anything does, exit as incomplete."""
-    from testio_analytics.reports.doubts import words
+    from testio_analytics.reports.doubts import sentences
 
     if scope is not None:
         say(scope)
-    for doubt in found:
-        say(f"{words(doubt)}.")
+    for sentence in sentences(found):
+        say(f"{sentence}.")
     if not all(doubt.was_asked for doubt in found):
         say("`testio-analytics sync` without --stream reads what was never asked for.")
     if found:
         sys.exit(INCOMPLETE)
+
+
+def _name_unknown_weights(path: Path, impact: Path | None) -> None:
+    """Say which weights of the user are of no feature of the account, whichever products are shown."""
+    if impact is None:
+        return
+    from testio_analytics.frames.loaders import load_mirror
+    from testio_analytics.reports.impact import unknown_impact_note
+
+    if note := unknown_impact_note(load_mirror(path), impact):
+        say(note)
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -327,7 +302,12 @@ def show(
     from testio_analytics.reports import registry
 
     if is_list or report == "list":
-        click.echo(registry.report_list())
+        given = {"--db": db, "--product": products, "--as-of": as_of, "--impact": impact, "--format": form != "table"}
+        if unused := [option for option, value in given.items() if value]:
+            raise click.UsageError(
+                f"The list of reports comes from no database and has one form: {unused[0]} is not used."
+            )
+        put(registry.report_list())
         return
     from testio_analytics.display.terminal import formatted
 
@@ -336,7 +316,9 @@ def show(
         report, resolve_db_path(db), product_id=products or None, as_of=as_of, impact=impact
     )
 
-    click.echo(formatted(frame, form, report=declared, width=terminal_width()), nl=form != "csv")
+    write = put if form == "table" else put_data
+    write(formatted(frame, form, report=declared, width=terminal_width()), nl=form != "csv")
+    _name_unknown_weights(resolve_db_path(db), impact)
     _name_doubts(found, scope)
 
 
@@ -359,13 +341,16 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
     """
     from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.pages.build import make_pages
+    from testio_analytics.pages.state import one_state
     from testio_analytics.reports.asked import scope_note
     from testio_analytics.reports.doubts import doubts
 
-    path = resolve_db_path(db)
-    mirror = load_mirror(path, product_id=products or None)
-    for page in make_pages(path, output, product_ids=products or None, as_of=as_of, impact=impact):
-        click.echo(str(page))
+    with one_state(resolve_db_path(db)) as state:
+        mirror = load_mirror(state.copy, product_id=products or None).at(as_of)
+        pages = make_pages(state, output, product_ids=products or None, as_of=as_of, impact=impact)
+        for page in pages:
+            put(str(page))
+        _name_unknown_weights(state.copy, impact)
     _name_doubts(doubts(mirror), scope_note(mirror))
 
 
@@ -399,15 +384,16 @@ def export(
     testio-analytics export --format parquet               # types kept
     testio-analytics export --format xlsx --output shared  # one workbook
     """
-    from testio_analytics.display.files import export as write
+    from testio_analytics.display.files import export_mirror
     from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.reports.asked import scope_note
     from testio_analytics.reports.doubts import doubts
 
     path = resolve_db_path(db)
-    for written in write(path, output, form=form, product_id=products or None, as_of=as_of, impact=impact):
-        click.echo(str(written))
-    mirror = load_mirror(path, product_id=products or None)
+    mirror = load_mirror(path, product_id=products or None).at(as_of)
+    for written in export_mirror(mirror, output, form=form, as_of=as_of, impact=impact):
+        put(str(written))
+    _name_unknown_weights(path, impact)
     _name_doubts(doubts(mirror), scope_note(mirror))
 
 
@@ -422,7 +408,7 @@ def notebooks(folder: Path) -> None:
 
     db = resolve_db_path()
     for path in copy_notebooks(folder, db=db):
-        click.echo(str(path))
+        put(str(path))
     say(f"They read {db}. Open them with: jupyter lab {folder}")
 
 
@@ -438,7 +424,7 @@ def benchmark(product_id: int, iterations: int, threshold: float) -> None:
     """
     from testio_analytics.mirror.benchmark import run_benchmark
 
-    if not run_benchmark(product_id, iterations=iterations, threshold=threshold, write=click.echo):
+    if not run_benchmark(product_id, iterations=iterations, threshold=threshold, write=put):
         sys.exit(1)
 
 
@@ -455,7 +441,7 @@ def migrate(db: Path | None, to: int | None) -> None:
     from testio_analytics.mirror.database import migrate_file
 
     for line in migrate_file(resolve_db_path(db), to):
-        click.echo(line)
+        put(line)
 
 
 @cli.command("demo-server")
@@ -474,12 +460,12 @@ def demo_server(port: int, token: str, faults: tuple[str, ...]) -> None:
     from testio_analytics.demo.server.faults import FAULT_HELP, parse_faults
 
     if "list" in faults:
-        click.echo(FAULT_HELP)
+        put(FAULT_HELP)
         return
     chosen = parse_faults(faults)
     from testio_analytics.demo.server.server import serve
 
     try:
-        serve(port=port, token=token, faults=chosen, on_ready=click.echo)
+        serve(port=port, token=token, faults=chosen, on_ready=put)
     except OSError as error:
         raise click.ClickException(f"Port {port} cannot be used: {error}. Name another with --port, or 0.") from error

@@ -22,7 +22,7 @@ TOKEN_HELP = (
     f"{TOKEN_VARIABLE}, or into a file named .env in this folder as {TOKEN_VARIABLE}=..."
 )
 
-LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "testserver"})
+LOCAL_NAMES = frozenset({"localhost", "testserver"})
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def environment() -> dict[str, str]:
     Raises:
         ConfigError: there is such a file and it cannot be read.
     """
-    path = Path.cwd() / ".env"
+    path = Path(".env")  # as it is: the current folder may have been deleted meanwhile, and then has no name
     values: dict[str, str] = {}
     if path.is_file():
         from dotenv import dotenv_values  # only people with such a file pay for reading one
@@ -54,9 +54,16 @@ def environment() -> dict[str, str]:
 def resolve_db_path(db_path: str | Path | None = None, *, env: Mapping[str, str] | None = None) -> Path:
     """Return the path of the database: the argument, else ``TESTIO_DB_PATH``, else ``data/testio.db``."""
     if db_path is not None:
-        return Path(db_path).expanduser()
+        return _expanded(Path(db_path))
     configured = (environment() if env is None else env).get(DB_PATH_VARIABLE, "").strip()
-    return Path(configured).expanduser() if configured else DEFAULT_DB_PATH
+    return _expanded(Path(configured)) if configured else DEFAULT_DB_PATH
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # no such user, or one without a home
+        raise ConfigError(f"{path} names the home of a user, and there is none. Write the whole path.") from None
 
 
 def resolve_api(
@@ -99,8 +106,28 @@ def checked_base_url(base_url: str) -> str:
         raise ConfigError(
             f"{BASE_URL_VARIABLE} must hold no login, query or fragment; the token has a variable of its own."
         )
-    if parts.scheme == "http" and host not in LOCAL_HOSTS:
+    if parts.scheme == "http" and not is_local_host(host):
         raise ConfigError(
             f"{BASE_URL_VARIABLE} names {host} over plain http, which would send the token in the clear. Use https."
         )
     return base_url
+
+
+def is_local_host(host: str) -> bool:
+    """Return whether a name or address is that of this machine, however it is spelled.
+
+    Only there may the token go unencrypted, and there it never goes through a proxy.
+    """
+    import socket  # both are needed only when something is sent
+    from ipaddress import IPv4Address, IPv6Address
+
+    name = host.strip("[]").rstrip(".").lower()
+    if name in LOCAL_NAMES:
+        return True
+    try:
+        # Short forms as well, like 127.1: the system understands them, so they lead here.
+        address = IPv6Address(name) if ":" in name else IPv4Address(socket.inet_aton(name))
+    except (ValueError, OSError):
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified

@@ -8,10 +8,11 @@
     │   ├── AuthenticationError    401: the token is missing, wrong or revoked
     │   ├── NotFoundError          404 or 403: no such object for this token
     │   ├── RequestRefusedError    another 4xx, 422 among them
-    │   ├── ServerError            5xx and 524, after all tries
+    │   ├── ServerError            5xx, 524, 408 and 425, after all tries
     │   ├── RateLimitedError       429, after all tries
     │   ├── ConnectionFailedError  no connection, a dropped one, or a timeout, after all tries
     │   ├── UnreadableAnswerError  not JSON, or not the JSON that this address answers with
+    │   ├── OutageError            one request after the other fails, also what worked before
     │   └── RedirectRefusedError   the answer points at another host
     ├── StoreError             the database could not be used
     │   ├── DatabaseMissingError   no file there yet
@@ -19,26 +20,20 @@
     │   └── LockedError            another sync is writing
     ├── ReportError            a report, notebook or page could not be made
     └── UnknownValueError      an argument that is none of the allowed ones (also a ValueError)
+        └── UnusedOptionError      an option that the report asked for does not use
 
 A message says what was attempted, what was found, and what to do next. No message holds a token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class TestioError(Exception):
-    """Base of all errors of this package.
-
-    Attributes:
-        run_id: the sync run that it ended, if it ended one.
-        requests: the requests which that run had sent.
-    """
+    """Base of all errors of this package."""
 
     __test__ = False  # pytest must not collect it for its name
-    run_id: int | None = None
-    requests: int = 0
 
 
 class ConfigError(TestioError):
@@ -79,7 +74,7 @@ class RequestRefusedError(ApiError):
 
 
 class ServerError(ApiError):
-    """The server failed on every try (5xx)."""
+    """The server failed, or was too slow or too early, on every try (5xx, 408, 425)."""
 
 
 class RateLimitedError(ApiError):
@@ -87,11 +82,15 @@ class RateLimitedError(ApiError):
 
 
 class ConnectionFailedError(ApiError):
-    """No connection, a dropped one, or a timeout, on every try."""
+    """No connection, a dropped one, or no whole answer in time, on every try."""
 
 
 class UnreadableAnswerError(ApiError):
     """The answer was not JSON, or not of the documented shape."""
+
+
+class OutageError(ApiError):
+    """One request after the other was given up, and what had worked before fails as well: asking on is no use."""
 
 
 class RedirectRefusedError(ApiError):
@@ -126,3 +125,13 @@ class UnknownValueError(TestioError, ValueError):
         self.allowed = tuple(allowed)
         choices = ", ".join(str(choice) for choice in self.allowed)
         super().__init__(f"{what} is {value!r}; it must be one of: {choices}.")
+
+
+class UnusedOptionError(UnknownValueError):
+    """An option was given that would change nothing."""
+
+    def __init__(self, report: str, option: str, users: Sequence[str], others: Sequence[str]) -> None:
+        self.value = option
+        self.allowed = tuple(users)
+        which = ", ".join(users) if len(users) < len(others) else f"all but {', '.join(others)}"
+        TestioError.__init__(self, f"The report {report} does not use {option}; these do: {which}.")

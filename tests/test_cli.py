@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from syncing import TOKEN, query
-from testio_analytics.cli import cli, say
+from testio_analytics.cli import cli
+from testio_analytics.console import say
 from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults
@@ -76,6 +78,9 @@ def test_show_of_a_complete_product_is_exit_code_0(demo_db: Path) -> None:
         pytest.param(["show", "no_such_report"], "untested_features", id="report"),
         pytest.param(["show", "untested_features", "--product", "4711"], "21362", id="product"),
         pytest.param(["show", "untested_features", "--as-of", "someday"], "someday", id="date"),
+        pytest.param(["show", "removed_features", "--as-of", "2026-01-01"], "all but removed_features", id="as-of"),
+        pytest.param(["show", "triage", "--impact", __file__], "next_tests, packed_tests", id="impact"),
+        pytest.param(["show", "list", "--product", "21362"], "--product is not used", id="list"),
         pytest.param(["sync", "--stream", "bugz"], "features, tests", id="stream"),
         pytest.param(["demo-server", "--fault", "fire"], "poisoned-test", id="fault"),
         pytest.param(["migrate", "--to", "99"], "99", id="version"),
@@ -179,7 +184,7 @@ def test_migrate_goes_down_and_up_after_a_backup(demo_db: Path) -> None:
     assert call("migrate", "--db", str(db)).exit_code == 0
 
     assert query(db, "select count(*) from tests") == [(0,)]
-    backups = sorted(Path().glob("mine.schema3.*.backup.db"))
+    backups = sorted(Path().glob(f"mine.schema{HEAD}.*.backup.db"))
     assert len(backups) == 1
     assert query(backups[0], "select count(*) from tests") == tests
 
@@ -223,7 +228,7 @@ def test_notebooks_are_copied_and_never_overwritten() -> None:
 
 
 def test_copied_notebooks_find_the_database_from_their_own_folder(demo_db: Path) -> None:
-    """A copy runs as it is, in its own folder, without any variable set: it knows where the database lies."""
+    """A copy runs as it is, in its own folder, without any variable set: its parameters, and nothing else, name the database."""
     Path("data").mkdir()
     shutil.copy(demo_db, "data/testio.db")
     bare = {name: value for name, value in os.environ.items() if not name.startswith("TESTIO_")}
@@ -231,6 +236,7 @@ def test_copied_notebooks_find_the_database_from_their_own_folder(demo_db: Path)
     assert copied.returncode == 0
     notebook = nbformat.read("mine/01_sync_and_health.ipynb", as_version=4)  # type: ignore[no-untyped-call]
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert re.findall("^db = .*?(?= *#)", code, re.MULTILINE) == [f"db = {str(Path('data/testio.db').absolute())!r}"]
     ran = subprocess.run([sys.executable, "-c", code], cwd="mine", env=bare, capture_output=True, text=True)
 
     assert ran.returncode == 0, ran.stderr

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,11 +22,12 @@ from testio_analytics import errors
 from testio_analytics.api.pacing import Pacer
 from testio_analytics.api.pages import Page
 from testio_analytics.api.paging import PagedList, read_counted_pages, read_pages
+from testio_analytics.api.route import route_to
 from testio_analytics.api.scrubbing import scrub_text
 from testio_analytics.api.values import Listed, count_in, from_json, id_in, list_in
 from testio_analytics.concurrency import gc_paused
 from testio_analytics.config import BASE_URL_VARIABLE, DEFAULT_BASE_URL, TOKEN_HELP, ApiSettings
-from testio_analytics.text import one_line, short
+from testio_analytics.text import counted, one_line, short
 
 log = logging.getLogger("testio_analytics.api.client")
 # Retries are reported by this module; without a handler of its own, stamina's logger would print them as well.
@@ -36,12 +37,27 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 DEFAULT_CONCURRENCY = 10
 MAX_CONCURRENCY = 16  # httpx's connection pool slows down above
-TIMEOUT_SECONDS = 90.0
+SILENCE_SECONDS = 90.0  # that an answer may pause; slow lists need it (testio-api 18.1, 1)
+CONNECT_SECONDS = 20.0
 ATTEMPTS = 4
 FEWER_ATTEMPTS = 2  # where the caller can ask for less
 LONGEST_WAIT_SECONDS = 60.0
 MAX_REDIRECTS = 3
 LONGEST_WORDS = 200  # characters that are kept of what the server says
+MOST_FAILED = 20  # tries in a row after which it is asked whether the server answers at all
+MOST_ADDRESSES = 3  # that fail where none ever answered
+ATTEMPTS_IN_DOUBT = 6  # so that a short outage is waited out
+
+PASSING_STATUSES = frozenset({408, 425, 429})
+"""Statuses below 500 that may pass by themselves: too slow, too early, too many."""
+
+PASSING_ERRORS = (
+    errors.RateLimitedError,
+    errors.ServerError,
+    errors.ConnectionFailedError,
+    errors.UnreadableAnswerError,
+)
+"""What another try may mend."""
 
 Query = Sequence[tuple[str, str | int]]
 WITH_STORIES: Query = (("includes[]", "user_stories"),)
@@ -49,11 +65,17 @@ WITH_STORIES: Query = (("includes[]", "user_stories"),)
 
 @dataclass(frozen=True)
 class Waits:
-    """Seconds between two tries of one request: the first wait, the longest, and the random share added."""
+    """How long is waited, in seconds.
+
+    Attributes:
+        initial, longest, jitter: between two tries of one request: the first wait, the longest, the random share added.
+        answer: for one whole answer, whatever trickles in meanwhile.
+    """
 
     initial: float = 1.0
     longest: float = 8.0
     jitter: float = 1.0
+    answer: float = 180.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +94,13 @@ class Client:
         settings: address and token.
         concurrency: most requests under way at once (1 to 16); fewer as soon as the server objects.
         transport: where requests go instead of the network, for a server in the same process.
-        waits: seconds between tries.
+        waits: how long is waited for an answer and between tries.
+
+    Attributes:
+        on_sent: called after each request, whatever came of it.
+
+    Raises:
+        ConfigError: address, proxy or certificates cannot be used; the message names the variable.
     """
 
     def __init__(
@@ -87,14 +115,22 @@ class Client:
             raise errors.ConfigError(f"The concurrency is {concurrency}; it must be between 1 and {MAX_CONCURRENCY}.")
         self._settings = settings
         self._base = _normal(settings.base_url)
+        route = route_to(httpx.URL(self._base), transport)
+        self._peer = route.words
         self._waits = waits
         self.concurrency = concurrency
         self.pacer = Pacer(concurrency)
         self.sent: list[Sent] = []
+        self.on_sent: Callable[[], object] | None = None
+        self._failed: list[str] = []  # addresses of the tries in a row that got no useful answer
+        self._worked: tuple[str, str | None] | None = None  # the first address that answered, and its envelope
+        self._outage: errors.OutageError | None = None
+        self._asking_again = asyncio.Lock()
         self._http = httpx.AsyncClient(
             headers={"Authorization": f"Token {settings.token}", "Accept": "application/json"},
-            timeout=TIMEOUT_SECONDS,
-            transport=transport,
+            timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
+            transport=route.transport,
+            trust_env=False,
             follow_redirects=False,
         )
 
@@ -104,7 +140,7 @@ class Client:
         return len(self.sent)
 
     def __repr__(self) -> str:
-        return f"Client({self._settings.base_url!r}, requests={self.requests})"
+        return f"Client({self._peer!r}, requests={self.requests})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -207,43 +243,104 @@ class Client:
 
         Raises:
             ApiError: one of its kinds, after the last try, or at once where trying again cannot help.
+            OutageError: the server answers nothing any more.
         """
         url = str(httpx.URL(f"{self._base}/{path.lstrip('/')}", params=[(k, str(v)) for k, v in query]))
-        number = 0
+        number, outage = 0, self._outage
         try:
-            async for attempt in stamina.retry_context(
-                on=_retry_delay,
-                attempts=attempts,
-                timeout=None,
-                wait_initial=self._waits.initial,
-                wait_max=self._waits.longest,
-                wait_jitter=self._waits.jitter,
-            ):
+            async for attempt in self._tries(attempts):
                 with attempt:
                     number = attempt.num
-                    return await self._try(url, alone=1 < attempts == number, envelope=envelope)
+                    async with self.pacer.slot(alone=1 < attempts == number) as epoch:
+                        return await self._try(url, envelope, epoch, outage)
         except errors.ApiError as error:
             error.attempts = number
             raise
         raise AssertionError("unreachable: the retry loop ends with an answer or an error")
 
-    async def _try(self, url: str, *, alone: bool, envelope: str | None) -> Any:
-        async with self.pacer.slot(alone=alone) as epoch:
-            try:
-                answer = await self._send(url)
-                if envelope and list_in(answer, envelope) is None:
-                    raise errors.UnreadableAnswerError(
-                        f"GET {self._shown(url)} answered without a list named `{envelope}`. {_REPORT_IT}",
-                        status=200,
-                    )
-            except (errors.ServerError, errors.RateLimitedError, errors.ConnectionFailedError) as error:
-                self.pacer.objected(epoch)
-                if error.retry_after:
-                    self.pacer.pause(min(error.retry_after, LONGEST_WAIT_SECONDS))
-                log.info("%s", error)
-                raise
-            self.pacer.answered()
-            return answer
+    def _tries(self, attempts: int) -> AsyncIterator[stamina.Attempt]:
+        return stamina.retry_context(
+            on=_retry_delay,
+            attempts=attempts,
+            timeout=None,
+            wait_initial=self._waits.initial,
+            wait_max=self._waits.longest,
+            wait_jitter=self._waits.jitter,
+        )
+
+    async def _try(self, url: str, envelope: str | None, epoch: int, outage: errors.OutageError | None) -> Any:
+        async with self._asking_again:
+            pass  # nothing is sent while it is not known whether the server answers at all
+        if self._outage is not None and self._outage is not outage:
+            raise self._outage  # found out since this request began
+        try:
+            answer = await self._useful(url, envelope)
+        except PASSING_ERRORS as error:
+            self._slow_down(error, epoch)
+            await self._note_failure(url, error)
+            raise
+        except errors.ApiError:
+            self._failed.clear()  # refused, and so answered
+            raise
+        self.pacer.answered()
+        self._failed.clear()
+        self._worked = self._worked or (url, envelope)
+        return answer
+
+    def _slow_down(self, error: errors.ApiError, epoch: int) -> None:
+        log.info("%s", error)
+        if not isinstance(error, errors.UnreadableAnswerError):
+            self.pacer.objected(epoch)
+        if error.retry_after:
+            self.pacer.pause(min(error.retry_after, LONGEST_WAIT_SECONDS))
+
+    async def _note_failure(self, url: str, error: errors.ApiError) -> None:
+        """Note a try without a useful answer; after many in a row, see whether the server answers at all.
+
+        Raises:
+            OutageError: it does not.
+        """
+        self._failed.append(url.partition("?")[0])
+        if len(self._failed) < MOST_FAILED:
+            return
+        async with self._asking_again:
+            if len(self._failed) >= MOST_FAILED and not await self._answers_still():
+                self._outage = self._outage_after(error)
+                self._failed.clear()
+                raise self._outage
+
+    async def _answers_still(self) -> bool:
+        """Ask again what was answered first: one kind of address can fail for all products while all others work."""
+        if self._worked is None:
+            return len(set(self._failed)) < MOST_ADDRESSES
+        try:
+            async for attempt in self._tries(ATTEMPTS_IN_DOUBT):
+                with attempt:
+                    await self._useful(*self._worked)
+        except PASSING_ERRORS:
+            return False
+        except errors.ApiError:
+            pass
+        self._failed.clear()
+        return True
+
+    def _outage_after(self, error: errors.ApiError) -> errors.OutageError:
+        return errors.OutageError(
+            f"{counted(len(self._failed), 'request')} in a row got no useful answer from {self._peer}"
+            f"{', nor does what worked before' if self._worked else ''}. The last: {error} "
+            "Nothing more was asked. What was finished is stored, and the next sync goes on from there.",
+            path=error.path,
+            status=error.status,
+        )
+
+    async def _useful(self, url: str, envelope: str | None) -> Any:
+        """Return the decoded answer, which holds a list of that name where one is asked for."""
+        answer = await self._send(url)
+        if envelope and list_in(answer, envelope) is None:
+            raise errors.UnreadableAnswerError(
+                f"GET {self._shown(url)} answered without a list named `{envelope}`. {_REPORT_IT}", status=200
+            )
+        return answer
 
     async def _send(self, url: str) -> Any:
         for _ in range(MAX_REDIRECTS + 1):
@@ -260,15 +357,24 @@ class Client:
         clock = asyncio.get_running_loop().time
         began = clock()
         try:
-            return await self._http.get(url)
+            async with asyncio.timeout(self._waits.answer):
+                return await self._http.get(url)
+        except TimeoutError:
+            raise self._unanswered(url, f"it was not whole after {self._waits.answer:g} seconds") from None
         except (httpx.RequestError, UnicodeError) as error:  # the latter for a redirect to a name that cannot be read
-            reason = self._said(str(error)) or type(error).__name__
-            raise errors.ConnectionFailedError(
-                f"GET {self._shown(url)} got no answer: {reason}. Is the address right and the network up?",
-                path=self._shown(url),
-            ) from None  # the cause holds the request with its headers
+            # Without its cause, which holds the request with its headers.
+            raise self._unanswered(url, self._said(str(error)) or type(error).__name__) from None
         finally:
             self.sent.append(Sent(url, began, clock()))
+            if self.on_sent is not None:
+                self.on_sent()
+
+    def _unanswered(self, url: str, reason: str) -> errors.ConnectionFailedError:
+        is_unknown = "CERTIFICATE_VERIFY_FAILED" in reason
+        advice = _CERTIFICATE_HELP if is_unknown else "Is the address right and the network up?"
+        return errors.ConnectionFailedError(
+            f"GET {self._shown(url)} got no answer from {self._peer}: {reason}. {advice}", path=self._shown(url)
+        )
 
     def _redirected(self, response: httpx.Response, url: str) -> str:
         here = httpx.URL(url)
@@ -323,13 +429,16 @@ def _normal(base_url: str) -> str:
     """Return the address as the HTTP library spells it, so that the part below it can be cut off."""
     try:
         url = httpx.URL(base_url)
-        if not url.host:  # decodes international names, which may fail
-            raise errors.ConfigError(f"The address {base_url!r} names no host.")
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise errors.ConfigError(f"The address of the API cannot be used: {error}. {_ADDRESS_HELP}") from None
-    return str(url).rstrip("/")
+        if url.host and not url.userinfo:  # the host decodes international names, which may fail
+            return str(url).rstrip("/")
+    except (httpx.InvalidURL, UnicodeError):
+        pass  # its text may quote a login
+    raise errors.ConfigError(f"The address of the API cannot be used: it names no host, or a login. {_ADDRESS_HELP}")
 
 
+_CERTIFICATE_HELP = (
+    "Where a proxy of your company signs with a certificate of its own, let SSL_CERT_FILE name that certificate."
+)
 _ADDRESS_HELP = f"It comes from {BASE_URL_VARIABLE}, or is {DEFAULT_BASE_URL}."
 _REPORT_IT = "If it stays so, the API has changed or there is something between you and it (a proxy, a login page)."
 
@@ -348,7 +457,7 @@ def _status_error(response: httpx.Response, path: str, detail: str) -> errors.Ap
             path=path,
             status=status,
         )
-    if status == 429 or status >= 500:
+    if status in PASSING_STATUSES or status >= 500:
         error = _passing_error(status, path, detail)
         error.retry_after = retry_after_seconds(response.headers.get("retry-after"), now=datetime.now(UTC))
         return error
@@ -386,7 +495,6 @@ def retry_after_seconds(header: str | None, *, now: datetime) -> float | None:
 
 def _retry_delay(error: Exception) -> bool | float:
     """Decide whether another try can help, and after how many seconds where the server said so."""
-    passing = errors.RateLimitedError | errors.ServerError | errors.ConnectionFailedError | errors.UnreadableAnswerError
-    if not isinstance(error, passing):
+    if not isinstance(error, PASSING_ERRORS):
         return False
-    return True if error.retry_after is None else error.retry_after
+    return error.retry_after or True  # 0 means soon, not at once: all tries would be gone within a second

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
+from testio_analytics.api.credentials import REMOVED, credentials_in
 from testio_analytics.api.payloads import KNOWN_FIELDS
-from testio_analytics.api.values import as_json
-
-REMOVED = "[removed]"
 
 # Credentials (testio-api 13), links that open something by themselves, prose that is known to hold logins, and the
 # names of people. None of them is needed for a number, so none of them is kept.
@@ -25,30 +22,24 @@ _DROPPED_KEYS = frozenset(
 _ENVIRONMENT_KEYS = frozenset({"test_environment", "test_environments", "environment"})
 _LINKED_KEYS = frozenset({"attachments", "connection", *_ENVIRONMENT_KEYS})
 _SECRET_KEYS = frozenset({"username", "password", "access"})
+_NOTE_KEYS = frozenset({"environment_test_information", *_ENVIRONMENT_KEYS})
+_NOTE_NAMES = frozenset({"url", "page_url", "description", "", *_NOTE_KEYS})
+"""What may hold credentials beside other things within an environment; an entry of a list has no name."""
 _PARENT_KEYS = frozenset({"product", "section"})
-# A shorter value would cut up ordinary words wherever it happens to occur.
-_SHORTEST_SECRET = 6
 # The API nests about six levels. Far deeper ones are an attack on recursion, here and in whatever reads ``raw_data``.
 _DEEPEST = 50
 TOO_DEEP = "[nested too deep]"
 
 
-def scrub(payload: Any, *, secrets: Collection[str] = ()) -> Any:
-    """Return a copy of the payload without credentials, personal names, signed links and the given secrets.
+def scrub(payload: Any, found: set[str] | None = None) -> Any:
+    """Return a copy of the payload without credentials, personal names and signed links.
 
-    Environments keep their id and title only, wherever they are embedded. The values of credentials found inside the
-    payload are also cut out of every other text in it, because people quote them in prose. Copies of the product and
-    section are reduced to their id: those rows are kept in tables of their own. The copy is always valid JSON: numbers
-    that JSON does not have become text, and what is nested deeper than any answer of the API becomes a mark.
+    Environments keep their id and title only, wherever they are embedded. The values of the credentials met on the way
+    are added to `found`, because other texts may quote them (see `credentials`). Copies of the product and section are
+    reduced to their id: those rows are kept in tables of their own. The copy is always valid JSON: numbers that JSON does
+    not have become text, and what is nested deeper than any answer of the API becomes a mark.
     """
-    found: set[str] = set()
-    kept = _kept(payload, _DEEPEST, found)
-    cut = {value for value in (*secrets, *found) if len(value) >= _SHORTEST_SECRET}
-    together = as_json(kept) if cut else ""
-    if not any(as_json(value)[1:-1] in together for value in cut):  # nearly always, and far faster than text by text
-        return kept
-    pattern = re.compile("|".join(re.escape(value) for value in sorted(cut, key=len, reverse=True)))
-    return _cut_out(kept, pattern)
+    return _kept(payload, _DEEPEST, set() if found is None else found)
 
 
 def scrub_text(text: str, secrets: Collection[str]) -> str:
@@ -99,8 +90,8 @@ def _kept_members(value: dict[str, Any], depth: int, found: set[str]) -> Any:
     kept = {}
     for key, member in value.items():
         if key not in _HARMLESS and (treatment := _treatment(key)):
-            if member.__class__ is not str or key.lower() in _SECRET_KEYS:  # most of it is prose
-                _note_credentials({key: member}, depth, found)
+            if key.lower() in _NOTE_KEYS or member.__class__ is not str or key.lower() in _SECRET_KEYS:
+                _note_credentials({key: member}, depth, found)  # other texts are prose
             if treatment == "dropped":
                 continue
             member = _PARTS[treatment](member)
@@ -112,14 +103,6 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)  # 1e999 and NaN are read as numbers, but no other reader of ``raw_data`` would take them back
     return value
-
-
-def _cut_out(value: Any, pattern: re.Pattern[str]) -> Any:
-    if isinstance(value, dict):
-        return {pattern.sub(REMOVED, key): _cut_out(member, pattern) for key, member in value.items()}
-    if isinstance(value, list):
-        return [_cut_out(item, pattern) for item in value]
-    return pattern.sub(REMOVED, value) if isinstance(value, str) else value
 
 
 def _each(value: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
@@ -146,31 +129,28 @@ _PARTS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def _note_credentials(value: Any, depth: int, found: set[str]) -> None:
+def _note_credentials(value: Any, depth: int, found: set[str], *, in_environment: bool = False) -> None:
     """Note the values of credentials anywhere in a part of a payload, as deep as any answer of the API goes."""
     if depth == 0:
         return
-    if isinstance(value, list):
-        for item in value:
-            if isinstance(item, dict | list):
-                _note_credentials(item, depth - 1, found)
-    elif isinstance(value, dict):
-        for key, member in value.items():
-            if key not in _HARMLESS and (name := key.lower()) in _SECRET_KEYS:
-                # A login that is a plain word ("customer") would be cut out of every title, and tells nothing alone.
-                values = _texts(member, depth - 1)
-                found.update(text for text in values if name != "username" or not text.isalpha())
-            if isinstance(member, dict | list):
-                _note_credentials(member, depth - 1, found)
+    for key, member in value.items() if isinstance(value, dict) else enumerate(value):
+        name = key.lower() if isinstance(key, str) else ""
+        inside = in_environment or name in _NOTE_KEYS
+        if name in _SECRET_KEYS:
+            found.update(_texts(member, depth - 1))
+        elif isinstance(member, str) and inside and name in _NOTE_NAMES:
+            found.update(credentials_in(member))
+        if isinstance(member, dict | list):
+            _note_credentials(member, depth - 1, found, in_environment=inside)
 
 
 def _texts(value: Any, depth: int) -> set[str]:
-    """Collect every text and number in the value of a credential, however it is wrapped."""
+    """Collect every text and number in the value of a credential, however it is wrapped, and what each holds of others."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
         return set().union(*(_texts(item, depth - 1) for item in value)) if depth > 0 else set()
-    return set() if value is None or isinstance(value, bool) else {str(value)}
+    return set() if value is None or isinstance(value, bool) else {str(value), *credentials_in(str(value))}
 
 
 # Names to whose members nothing happens when a payload is scrubbed, as the description spells them.

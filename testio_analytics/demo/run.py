@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,13 +18,17 @@ from testio_analytics.demo.account.build import DEMO_NOW, DEMO_POISONED_TEST, de
 from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults
+from testio_analytics.display.folders import check_ours, made_in, move_together
 from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.mirror.database import connect_read_only, writing
 from testio_analytics.mirror.sync import SyncResult, sync_async
-from testio_analytics.pages.build import make_pages
+from testio_analytics.pages.build import check_pages, make_pages
+from testio_analytics.pages.notebooks import notebook_paths
 from testio_analytics.reports.answers import coverage_summary
 
 TOKEN = "demo"
 DATABASE = "demo.db"
+EARLIER = DEMO_NOW - timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -45,17 +51,47 @@ class DemoResult:
 
 
 def run_demo(output: Path) -> DemoResult:
-    """Sync the demo account into a new database in the folder, and write all pages beside it."""
-    output.mkdir(parents=True, exist_ok=True)
+    """Sync the demo account into a new database in the folder, and write all pages beside it.
+
+    The database and the pages of an earlier demo are replaced, all of them or none; other files are not touched.
+
+    Raises:
+        ReportError: a file of the same name was not made by the demo, or the folder cannot be written to.
+        LockedError: a sync is writing to the database of an earlier demo.
+    """
     db = output / DATABASE
-    for old in output.glob(f"{DATABASE}*"):
-        old.unlink()
-    result = sync_demo(db)
-    pages = make_pages(db, output)
-    summary = coverage_summary(load_mirror(db)).sentence
-    return DemoResult(
-        db, pages, result, summary, is_as_planned=len(result.gaps) == 1 and result.outcome == "incomplete"
-    )
+    with made_in(output) as folder:
+        check_ours([db], _is_of_demo, made_by="the demo")
+        check_pages(output, list(notebook_paths()))
+        result = sync_demo(folder / DATABASE)
+        pages = make_pages(folder / DATABASE, folder / "pages")
+        summary = coverage_summary(load_mirror(folder / DATABASE)).sentence
+        with _free(db):
+            moved = move_together({folder / DATABASE: db, **{page: output / page.name for page in pages}})
+    is_as_planned = len(result.gaps) == 1 and result.outcome == "incomplete"
+    return DemoResult(db, moved[1:], result, summary, is_as_planned)
+
+
+def _is_of_demo(db: Path) -> bool:
+    """Say whether a file is a database into which nothing but the demo was synced: its clock stands still."""
+    try:
+        with closing(connect_read_only(db)) as connection:
+            started = {row[0] for row in connection.execute("select started_at from sync_runs")}
+    except (OSError, sqlite3.Error):
+        return False
+    return bool(started) and started <= {instant.isoformat() for instant in (EARLIER, DEMO_NOW)}
+
+
+@contextmanager
+def _free(db: Path) -> Iterator[None]:
+    """Hold the right to replace a database, with all that was written to it in the one file."""
+    if not db.exists():
+        yield
+        return
+    with writing(db):
+        with closing(sqlite3.connect(db)) as connection:
+            connection.execute("pragma wal_checkpoint(truncate)")
+        yield
 
 
 def sync_demo(db: Path) -> SyncResult:
@@ -64,7 +100,7 @@ def sync_demo(db: Path) -> SyncResult:
     The first time is a month earlier, when features that were deleted since were still in the catalogue.
     """
     today = demo_account()
-    run(_sync(_with_deleted_features(today), db, DEMO_NOW - timedelta(days=30), streams=["features"]))
+    run(_sync(_with_deleted_features(today), db, EARLIER, streams=["features"]))
     return run(_sync(today, db, DEMO_NOW))
 
 

@@ -25,7 +25,10 @@ STATES = ("untested", "planned", "stale", "unknown", "tested")
 MARKS = {"untested": "▲", "planned": "▶", "stale": "○", "unknown": "?", "tested": "●"}
 """One shape per state, so that no state is shown by colour alone."""
 
-LOOKS = {state: state for state in STATES} | {"complete": "tested", "incomplete": "unknown", "never read": "unknown"}
+LOOKS = {state: state for state in STATES} | {
+    "complete": "tested",
+    **dict.fromkeys(("older", "incomplete", "never read"), "unknown"),
+}
 """Words that look like one of the states: what is not fully synced is not known."""
 
 

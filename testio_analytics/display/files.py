@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,13 +13,14 @@ from typing import Any
 import pandas as pd
 
 from testio_analytics.display.csv_json import BYTE_ORDER_MARK, csv_text
+from testio_analytics.display.folders import check_ours, made_in, move_together
 from testio_analytics.errors import ReportError, UnknownValueError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ALL_TABLES
 from testio_analytics.reports.asked import scope_note
-from testio_analytics.reports.doubts import doubts, words
+from testio_analytics.reports.doubts import doubts, sentences
 from testio_analytics.reports.impact import ImpactSource
 from testio_analytics.reports.registry import REPORTS, options_of
 from testio_analytics.text import formula_safe
@@ -59,26 +59,53 @@ def export(
     ``csv`` and ``parquet`` write one file each into ``tables`` and ``reports``, ``xlsx`` one workbook with a sheet each.
     Parquet keeps the types; CSV and Excel get text that no spreadsheet executes. Beside them stands ``about.json`` (in the
     workbook, a sheet): the report date, the run, the versions, and everything that puts the figures in doubt. Tables come with
-    their removed rows and without ``raw_data``. Nothing is replaced until all is written.
+    their removed rows and without ``raw_data``. Nothing is replaced until all is written, and then all or nothing; files that an
+    export did not make are not touched.
 
     Raises:
         UnknownValueError: there is no such format, product or date.
         StoreError: the database cannot be used.
         ReportError: a table is too long for a sheet, or the folder cannot be written to.
     """
+    return export_mirror(load_mirror(db, product_id=product_id), output, form=form, as_of=as_of, impact=impact)
+
+
+def export_mirror(
+    mirror: Mirror, output: str | Path, *, form: str = "csv", as_of: AsOf = None, impact: ImpactSource = None
+) -> list[Path]:
+    """Do what `export` does, with tables that are loaded already.
+
+    Raises:
+        UnknownValueError: there is no such format or date.
+        ReportError: as in `export`.
+    """
     if form not in FORMATS:
         raise UnknownValueError("The format", form, FORMATS)
-    mirror = load_mirror(db, product_id=product_id)
-    about = _about(mirror, as_of)
-    frames = dict(_frames(mirror, as_of, impact))
-    target = Path(output)
+    target = Path(output).expanduser()
+    with made_in(target) as folder:
+        check_ours(_places(form, target), _is_ours, made_by="an export")
+        written = _WRITERS[form](dict(_frames(mirror, as_of, impact)), _about(mirror, as_of), folder)
+        return move_together({path: target / path.relative_to(folder) for path in written})
+
+
+def _places(form: str, target: Path) -> list[Path]:
+    """Return the files that an export of this form writes."""
+    if form == "xlsx":
+        return [target / WORKBOOK]
+    names = [*(f"tables/{table.name}" for table in ALL_TABLES), *(f"reports/{name}" for name in REPORTS)]
+    return [target / ABOUT, *(target / f"{name}.{form}" for name in names)]
+
+
+def _is_ours(place: Path) -> bool:
+    """Say whether an export made the file: a workbook names our tables, beside all others stands what the export is about."""
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target, prefix=".export-") as folder:
-            written = _WRITERS[form](frames, about, Path(folder))
-            return [_moved(path, Path(folder), target) for path in written]
-    except OSError as error:
-        raise ReportError(f"The export into {target} failed: {error}. What was there before is untouched.") from error
+        if place.name == WORKBOOK:
+            with zipfile.ZipFile(place) as parts:
+                return b'name="t_features"' in parts.read("xl/workbook.xml")
+        about = place if place.name == ABOUT else place.parents[1] / ABOUT
+        return {"sync_run", "in_doubt"} <= {*json.loads(about.read_text(encoding="utf-8"))}
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        return False
 
 
 def _frames(mirror: Mirror, as_of: AsOf, impact: ImpactSource) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
@@ -96,15 +123,8 @@ def _about(mirror: Mirror, as_of: AsOf) -> dict[str, Any]:
         "schema_version": mirror.schema_version,
         "times": "UTC",
         "covers": scope_note(mirror) or "all products that were asked for",
-        "in_doubt": [f"{words(doubt)}." for doubt in doubts(mirror)],
+        "in_doubt": [f"{sentence}." for sentence in sentences(doubts(mirror.at(as_of)))],
     }
-
-
-def _moved(path: Path, folder: Path, target: Path) -> Path:
-    place = target / path.relative_to(folder)
-    place.parent.mkdir(exist_ok=True)
-    shutil.move(path, place)
-    return place
 
 
 Frames = Mapping[tuple[str, str], pd.DataFrame]

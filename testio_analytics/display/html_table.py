@@ -5,10 +5,11 @@ The markup carries classes and no styles; `pages/templates` holds the look.
 
 from __future__ import annotations
 
+import json
 import numbers
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -31,6 +32,7 @@ from testio_analytics.display.cells import (
 )
 from testio_analytics.display.csv_json import BYTE_ORDER_MARK, csv_text
 from testio_analytics.errors import ReportError
+from testio_analytics.reports.columns import STATE_WORDS
 from testio_analytics.text import for_html, instant_words, interval_words, one_line, short
 
 SHOWN_TEXT = 160
@@ -53,6 +55,7 @@ class _Layout:
     moments: Collection[str]
     intervals: Mapping[str, tuple[str, str]]
     words: Mapping[str, Mapping[str, str]]
+    choices: Mapping[str, Mapping[str, int]]
 
     def is_number(self, name: str) -> bool:
         return self.kinds[name] == "number" and not is_id(name)
@@ -74,6 +77,7 @@ def html_table(
     moments: Collection[str] = (),
     intervals: Mapping[str, tuple[str, str]] | None = None,
     words: Mapping[str, Mapping[str, str]] | None = None,
+    choices: Sequence[str] = (),
     download: str | None = None,
 ) -> Block:
     """Return the frame as an HTML table, complete in itself; a page's script adds sorting and filtering.
@@ -92,6 +96,7 @@ def html_table(
         moments: columns of times of which the time of day matters, such as the start of a run; it is shown in UTC.
         intervals: shares whose interval stands small below them, each with the columns of its bounds.
         words: columns whose values read as other words, each with the words by value.
+        choices: columns of few values, such as a product or a state, by each of which a page's script can filter.
         download: name of a CSV file with all columns of the frame, offered below the table.
 
     Raises:
@@ -108,15 +113,17 @@ def html_table(
         *bounds,
         *unknown,
         *moments,
+        *choices,
         *([row_header] if row_header else []),
     ]
     frame = checked_frame(frame, named)
-    layout = _layout(frame, labels, row_header, under, shares, unknown, moments, intervals, words or {})
     ranks = _ranks(frame)
+    layout = _layout(frame, labels, row_header, under, shares, unknown, moments, intervals, words or {})
+    layout = replace(layout, choices=_choices(frame, choices, layout, ranks))
     rows = "".join(_row(dict(zip(frame.columns, row, strict=True)), layout, ranks) for row in _tuples(frame))
     title = for_html(one_sentence(caption))
     table = (
-        f'<table class="{"few" if len(layout.headings) <= FEW_COLUMNS else "many"}"><caption>{title}</caption>'
+        f'<table class="{"few" if len(layout.headings) <= FEW_COLUMNS else "many"}"{_offered(layout)}><caption>{title}</caption>'
         f"<thead><tr>{_head(layout)}</tr></thead><tbody>{rows or _no_rows(layout)}</tbody></table>"
     )
     link = _download(frame, download) if download else ""
@@ -143,7 +150,7 @@ def _layout(
     if first not in shown:
         raise ReportError(f"The row header {first!r} is not among the columns shown: {', '.join(shown)}.")
     kinds = {name: kind_of(frame[name]) for name in frame.columns}
-    return _Layout(shown, kinds, first, under, shares, unknown, moments, intervals, words)
+    return _Layout(shown, kinds, first, under, shares, unknown, moments, intervals, words, {})
 
 
 def _tuples(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
@@ -160,6 +167,40 @@ def _ranks(frame: pd.DataFrame) -> dict[str, dict[Any, int]]:
         elif _is_state(name):
             ranks[name] = {state: place for place, state in enumerate(STATES)}
     return ranks
+
+
+def _choices(
+    frame: pd.DataFrame, names: Sequence[str], layout: _Layout, ranks: Mapping[str, Mapping[Any, int]]
+) -> dict[str, dict[str, int]]:
+    """Return the words among which a reader can choose, with their places, for the columns where that parts the rows."""
+    found: dict[str, dict[str, int]] = {}
+    for name in names:
+        values = frame[name].drop_duplicates().tolist()
+        order = ranks.get(name, {})
+        values.sort(key=lambda value: (is_missing(value), order.get(value, len(order)), str(value).casefold()))
+        said = dict.fromkeys(_choice_words(value, name, layout) for value in values)
+        if 1 < len(said) < len(frame):
+            found[name] = {words: place for place, words in enumerate(said)}
+    return found
+
+
+def _choice_words(value: Any, name: str, layout: _Layout) -> str:
+    said = layout.says(value, name)
+    return short(one_line(STATE_WORDS.get(said, said) if _is_state(name) else said), SHOWN_TEXT)
+
+
+def _offered(layout: _Layout) -> str:
+    """Return the choices as an attribute of the table: pairs of a heading and its words, in JSON."""
+    if not layout.choices:
+        return ""
+    pairs = [[one_line(layout.headings.get(name) or heading(name)), [*words]] for name, words in layout.choices.items()]
+    return f' data-choices="{for_html(json.dumps(pairs, ensure_ascii=False))}"'
+
+
+def _chosen(values: Mapping[str, Any], layout: _Layout) -> str:
+    """Return which of the choices are a row's, by their places."""
+    places = [words[_choice_words(values[name], name, layout)] for name, words in layout.choices.items()]
+    return f' data-choice="{" ".join(map(str, places))}"' if places else ""
 
 
 def _is_state(name: str) -> bool:
@@ -179,7 +220,7 @@ def _no_rows(layout: _Layout) -> str:
 
 def _row(values: Mapping[str, Any], layout: _Layout, ranks: Mapping[str, Mapping[Any, int]]) -> str:
     cells = "".join(_cell(name, values, layout, ranks.get(name, {})) for name in layout.headings)
-    return f"<tr>{cells}</tr>"
+    return f"<tr{_chosen(values, layout)}>{cells}</tr>"
 
 
 def _cell(name: str, values: Mapping[str, Any], layout: _Layout, rank: Mapping[Any, int]) -> str:

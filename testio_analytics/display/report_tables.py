@@ -22,6 +22,7 @@ SETTINGS = {
     "window": "Recent tests: those of the last",
     "matures_after": "Results of a test are final after",
     "half_age": "Age reaches half of its weight after",
+    "lapsed_after": "A scheduled test lapses after its end by",
 }
 """The thresholds of reports, as people read them."""
 
@@ -63,8 +64,15 @@ def table(
         moments=[column.name for column in shown if column.unit == "minute"],
         intervals=_intervals(shown, frame),
         words={column.name: column.words for column in shown if column.words},
+        choices=_choices(view, shown),
         download=f"{name}.csv",
     )
+
+
+def _choices(view: View, shown: Sequence[Column]) -> list[str]:
+    """Return the columns by whose values a reader may filter: the product and all states, as far as they stand on the page."""
+    seen = [*(view.column(name) for name in view.under), *shown]
+    return [column.name for column in seen if column.name == "product" or column.kind == "state"]
 
 
 def _view(name: str, source: Mirror | pd.DataFrame) -> View:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
 
-from testio_analytics.frames.instants import AsOf, as_instant
+from testio_analytics.frames.instants import AsOf, as_instant, is_day
+from testio_analytics.frames.runs import Runs
 from testio_analytics.text import label
+
+KEPT_INSTANTS = 2
+"""How many other instants of a mirror are kept: a report looks at its own instant and at one before it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -22,9 +26,10 @@ class Mirror:
         test_feature_results, test_user_stories, executions: mirrored tables.
         sync_runs, stream_states, sync_gaps, rejected_rows, test_reads, endpoint_findings: the completeness ledger.
         product_ids: the products asked for, None for all.
-        as_of: the default instant of the reports: when the last run that came to its end did so, or a later read
-            by a run that was cut off; None when nothing was read yet. Never the wall clock.
-        run_id: number of the last run that came to its end, None when there is none.
+        as_of: the instant that the reports speak of: the end of the last run, by number, that stored something; None
+            when nothing was read yet. Never the wall clock.
+        runs: when each run ended, and whose clock was wrong.
+        run_id: number of the last run that stored something, None when there is none.
         package_version: version of this package that carried it out, None when there is none.
         schema_version: schema version of the database.
     """
@@ -49,6 +54,7 @@ class Mirror:
     endpoint_findings: pd.DataFrame
     product_ids: tuple[int, ...] | None
     as_of: pd.Timestamp | None
+    runs: Runs
     run_id: int | None
     package_version: str | None
     schema_version: int
@@ -73,15 +79,37 @@ class Mirror:
     def instant(self, as_of: AsOf = None) -> pd.Timestamp:
         """Return the report date: `as_of`, else the mirror's own, else (nothing read yet) 1970.
 
-        It is never the clock of the machine, so the same database gives the same report.
+        It is never the clock of the machine, so the same database gives the same report. Of the day of the last sync
+        nothing is known after that sync: as of that day is as of the sync.
 
         Raises:
             UnknownValueError: `as_of` is no date or time.
         """
-        if as_of is not None:
-            return as_instant(as_of)
-        # Where nothing was read yet there are no rows to judge, and any instant does.
-        return self.as_of if self.as_of is not None else pd.Timestamp(0, tz="UTC").as_unit("us")
+        if as_of is None:
+            # Where nothing was read yet there are no rows to judge, and any instant does.
+            return self.as_of if self.as_of is not None else pd.Timestamp(0, tz="UTC").as_unit("us")
+        instant, last = as_instant(as_of), self.runs.as_of
+        return last if last is not None and is_day(as_of) and instant.date() == last.date() else instant
+
+    def at(self, as_of: AsOf = None) -> Mirror:
+        """Return the same tables as of another instant, the same object each time: what is known of them depends on it.
+
+        Raises:
+            UnknownValueError: `as_of` is no date or time.
+        """
+        instant = self.instant(as_of)
+        if self.as_of is None or instant == self.as_of:
+            return self
+        if instant not in self._views:
+            if len(self._views) >= KEPT_INSTANTS:
+                self._views.pop(next(iter(self._views)))
+            self._views[instant] = replace(self, as_of=instant)
+            self._views[instant].__dict__["_views"] = self._views
+        return self._views[instant]
+
+    @cached_property
+    def _views(self) -> dict[pd.Timestamp, Mirror]:
+        return {}
 
     def __repr__(self) -> str:
         counts = (f"{len(getattr(self, name))} {name}" for name in ("products", "features", "tests", "bugs"))

@@ -130,7 +130,8 @@ def known_products(fetch: Fetch, product_id: ProductFilter) -> tuple[int, ...] |
     if product_id is None:
         return None
     known = {row[0]: row[1] for row in rows_of(fetch, "SELECT id, name FROM products ORDER BY id")}
-    asked = tuple(product_id) if isinstance(product_id, Iterable) else (product_id,)
+    is_list = isinstance(product_id, Iterable) and not isinstance(product_id, (str, bytes))  # a name is one value
+    asked: tuple[object, ...] = tuple(product_id) if is_list else (product_id,)  # type: ignore[arg-type]
     ids = tuple(dict.fromkeys(_checked_id("product_id", value, known) for value in asked))
     if not ids:  # "none of them" is never meant, and an empty report would look like a good one
         raise UnknownValueError("product_id", asked, ["None (all products)", *_choices(known)])

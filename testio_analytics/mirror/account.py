@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 from typing import Any
 
 from sqlite_utils import Database
 
 from testio_analytics.api.client import Client
+from testio_analytics.api.credentials import Credentials
 from testio_analytics.concurrency import gather, run_in_thread
-from testio_analytics.mirror import diff, ledger, rows, schema, store
+from testio_analytics.mirror import diff, ledger, redaction, rows, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.selection import Selection, all_products, products_by_id
@@ -32,7 +32,24 @@ from testio_analytics.mirror.streams.tests import due_tests, known_tests, read_t
 from testio_analytics.mirror.worker import RowWorker
 
 Clock = Callable[[], datetime]
-Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Progress:
+    """How far a sync has come: filled in while it runs, and shown at each step.
+
+    Attributes:
+        show: called at each step, which is each request and each product.
+        run_id: number of the run, None as long as it has none.
+        products, finished: all products to read, and those that were read and stored.
+        requests: requests sent, retries included.
+    """
+
+    show: Callable[[Progress], object] = lambda _: None
+    run_id: int | None = None
+    products: int = 0
+    finished: int = 0
+    requests: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,6 +94,7 @@ class Target:
         run_id: the number of the run; None for a dry run.
         clock: where the time of a write comes from.
         turn: one product is written at a time.
+        known: the credentials met so far, which no text may quote.
     """
 
     db: Database
@@ -84,6 +102,7 @@ class Target:
     run_id: int | None
     clock: Clock
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    known: Credentials = field(default_factory=Credentials)
 
 
 @dataclass(frozen=True)
@@ -102,11 +121,11 @@ async def sync_account(job: Job, progress: Progress) -> None:
     found, products = Rows(), dict[int, tuple[Any, Rows]]()
     selected = await _selected(job)
     for payload in selected.payloads:
-        rows = product_rows(payload, secrets=job.api.secrets)
+        rows = product_rows(payload)
         found.extend(rows)
         for row in rows.of(schema.PRODUCTS):
             products.setdefault(row["id"], (payload, rows))
-    done = count(1)
+    progress.products = len(products)
     at_once = asyncio.Semaphore(job.api.concurrency)  # bounds what is held in memory, not the requests
 
     async def one(product_id: int, payload: Any, rows: Rows) -> None:
@@ -114,9 +133,10 @@ async def sync_account(job: Job, progress: Progress) -> None:
             reads = await _read_product(job, product_id, payload, rows)
             await _store(job, reads, product_id)
         found.by_table["products"].update(reads[0].rows.by_table["products"])  # as it was when it was read last
-        progress(next(done), len(products))
+        progress.finished += 1
+        progress.show(progress)
 
-    progress(0, len(products))
+    progress.show(progress)
     await gather(*(one(product_id, *parts) for product_id, parts in products.items()))
     if job.asked.product_ids is None:
         await _store(job, [_of_account(found, selected.gaps)], None)
@@ -149,7 +169,9 @@ async def _store(job: Job, reads: Sequence[StreamRead], product_id: int | None, 
     target, full = job.target, job.asked.full or is_confirmed
 
     def write() -> list[ChangeSet]:
-        changes = [diff.change_set(target.db, read, product_id=product_id, full=full) for read in reads]
+        redaction.learn(target.db, target.known, reads)
+        clean = [redaction.cut_read(read, target.known) for read in reads]
+        changes = [diff.change_set(target.db, read, product_id=product_id, full=full) for read in clean]
         if target.run_id is not None:
             store.save(target.db, changes, run_id=target.run_id, now=target.clock())
         return changes
@@ -182,7 +204,7 @@ async def _read_product(job: Job, product_id: int, payload: Any, product: Rows) 
         return [_of_product(product), *tests]
     read, again = features
     if again is not payload:  # it was sectioned after all
-        product = product_rows(again, secrets=job.api.secrets)
+        product = product_rows(again)
     return [_of_product(product), read, *tests]
 
 

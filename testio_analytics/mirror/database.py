@@ -64,6 +64,7 @@ def open_store(path: Path) -> Iterator[Database]:
             )
         db.execute("pragma journal_mode = wal")
         db.execute("pragma synchronous = normal")
+        db.execute("pragma secure_delete = on")  # what is cut out of a row must not stay in the free space of the file
         if 0 < version < migrations.HEAD:
             migrations.back_up(path)
         if version < migrations.HEAD:
@@ -114,6 +115,24 @@ def open_copy(path: Path) -> Iterator[Database]:
         raise file_error(path, error) from error
     finally:
         db.close()
+
+
+def copy_state(path: Path, copy: Path) -> None:
+    """Write one state of an existing database into a new file that only this user can read, whatever is written meanwhile.
+
+    Raises:
+        StoreError: it cannot be read, or the copy cannot be written.
+    """
+    try:
+        copy.touch(mode=0o600, exist_ok=False)
+        with closing(connect_read_only(path)) as source, closing(_opened(copy)) as target:
+            source.backup(target)
+            target.execute("pragma journal_mode = delete")  # one file, which needs no others beside it
+    except (OSError, sqlite3.Error) as error:
+        raise errors.StoreError(
+            f"{path} could not be copied to read one state of it: {error}. Is there room in {copy.parent.parent}? "
+            "The variable TMPDIR names another folder."
+        ) from error
 
 
 @contextmanager

@@ -43,11 +43,15 @@ class Rejection:
 
 @dataclass
 class Rows:
-    """Rows by table and key, in the order in which they came, and the payloads that could not become rows."""
+    """Rows by table and key, in the order in which they came, and the payloads that could not become rows.
+
+    `credentials` are those that the payloads held; texts of the rows may still quote them (see `redaction`).
+    """
 
     by_table: dict[str, dict[tuple[Any, ...], Row]] = field(default_factory=lambda: defaultdict(dict))
     rejections: list[Rejection] = field(default_factory=list)
     unknown: dict[tuple[str, tuple[Any, ...]], set[str]] = field(default_factory=dict)
+    credentials: set[str] = field(default_factory=set, repr=False)
 
     def add(self, table: schema.Table, raw: Any, **values: Any) -> None:
         """Add one row; a second one with the same key changes nothing."""
@@ -90,6 +94,7 @@ class Rows:
                 self.by_table[name].setdefault(key, row)
         self.rejections.extend(other.rejections)
         self.unknown.update(other.unknown)
+        self.credentials |= other.credentials
 
 
 _PLAIN = frozenset({str, int, type(None)})

@@ -102,12 +102,13 @@ async def _asked(api: Client, product_id: int) -> Any:
 
 
 async def _listed(api: Client) -> set[int] | None:
-    """Return the ids that the account's list names; None where it cannot be read, or names one that cannot be told."""
+    """Return the ids that the account's list names; None where it cannot be read whole, or names one that has no id."""
     try:
-        ids = [id_in(payload) for payload in await api.products()]
+        listed = await api.products()
     except GAP_ERRORS:
         return None
-    return None if None in ids else {product_id for product_id in ids if product_id is not None}
+    ids = [id_in(payload) for payload in listed]
+    return None if listed.miscount or None in ids else {product_id for product_id in ids if product_id is not None}
 
 
 def _stored(db: Database) -> set[int]:

@@ -1,6 +1,6 @@
 """Write what a read changed, in transactions of one product; the network is never awaited inside one.
 
-This file, the ledger's and the migrations' are the only ones that write SQL.
+This file, the ledger's, the redaction's and the migrations' are the only ones that write SQL.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -14,9 +15,10 @@ from typing import Any
 
 from testio_analytics import errors
 from testio_analytics.api.client import Client
+from testio_analytics.api.credentials import Credentials
 from testio_analytics.concurrency import run
 from testio_analytics.config import resolve_api, resolve_db_path
-from testio_analytics.mirror import database, ledger, schema
+from testio_analytics.mirror import database, ledger, redaction, schema
 from testio_analytics.mirror.account import Asked, Clock, Job, Progress, Tally, Target, sync_account
 from testio_analytics.mirror.diff import Counts, Gap
 from testio_analytics.mirror.file_errors import file_error
@@ -68,7 +70,7 @@ class FeatureCounts(Counts):
 def sync(
     db: str | Path | None = None,
     *,
-    product_ids: Sequence[int] | None = None,
+    product_ids: int | Sequence[int] | None = None,
     streams: Sequence[str] | None = None,
     full: bool = False,
     dry_run: bool = False,
@@ -77,7 +79,7 @@ def sync(
     progress: bool = True,
 ) -> SyncResult:
     """Mirror the account into the database and return what was done; the plain form of `sync_async`."""
-    with progress_bar(shown=progress) as advance:
+    with progress_bar(shown=progress) as seen:
         return run(
             sync_async(
                 db,
@@ -87,7 +89,7 @@ def sync(
                 dry_run=dry_run,
                 client=client,
                 clock=clock,
-                progress=advance,
+                progress=seen,
             )
         )
 
@@ -95,7 +97,7 @@ def sync(
 async def sync_async(
     db: str | Path | None = None,
     *,
-    product_ids: Sequence[int] | None = None,
+    product_ids: int | Sequence[int] | None = None,
     streams: Sequence[str] | None = None,
     full: bool = False,
     dry_run: bool = False,
@@ -107,7 +109,7 @@ async def sync_async(
 
     Args:
         db: path of the database; default as in `config`.
-        product_ids: only these products.
+        product_ids: only these products, or only this one.
         streams: only these streams; ``products`` is always read, because everything belongs to a product. By default
             all but ``executions``.
         full: also mark rows as removed where more than half of a product's rows are gone, and read the bugs and results
@@ -115,20 +117,22 @@ async def sync_async(
         dry_run: fetch and compare, write nothing.
         client: an open client; by default one is made from the environment.
         clock: where the time of the run comes from.
-        progress: called with the number of products done and of all products.
+        progress: filled in while the sync runs, and shown at each step.
 
     Raises:
         ApiError: nothing could be read (wrong token, no server).
         StoreError: the database cannot be used, or another sync is writing to it.
-        UnknownValueError: there is no such stream.
+        UnknownValueError: there is no such stream, or what is given for a product is no id.
     """
-    wanted = checked_streams(streams)
+    wanted, ids = checked_streams(streams), checked_ids(product_ids)
     path, started = resolve_db_path(db), time.monotonic()
     async with _client_or_own(client) as api, RowWorker() as worker:
-        asked = Asked(wanted, product_ids, full)
+        asked = Asked(wanted, ids, full)
         before, tally = api.requests, Tally({stream: Counts() for stream in ("products", *wanted)})
-        with _ledger(path, dry_run, asked, api, tally, clock or _utc_now) as target:
-            await sync_account(Job(asked, api, worker, tally, target), progress or _no_progress)
+        seen = progress or Progress()
+        with _ledger(path, dry_run, asked, api, tally, clock or _utc_now) as target, _counted(api, seen):
+            seen.run_id = target.run_id
+            await sync_account(Job(asked, api, worker, tally, target), seen)
         return SyncResult(
             target.run_id,
             tally.outcome,
@@ -148,6 +152,21 @@ async def sync_features(
     """
     result = await sync_async(db, product_ids=[product_id], streams=["features"], client=client, clock=clock)
     return FeatureCounts(**asdict(result.streams["features"]), gaps=result.gaps)
+
+
+def checked_ids(product_ids: int | Sequence[int] | None) -> Sequence[int] | None:
+    """Return the ids of the products to read, None for all.
+
+    Raises:
+        UnknownValueError: one of them is no id: before anything is read, nobody knows a product by its name.
+    """
+    if product_ids is None:
+        return None
+    asked = [product_ids] if isinstance(product_ids, (int, str)) else [*product_ids]
+    for value in asked:
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise errors.UnknownValueError("product_ids", value, ["ids of products, such as 21362"])
+    return [operator.index(value) for value in asked]
 
 
 def checked_streams(streams: Sequence[str] | None) -> tuple[str, ...]:
@@ -178,29 +197,47 @@ async def _client_or_own(client: Client | None) -> AsyncIterator[Client]:
 
 
 @contextmanager
-def progress_bar(*, shown: bool) -> Iterator[Progress | None]:
-    """Yield a function that moves a progress bar over the products, in a terminal or in a notebook."""
+def _counted(api: Client, progress: Progress) -> Iterator[None]:
+    """Count the requests of a client as they are sent."""
+    before = api.requests
+
+    def sent() -> None:
+        progress.requests = api.requests - before
+        progress.show(progress)
+
+    api.on_sent = sent
+    try:
+        yield
+    finally:
+        api.on_sent = None
+
+
+@contextmanager
+def progress_bar(*, shown: bool) -> Iterator[Progress]:
+    """Yield a progress that draws a bar over the products, with the requests beside, in a terminal or in a notebook."""
     if not shown:
-        yield None
+        yield Progress()
         return
     from tqdm.auto import tqdm  # widgets are imported only where a bar is drawn
 
-    with tqdm(desc="Products", unit="product", leave=False) as bar:
+    # It is told of every request, and draws ten times a second at most.
+    with tqdm(desc="Products", unit="product", leave=False, miniters=0) as bar:
 
-        def advance(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-            bar.refresh()
+        def show(progress: Progress) -> None:
+            bar.total = progress.products or None
+            bar.set_postfix_str(f"{progress.requests:,} requests", refresh=False)
+            bar.update(progress.finished - bar.n)
 
-        yield advance
+        yield Progress(show)
 
 
 @contextmanager
 def _ledger(path: Path, dry_run: bool, asked: Asked, api: Client, tally: Tally, clock: Clock) -> Iterator[Target]:
     """Open the database, hold the lock, and see that the run's row says how it ended, whatever happens."""
+    known = Credentials(tokens=api.secrets)
     if dry_run:
         with database.open_copy(path) as db:
-            yield Target(db, db, None, clock)
+            yield Target(db, db, None, clock, known=known)
         return
     with database.writing(path), database.open_store(path) as db:
         run_id = ledger.begin_run(
@@ -214,14 +251,13 @@ def _ledger(path: Path, dry_run: bool, asked: Asked, api: Client, tally: Tally, 
         before, outcome, error = api.requests, "interrupted", None
         try:
             with database.open_beside(path) as beside:
-                yield Target(db, beside, run_id, clock)
+                yield Target(db, beside, run_id, clock, known=known)
             outcome = tally.outcome
         except sqlite3.OperationalError as failed:
             outcome, error = "failed", str(file_error(path, failed))
             raise
         except errors.TestioError as failed:
             outcome, error = "failed", str(failed)
-            failed.run_id, failed.requests = run_id, api.requests - before
             raise
         finally:
             ledger.end_run(
@@ -234,7 +270,4 @@ def _ledger(path: Path, dry_run: bool, asked: Asked, api: Client, tally: Tally, 
                 unknown_fields=tally.unknown_fields,
                 error=error,
             )
-
-
-def _no_progress(done: int, total: int) -> None:
-    """Show nothing."""
+            redaction.cut_stored(db, known)  # only now are all known, also where the run broke off

@@ -6,13 +6,15 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from testio_analytics.config import TOKEN_VARIABLE
+from testio_analytics.display.folders import work_folder
 from testio_analytics.errors import ReportError
 from testio_analytics.pages.notebooks import INJECTED_TAG, PACKAGE, read_notebook, tags, with_parameters
 from testio_analytics.text import one_line, short
@@ -57,22 +59,36 @@ async def _run_all(notebooks: Mapping[Path, NotebookNode]) -> list[NotebookNode]
 
     async def run_one(path: Path, notebook: NotebookNode) -> NotebookNode:
         async with free_processors:
-            return await _execute(path.stem, notebook)
+            executed = await _execute(path.stem, notebook)
+        advance()
+        return executed
 
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(run_one(path, notebook)) for path, notebook in notebooks.items()]
+        with _bar(len(notebooks)) as advance:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(run_one(path, notebook)) for path, notebook in notebooks.items()]
     except BaseExceptionGroup as failures:
         # One message for one failed run: the first; the others were stopped because of it.
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
 
 
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[], object]]:
+    """Yield what moves a bar over the notebooks by one; there is a bar in a terminal only."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc="Pages", unit="page", leave=False) as bar:
+        yield bar.update
+
+
 async def _execute(name: str, notebook: NotebookNode) -> NotebookNode:
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-    with TemporaryDirectory(prefix="testio-") as place:
-        folder = Path(place)
+    with work_folder(Path(gettempdir())) as folder:
         try:
             await _run_in_kernel(notebook, folder)
         except (CellExecutionError, CellTimeoutError) as error:
@@ -113,7 +129,7 @@ def _kernel_manager(folder: Path) -> AsyncKernelManager:
 
     kernel = folder / "kernels" / "report"
     kernel.mkdir(parents=True)
-    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    command = [sys.executable, "-c", _launcher(), "-f", "{connection_file}"]
     spec = {"argv": command, "display_name": "report", "language": "python"}
     (kernel / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
     connection = folder / "k.json"
@@ -127,14 +143,24 @@ def _kernel_manager(folder: Path) -> AsyncKernelManager:
     )
 
 
+def _launcher() -> str:
+    """Return the program of a kernel: it imports from where this process does, in the same order.
+
+    The place of this package must not come first, as it would in PYTHONPATH: where it is installed, that is the folder
+    of all packages, and an old copy of a module of the standard library there would be taken for the real one.
+    """
+    places = [place for place in sys.path if place]  # without the current folder, which is another one in the kernel
+    if str(PACKAGE.parent) not in places:
+        places.append(str(PACKAGE.parent))
+    return f"import sys; sys.path[:] = {places!r}; import runpy; runpy.run_module('ipykernel_launcher', run_name='__main__')"
+
+
 def _kernel_environment(folder: Path) -> dict[str, str]:
-    """Return the environment for a kernel: this one without the token, with this package importable."""
+    """Return the environment for a kernel: this one without the token."""
     token = os.environ.get(TOKEN_VARIABLE, "")
     kept = {name: value for name, value in os.environ.items() if not (token and token in value)}
     kept.pop(TOKEN_VARIABLE, None)
-    places = [str(PACKAGE.parent), kept.get("PYTHONPATH", "")]
     return kept | {
-        "PYTHONPATH": os.pathsep.join(filter(None, places)),
         "PYTHONHASHSEED": "0",  # the same database gives the same page, byte for byte
         "IPYTHONDIR": str(folder / "ipython"),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from testio_analytics.display.folders import made_in, move_together
 from testio_analytics.errors import ReportError
 from testio_analytics.text import one_line, short
 
@@ -17,6 +19,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 PARAMETERS_TAG = "parameters"
 INJECTED_TAG = "injected-parameters"
+NO_DATABASE = re.compile(r"^db = None *", re.MULTILINE)
 
 
 # -- where they are -------------------------------------------------------------------------------------------------
@@ -41,11 +44,12 @@ def copy_notebooks(target: Path, *, db: Path | None = None) -> list[Path]:
     """Copy the notebooks, without their outputs, into the folder, which is made if need be; return the copies.
 
     The outputs that ship belong to the demo account, and would look like the reader's own numbers. A kernel starts in
-    the folder of its notebook, from where a path like ``data/testio.db`` leads nowhere: with `db`, each copy gets a
-    cell that sets the whole path of that database.
+    the folder of its notebook, from where a path like ``data/testio.db`` leads nowhere: with `db`, the parameters of
+    each copy name the whole path of that database, where the reader would change it as well.
 
     Raises:
-        ReportError: one of the files is there already. Then nothing is copied.
+        ReportError: one of the files is there already, or takes no ``db``, or the folder cannot be written to. Then nothing
+            is copied.
     """
     copies = {path: target / path.name for path in notebook_paths().values()}
     taken = [copy.name for copy in copies.values() if copy.exists()]
@@ -54,12 +58,23 @@ def copy_notebooks(target: Path, *, db: Path | None = None) -> list[Path]:
             f"{target} already has {', '.join(taken)}; nothing was copied, so that no work is lost. "
             "Name another folder, or move these files away."
         )
-    target.mkdir(parents=True, exist_ok=True)
-    for path, copy in copies.items():
-        with copy.open("x", encoding="utf-8") as file:
-            parameters = {} if db is None else {"db": str(db.absolute())}
-            _nbformat().write(with_parameters(read_notebook(path), parameters, name=path.stem), file)
-    return list(copies.values())
+    made = {copy: without_outputs(read_notebook(path)) for path, copy in copies.items()}
+    if db is not None:
+        made = {copy: _with_database(notebook, db.absolute(), name=copy.stem) for copy, notebook in made.items()}
+    with made_in(target) as folder:
+        for copy, notebook in made.items():
+            _nbformat().write(notebook, folder / copy.name)
+        return move_together({folder / copy.name: copy for copy in made})
+
+
+def _with_database(notebook: NotebookNode, db: Path, *, name: str) -> NotebookNode:
+    """Return a copy of the notebook in whose parameters cell the default of ``db`` is this path."""
+    cells = [dict(cell) for cell in notebook.cells]
+    for cell in cells:
+        if PARAMETERS_TAG in tags(cell) and NO_DATABASE.search(cell["source"]):
+            cell["source"] = NO_DATABASE.sub(lambda _: f"db = {literal('db', str(db))}  ", cell["source"], count=1)
+            return with_cells(notebook, cells)
+    raise ReportError(f"The notebook {name} has no parameter db = None, so that no database can be set in it.")
 
 
 def read_notebook(path: Path) -> NotebookNode:

@@ -18,7 +18,7 @@ import nh3
 
 from testio_analytics.display.blocks import OUR_BLOCK
 from testio_analytics.errors import ReportError
-from testio_analytics.text import clean, for_html
+from testio_analytics.text import clean, for_html, short
 
 PROSE_TAGS = frozenset(
     "a abbr b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i kbd li ol p pre s small "
@@ -42,6 +42,7 @@ PROSE = nh3.Cleaner(
 TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 ONLY_FOR_PROGRAMS = ("application/vnd.jupyter.widget-view+json", "application/javascript")
+LONGEST_LABEL = 80
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 
 
@@ -136,7 +137,10 @@ def _picture_html(kind: str, data: str, metadata: Mapping[str, Any]) -> str:
     content = data.encode() if kind == "image/svg+xml" else base64.b64decode(data)
     size = "".join(f' {name}="{pixels}"' for name, pixels in _picture_size(content, metadata).items())
     address = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-    return f'<figure class="picture"><img src="{address}" alt="{for_html(alt)}"{size}></figure>\n'
+    image = f'<img src="{address}" alt="{for_html(alt)}"{size}>'
+    # On a narrow screen it is wider than its region, which then scrolls, by keyboard as well.
+    region = f'class="scroll" role="region" aria-label="Picture: {for_html(short(alt, LONGEST_LABEL))}" tabindex="0"'
+    return f'<figure class="picture"><div {region}>{image}</div></figure>\n'
 
 
 def _picture_size(content: bytes, metadata: Mapping[str, Any]) -> dict[str, int]:

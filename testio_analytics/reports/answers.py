@@ -10,12 +10,12 @@ from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.bugs import bugs_by_product, bugs_per_feature
 from testio_analytics.reports.coverage import coverage_total
-from testio_analytics.reports.doubts import doubts_of, sentences, words
+from testio_analytics.reports.doubts import doubts_of, missing_of, nothing_read, sentences, words
 from testio_analytics.reports.facts import NO_STATUS, feature_scope
 from testio_analytics.reports.features import STATES, features_with_state
 from testio_analytics.reports.impact import ImpactSource
 from testio_analytics.reports.next_tests import next_tests
-from testio_analytics.reports.shares import share, wilson
+from testio_analytics.reports.shares import share
 from testio_analytics.reports.stories import story_coverage_by_product
 from testio_analytics.reports.triage import RATES, triage, triage_total
 from testio_analytics.text import counted, instant_words, interval_words, listed, lowered, percent, short
@@ -32,7 +32,7 @@ class CoverageSummary:
         untested, planned, stale, unknown, tested: features per state; they add up to M.
         never_executed: N, untested and planned together: the fewest that were never tested.
         never_executed_highest: N and the unknown ones: the most that may never have been tested.
-        never_share, never_low, never_high: N of M with its 95 % Wilson interval; None when M is 0 or all are unknown.
+        never_share: N of M; None when M is 0 or all are unknown.
         ever_covered, recent_covered: tested and stale, and tested: the fewest that are known to be covered.
         sentence: the answer, with how many features have unknown status and why.
         doubts: a sentence without full stop for everything that puts these figures in doubt; empty when nothing does.
@@ -54,8 +54,6 @@ class CoverageSummary:
     never_executed: int
     never_executed_highest: int
     never_share: float | None
-    never_low: float | None
-    never_high: float | None
     ever_covered: int
     recent_covered: int
     sentence: str
@@ -75,11 +73,11 @@ def coverage_summary(
     Raises:
         UnknownValueError: `as_of` is no date or time, or a number of days is not above 0.
     """
-    instant = mirror.instant(as_of)
+    mirror, instant = mirror.at(as_of), mirror.instant(as_of)
     total = coverage_total(mirror, as_of=instant, stale_after=stale_after, window=window).iloc[0]
-    counts = _counts({name: int(total[name]) for name in ("active_features", *STATES)})
+    # Of a catalogue that was never read, none is known: the sentence and the doubts say so.
+    counts = _counts({name: 0 if pd.isna(total[name]) else int(total[name]) for name in ("active_features", *STATES)})
     never, population = counts["never_executed"], counts["active_features"]
-    rates = share(never, population) if population > counts["unknown"] else (None, None, None)
     found = doubts_of(mirror, "coverage_total")
     of_population = sentences([one for one in found if one.stream in ("products", "features")])
     return CoverageSummary(
@@ -88,9 +86,7 @@ def coverage_summary(
         window=window,
         products=len(mirror.active("products")),
         **counts,
-        never_share=rates[0],
-        never_low=rates[1],
-        never_high=rates[2],
+        never_share=share(never, population) if population > counts["unknown"] else None,
         sentence=_sentence(mirror, instant, counts, of_population, stale_after, window),
         doubts=sentences(found),
         population_doubts=of_population,
@@ -122,7 +118,7 @@ def _sentence(
 ) -> str:
     if mirror.products.empty and mirror.stream_states.empty:
         return "Nothing has been read yet: no sync has stored anything in this database."
-    sentence = _never_words(counts, instant)
+    sentence = _never_words(counts, instant) if counts["active_features"] or not of_population else _NONE_KNOWN
     if counts["unknown"]:
         states = features_with_state(mirror, as_of=instant, stale_after=stale_after, window=window)
         sentence += f", because {_causes(mirror, instant, states[states['state'] == 'unknown'])}"
@@ -130,6 +126,9 @@ def _sentence(
     if of_population:
         sentence += f" The number of active features itself is not certain: {lowered(listed(of_population))}."
     return sentence
+
+
+_NONE_KNOWN = "No active feature is known"
 
 
 def _never_words(counts: dict[str, int], instant: pd.Timestamp) -> str:
@@ -143,9 +142,8 @@ def _never_words(counts: dict[str, int], instant: pd.Timestamp) -> str:
     if unknown == population:
         every = "the only active feature" if population == 1 else f"all {population:,} active features"
         return f"The status of {every} is unknown {when}"
-    share = f"{percent(never / population)}, 95 % interval {interval_words(*wilson(never, population))}"
     verb = "was" if never == 1 else "were"
-    known = f"{never:,} of {counted(population, 'active feature')} ({share}) {verb} never tested {when}"
+    known = f"{never:,} of {counted(population, 'active feature')} ({percent(never / population)}) {verb} never tested {when}"
     if counts["planned"]:
         known += f": {counts['untested']:,} untested and {counts['planned']:,} scheduled"
     more = f"; {unknown:,}{' more' if never else ''} {_has(unknown)} unknown status"
@@ -158,7 +156,7 @@ def _has(count: int) -> str:
 
 def _causes(mirror: Mirror, instant: pd.Timestamp, unknown: pd.DataFrame) -> str:
     """Return why features have unknown status: gaps of their products' tests, and statuses that are not known."""
-    missing = {one.product_id: one for one in doubts_of(mirror, "coverage_total") if one.stream == "tests"}
+    missing = missing_of(mirror, "tests")
     products = [key for key in unknown["product_id"].drop_duplicates().tolist() if key in missing]
     # The sentence names whose tests are missing; which of them are is said once, by the list of gaps.
     causes = [words(replace(missing[key], places=())) for key in products]
@@ -188,6 +186,7 @@ class Answer:
 
 def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
     """Return which features have more bugs per test than their product's average, and whether that is more than chance."""
+    mirror = mirror.at(as_of)
     doubts = sentences(doubts_of(mirror, "bugs_per_feature"))
     totals = bugs_by_product(mirror, as_of=as_of)
     if totals.empty and not doubts:  # no product at all, and that is known
@@ -223,6 +222,7 @@ def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
 
 def stories_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
     """Return how many stories have a result, and how many of those passed."""
+    mirror = mirror.at(as_of)
     doubts = sentences(doubts_of(mirror, "story_coverage"))
     rows = story_coverage_by_product(mirror, as_of=as_of)
     total = int(rows["stories"].fillna(0).sum())
@@ -239,8 +239,7 @@ def stories_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
     least = "at least " if sums["unknown"] else ""
     by_bug = f" ({sums['failed_by_bug']:,} inferred from a linked bug)" if sums["failed_by_bug"] else ""
     sentence = (
-        f"{least}{sums['covered']:,} of {total:,} active stories ({percent(sums['covered'] / total)}, 95 % interval "
-        f"{interval_words(*wilson(sums['covered'], total))}) have a result: {sums['passed']:,} passed, {sums['failed']:,} failed{by_bug}; "
+        f"{least}{sums['covered']:,} of {total:,} active stories ({percent(sums['covered'] / total)}) have a result: {sums['passed']:,} passed, {sums['failed']:,} failed{by_bug}; "
         f"{sums['blocked']:,} more {'is' if sums['blocked'] == 1 else 'are'} blocked"
     )
     sentence += f", and {sums['unknown']:,} {_has(sums['unknown'])} unknown status." if sums["unknown"] else "."
@@ -249,6 +248,7 @@ def stories_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
 
 def triage_answer(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 10) -> Answer:
     """Return whether bugs are triaged in time: the review rate, and the products outside the bands."""
+    mirror = mirror.at(as_of)
     doubts = sentences(doubts_of(mirror, "triage_total"))
     total = triage_total(mirror, as_of=as_of, matures_after=matures_after).iloc[0]
     if pd.isna(total["total"]):
@@ -280,11 +280,13 @@ def triage_answer(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 
 
 def plan_answer(mirror: Mirror, *, as_of: AsOf = None, impact: ImpactSource = None, k: int = 4) -> Answer:
     """Return what the next test should contain."""
+    mirror = mirror.at(as_of)
     doubts = sentences(doubts_of(mirror, "next_tests"))
     ranking = next_tests(mirror, as_of=as_of, impact=impact, k=k)
     first = ranking[ranking["proposed_test"] == 1]
     if first.empty:
-        return Answer("There is no feature to propose a test for.", doubts)
+        known = "No active feature is known to" if nothing_read(mirror, "features") else "There is no feature to"
+        return Answer(f"{known} propose a test for.", doubts)
     planned = ranking[ranking["planned_test"].notna() & (ranking["rank"] < int(first.iloc[0]["rank"]))]
     top = first.iloc[0]
     sentence = (

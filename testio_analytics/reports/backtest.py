@@ -17,6 +17,7 @@ import pandas as pd
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.comparison import comparable
 from testio_analytics.reports.facts import feature_scope, located_bugs, unread_tests
 from testio_analytics.reports.next_tests import WEIGHTS, against, aged, weighted
 from testio_analytics.reports.shrinkage import FEWEST, points
@@ -149,7 +150,8 @@ def backtest_sentence(summary: pd.DataFrame) -> str:
             parts.append(f"one past test is too few to compare with “{row['ranking']}”")
             continue
         lead, low, high = (float(row[column]) * 100 for column in ("lead", "lead_low", "lead_high"))
-        verdict = "more than" if low > 0 else "fewer than" if high < 0 else "not distinguishable from"
+        signs = np.sign(comparable([low, high]))
+        verdict = "more than" if signs[0] > 0 else "fewer than" if signs[1] < 0 else "not distinguishable from"
         parts.append(
             f"{verdict} “{row['ranking']}” ({signed(lead, 1)} points, 95 % interval {signed(low, 1)} to {signed(high, 1)})"
         )
@@ -211,6 +213,7 @@ def _likelihood(x: Numbers, n: Numbers, days: Numbers, half_age: float, weights:
 
 def _found(score: Numbers, bugs: Numbers, k: int) -> float:
     """Return the bugs of the k features with the highest score; those that tie for the last places share them evenly."""
+    score = comparable(score)
     border = np.sort(score)[::-1][k - 1]
     above, tied = score > border, score == border
     return float(bugs[above].sum() + bugs[tied].mean() * (k - above.sum()))

@@ -5,7 +5,8 @@ The reports take a `Mirror` and return a frame. They read and write nothing, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from testio_analytics.api.vocabulary import SEVERITIES
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.comparison import comparable
 from testio_analytics.reports.doubts import never_synced_products, with_row_doubts
 from testio_analytics.reports.facts import (
     BUCKETS,
@@ -28,8 +30,10 @@ from testio_analytics.reports.facts import (
     product_rows,
     unread_tests,
 )
+from testio_analytics.reports.posterior import Exposures
+from testio_analytics.reports.rate_intervals import poisson_interval
 from testio_analytics.reports.registry import column_names, documented
-from testio_analytics.reports.shrinkage import FEWEST, poisson_interval, shrunk_rates
+from testio_analytics.reports.shrinkage import FEWEST, shrunk_rates
 
 OTHER_SEVERITY = "severity_other"
 SEVERITY_WEIGHTS: Mapping[str, float] = {
@@ -80,8 +84,9 @@ def bugs_per_feature(mirror: Mirror, *, as_of: AsOf = None, window: float | None
     found = _filled(found, [*COUNTS, "tests", "tests_read", "bugs_read"])
     unread = found["product_id"].isin(never_synced_products(mirror, "bugs"))
     found[list(COUNTS)] = found[list(COUNTS)].mask(unread)
-    found = with_row_doubts(found.join(_rates(found)), mirror, "bugs_per_feature")
-    found["rank"] = found["shrunk"].where(found["tests_read"] > 0).rank(ascending=False, method="min").astype("Int64")
+    found = with_row_doubts(found.join(_rates(found, _exposures(found, read, valid))), mirror, "bugs_per_feature")
+    figures = pd.Series(comparable(found["shrunk"].to_numpy(dtype=float, na_value=np.nan)), index=found.index)
+    found["rank"] = figures.where(found["tests_read"] > 0).rank(ascending=False, method="min").astype("Int64")
     order = ["rank", "bugs", "product", "feature", "feature_id"]
     found = found.sort_values(order, ascending=[True, False, True, True, True], na_position="last", ignore_index=True)
     return found[FEATURE_COLUMNS]
@@ -108,38 +113,41 @@ def _filled(found: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return found.assign(**{name: found[name].fillna(0).astype("Int64") for name in names})
 
 
-def _rates(found: pd.DataFrame) -> pd.DataFrame:
+def _exposures(found: pd.DataFrame, scope: pd.DataFrame, bugs: pd.DataFrame) -> dict[Hashable, Exposures]:
+    """Return what each test found in each feature, by product; the features are named by their rows in `found`."""
+    keys = ["feature_id", "test_id"]
+    counts = distinct(bugs, "bug_id", keys).rename("bugs").reset_index()
+    tested = found[found["tests_read"] > 0][["feature_id", "product_id"]].rename_axis("row").reset_index()
+    # A bug of a test that does not name the feature is one of its counts as well.
+    pairs = scope[keys].merge(counts, on=keys, how="outer").merge(tested, on="feature_id")
+    pairs["bugs"] = pairs["bugs"].fillna(0)
+    kinds = {"row": "int64", "test_id": "int64", "bugs": "float64"}
+    groups = pairs.astype(kinds).groupby("product_id")[[*kinds]]
+    return {key: Exposures(*(rows[name].to_numpy() for name in kinds)) for key, rows in groups}
+
+
+def _rates(found: pd.DataFrame, exposures: Mapping[Hashable, Exposures]) -> pd.DataFrame:
     """Return raw and shrunk bugs per test of each feature, shrunk within its product."""
     names = ["bugs_per_test", "raw_low", "raw_high", "shrunk", "shrunk_low", "shrunk_high", "prior_mean"]
     rates = pd.DataFrame(np.nan, index=found.index, columns=names)
     pooled = pd.Series(pd.NA, index=found.index, dtype="boolean")
-    known = found[found["bugs"].notna()]
     compared = pd.Series(False, index=found.index)
-    for _, rows in known.groupby("product_id"):
-        tests = rows["tests_read"].to_numpy(dtype=float)
-        compared.loc[rows.index] = (tests > 0).sum() >= FEWEST
-        # A bug of a test that does not name the feature counts, but says nothing of a feature that no test covers.
-        bugs = np.where(tests > 0, rows["bugs_read"].to_numpy(dtype=float), 0.0)
-        shrunk = shrunk_rates(bugs, tests)
-        low, high = poisson_interval(bugs, tests)
-        raw = np.divide(bugs, tests, out=np.full(len(tests), np.nan), where=tests > 0)
-        columns = (raw, low, high, shrunk.rate, shrunk.low, shrunk.high, np.full(len(tests), shrunk.prior_mean))
-        rates.loc[rows.index] = np.where(tests[:, None] > 0, np.column_stack(columns), np.nan)
-        pooled.loc[rows.index[tests > 0]] = shrunk.is_pooled
+    tested = found[found["bugs"].notna() & (found["tests_read"] > 0)]
+    for product, rows in tested.groupby("product_id"):
+        compared.loc[rows.index] = len(rows) >= FEWEST
+        bugs, tests = (rows[name].to_numpy(dtype=float) for name in ("bugs_read", "tests_read"))
+        single = exposures[product]
+        single = replace(single, feature=rows.index.get_indexer(pd.Index(single.feature)))
+        shrunk = shrunk_rates(bugs, tests, exposures=single)
+        low, high = poisson_interval(bugs, tests, effect=1 + shrunk.rate * shrunk.overdispersion)
+        mean = np.full(len(rows), shrunk.prior_mean)
+        rates.loc[rows.index] = np.column_stack((bugs / tests, low, high, shrunk.rate, shrunk.low, shrunk.high, mean))
+        pooled.loc[rows.index] = shrunk.is_pooled
+    low, high, mean = (comparable(rates[name]) for name in ("shrunk_low", "shrunk_high", "prior_mean"))
+    signal = np.select([low > mean, high < mean], ["above", "below"], default="as expected")
+    signals = pd.Series(pd.Categorical(signal, categories=list(SIGNALS)), index=found.index).where(compared)
     rates = rates.astype("Float64")
-    for name in names:
-        rates[name] = rates[name].mask(rates[name].isna())
-    is_known = rates["shrunk"].notna() & compared
-    signal = np.select(
-        [
-            (rates["shrunk_low"] > rates["prior_mean"]).fillna(False),
-            (rates["shrunk_high"] < rates["prior_mean"]).fillna(False),
-        ],
-        ["above", "below"],
-        default="as expected",
-    )
-    signals = pd.Series(pd.Categorical(signal, categories=list(SIGNALS)), index=found.index).where(is_known)
-    return rates.assign(is_pooled=pooled, signal=signals)
+    return rates.mask(rates.isna()).assign(is_pooled=pooled, signal=signals)
 
 
 # -- bugs of products and devices -----------------------------------------------------------------------------------

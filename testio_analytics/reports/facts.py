@@ -15,12 +15,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
+from testio_analytics.api.credentials import REMOVED, is_same_text
 from testio_analytics.api.vocabulary import EXECUTED, NEITHER, PLANNED, STORY_STATUSES
-from testio_analytics.frames.instants import AsOf
+from testio_analytics.frames.instants import EARLIEST, LONGEST_AHEAD, AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.text import label
 
 Group = Literal["executed", "planned", "neither", "unknown"]
+LAPSED_AFTER = 30
+"""After how many days a test that was to be over by then, and was not even begun, is no plan any more."""
 Bucket = Literal["active_accepted", "auto_accepted", "rejected", "open", "other"]
 
 NO_STATUS = "(no status)"
@@ -30,7 +33,7 @@ NO_VALUE = "(not said)"
 PLACES = ("feature", "removed feature", "not in the catalogue", "not attributable")
 LOCATED_COLUMNS = (
     *("bug_id", "product_id", "test_id", "test_feature_id", "feature_id", "where", "title", "severity", "status"),
-    *("bucket", "is_valid", "is_known", "group", "at", "reported_at"),
+    *("bucket", "is_valid", "is_known", "group", "at", "is_running", "reported_at"),
 )
 RUN_COLUMNS = (
     *("test_feature_id", "user_story_id", "test_id", "feature_id", "title", "api_status", "status", "is_by_bug"),
@@ -49,12 +52,16 @@ def once(function: Callable[Concatenate[Mirror, Options], Result]) -> Callable[C
     An option ``as_of`` is turned into the instant that it means.
     """
     kept: WeakKeyDictionary[Mirror, dict[Any, Any]] = WeakKeyDictionary()
-    takes_instant = "as_of" in signature(function).parameters
+    parameters = signature(function).parameters.values()
+    defaults = {
+        one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY and one.default is not one.empty
+    }
 
     @wraps(function)
     def found(mirror: Mirror, *args: Options.args, **options: Options.kwargs) -> Result:
-        if takes_instant:
-            options["as_of"] = mirror.instant(options.get("as_of"))  # type: ignore[arg-type]
+        options = {**defaults, **options}  # type: ignore[assignment]  # the same figures, asked for in two ways
+        if "as_of" in options:
+            options["as_of"] = mirror.instant(options["as_of"])  # type: ignore[arg-type]
         results, key = kept.setdefault(mirror, {}), (args, frozenset(options.items()))
         if key not in results:
             results[key] = function(mirror, *args, **options)
@@ -87,6 +94,19 @@ def distinct(rows: pd.DataFrame, what: str, by: str | list[str]) -> pd.Series[An
 # -- tests ----------------------------------------------------------------------------------------------------------
 
 
+def texts_differ(now: pd.Series[Any], then: pd.Series[Any]) -> pd.Series[bool]:
+    """Return whether two texts differ, row by row; out of which a credential was cut, the other may still quote one.
+
+    A missing text differs from every other one.
+    """
+    differs = (now != then).to_numpy(dtype=bool, na_value=True, copy=True)
+    is_cut = now.str.contains(REMOVED, regex=False, na=False) | then.str.contains(REMOVED, regex=False, na=False)
+    for place in np.flatnonzero(differs & is_cut.to_numpy(dtype=bool)).tolist():
+        one, other = now.iloc[place], then.iloc[place]
+        differs[place] = not (isinstance(one, str) and isinstance(other, str) and is_same_text(one, other))
+    return pd.Series(differs, index=now.index)
+
+
 def status_group(status: str | None) -> Group:
     """Return what a test of this status counts as: see the definitions of executed, planned and cancelled tests."""
     if status in EXECUTED:
@@ -97,34 +117,53 @@ def status_group(status: str | None) -> Group:
 
 
 @once
-def dated_tests(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+def dated_tests(mirror: Mirror, *, as_of: AsOf = None, lapsed_after: float = LAPSED_AFTER) -> pd.DataFrame:
     """Return the tests that are not removed, each with what it counts as and the instant it belongs to, by id.
 
-    Columns: test_id, product_id, test (title), status, start_at, end_at, group ("executed", "planned", "neither",
-    "unknown", or "later" for a test that had not ended, or not begun, by `as_of`), is_running (and counted as such), at
-    (end, else start; of a test still running, at most `as_of`; empty where neither is known).
+    A planned test whose end, else start, lies more than `lapsed_after` days before `as_of` has lapsed: it plans nothing.
+
+    Columns: test_id, product_id, test (title), status, start_at, end_at (both empty where they are not possible), group
+    ("executed", "planned", "lapsed", "neither", "unknown", or "later" for a test that had not ended, or not begun, by
+    `as_of`), is_running (and counted as such), at (end, else start; of a test still running, at most `as_of`; empty where
+    neither is known), is_dated (whether `at` can be relied on).
     """
     instant = mirror.instant(as_of)
     tests = mirror.active("tests")
-    at = tests["end_at"].fillna(tests["start_at"])
+    start, end = possible(mirror, tests["start_at"]), possible(mirror, tests["end_at"])
+    at = end.fillna(start)
     groups = {status: status_group(status) for status in tests["status"].dropna().unique()}
     group = tests["status"].map(groups).astype("str").fillna("unknown")
     # A start in the future of the report means that then it was not running yet, whatever it does now.
-    is_running = (tests["status"] == "running") & ~(tests["start_at"] > instant)
+    is_running = (tests["status"] == "running") & ~(start > instant)
     is_later = (group == "executed") & (at > instant) & ~is_running
+    # What a test of unknown status does now says nothing of a day before it was to begin.
+    is_later |= (group == "unknown") & (start > instant) & is_past(mirror, instant)
+    has_lapsed = (group == "planned") & (at < instant - checked_days("lapsed_after", lapsed_after))
     return pd.DataFrame(
         {
             "test_id": tests["id"],
             "product_id": tests["product_id"],
             "test": labels(tests["title"], "Test", tests["id"]),
             "status": tests["status"].fillna(NO_STATUS),
-            "start_at": tests["start_at"],
-            "end_at": tests["end_at"],
-            "group": group.mask(is_later, "later"),
+            "start_at": start,
+            "end_at": end,
+            "group": group.mask(is_later, "later").mask(has_lapsed, "lapsed"),
             "is_running": is_running,
             "at": at.where(~is_running | ~(at > instant), instant),
+            "is_dated": at.notna() & (end.notna() | tests["end_at"].isna()),
         }
     ).reset_index(drop=True)
+
+
+def possible(mirror: Mirror, times: pd.Series[pd.Timestamp]) -> pd.Series[pd.Timestamp]:
+    """Return times of the API, empty where they are a mistake: before `EARLIEST`, or `LONGEST_AHEAD` ahead."""
+    latest = max((instant for instant in (mirror.as_of, mirror.runs.as_of) if instant is not None), default=EARLIEST)
+    return times.where((times >= EARLIEST) & (times - LONGEST_AHEAD <= latest))
+
+
+def is_past(mirror: Mirror, instant: pd.Timestamp) -> bool:
+    """Return whether the report date is before the last sync: what is stored may be later than the report."""
+    return mirror.runs.as_of is not None and instant < mirror.runs.as_of
 
 
 @once
@@ -144,7 +183,7 @@ def unread_tests(mirror: Mirror, stream: str) -> frozenset[int]:
 
 
 @once
-def feature_scope(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+def feature_scope(mirror: Mirror, *, as_of: AsOf = None, lapsed_after: float = LAPSED_AFTER) -> pd.DataFrame:
     """Return which test has which feature in scope, one row per pair, by feature, instant and test.
 
     A feature that a test names twice counts once, by the higher test-feature id. Test features without a catalogue
@@ -155,7 +194,7 @@ def feature_scope(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     copies = mirror.active("test_features").dropna(subset=["feature_id"])
     copies = copies.sort_values("id").drop_duplicates(["test_id", "feature_id"], keep="last")
     copies = copies[["feature_id", "test_id", "id"]].rename(columns={"id": "test_feature_id"})
-    tests = dated_tests(mirror, as_of=as_of).drop(columns="product_id")
+    tests = dated_tests(mirror, as_of=as_of, lapsed_after=lapsed_after).drop(columns="product_id")
     pairs = copies.merge(tests, on="test_id", how="inner", validate="many_to_one")
     return pairs.sort_values(["feature_id", "at", "test_id"], na_position="first", ignore_index=True)
 
@@ -224,18 +263,23 @@ def located_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     """Return the active bugs, one row each, with the test and the feature that each belongs to, by id.
 
     Bugs of removed tests are left out, and those of tests that had not ended by the instant of the report; those that
-    name no test are in, without group and instant.
+    name no test are in, without group and instant. Of a past day, those that were reported later are left out as well.
+    What became of a bug, and when, the API does not say: it is always what was known at the last sync.
 
     Columns: bug_id, product_id, test_id, test_feature_id, feature_id, where ("feature" when it leads to an active one,
     "removed feature", "not in the catalogue", "not attributable" when nothing names one), title, severity, status
     ("(not said)" where the API is silent), bucket, is_valid, is_known, group (what its test counts as: "executed",
-    "planned", "neither", "unknown"; empty without test), at (the instant of its test), reported_at.
+    "planned", "lapsed", "neither", "unknown"; empty without test), at (the instant of its test, at most that of the
+    report), is_running (whether its test is), reported_at.
     """
-    bugs = mirror.active("bugs")
-    tests = dated_tests(mirror, as_of=as_of)[["test_id", "group", "at"]]
+    bugs, instant = mirror.active("bugs"), mirror.instant(as_of)
+    tests = dated_tests(mirror, as_of=instant)[["test_id", "group", "at", "is_running"]]
     found = bugs.rename(columns={"id": "bug_id"}).merge(tests, on="test_id", how="left", validate="many_to_one")
-    found = found[found["test_id"].isna() | (found["group"].notna() & (found["group"] != "later"))]
-    found = found.reset_index(drop=True)
+    found["reported_at"] = possible(mirror, found["reported_at"])
+    is_later = (found["group"] == "later") | (is_past(mirror, instant) & (_first_known(found) > instant))
+    found = found[(found["test_id"].isna() | found["group"].notna()) & ~is_later].reset_index(drop=True)
+    found["at"] = found["at"].where(~(found["at"] > instant), instant)
+    found["is_running"] = found["is_running"].fillna(False).astype("boolean")
     found["where"] = _places(mirror, found["feature_id"])
     found["bucket"] = _buckets(found["status"], found["auto_accepted"])
     found["severity"] = found["severity"].fillna(NO_VALUE)
@@ -243,6 +287,11 @@ def located_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     found["is_valid"] = found["bucket"] != "rejected"
     found["is_known"] = found["known"].fillna(False)
     return found[list(LOCATED_COLUMNS)].astype({"is_valid": "boolean", "is_known": "boolean", "group": "str"})
+
+
+def _first_known(bugs: pd.DataFrame) -> pd.Series[pd.Timestamp]:
+    """Return when each bug was reported, else the instant of its test."""
+    return bugs["reported_at"].fillna(bugs["at"])
 
 
 def _places(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[Any]:

@@ -21,6 +21,14 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
             "A test of status initialized, customer_finalized or waiting. It is not executed: it has tested nothing "
             "yet. In frames and files it is called planned."
         ),
+        "Lapsed test": (
+            "A scheduled test whose end, else start, lies more than {lapsed_after} days before the report date. It "
+            "counts as scheduled no more, and is listed apart."
+        ),
+        "Test without date": (
+            "An executed test whose end is a mistake (before the year 2000, or more than ten years ahead), or that "
+            "has neither end nor start. It is listed by name, and what it covers may be recent or not."
+        ),
         "Cancelled test": "A test of status cancelled. It counts as neither executed nor scheduled.",
         "Unknown status": (
             "Any other status. Such a test is listed by name and counts as neither, and a feature that no "
@@ -34,15 +42,15 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         "Stale": "Executed tests cover it, all of them older than {stale_after} days, or of unknown date.",
         "Unknown": (
             "No executed test is known to cover it, but one may: the product's tests are not fully synced, "
-            "or a test of unknown status has it in scope."
+            "were last read before the report date, or a test of unknown status has it in scope."
         ),
         "Scheduled, not yet tested": "Only scheduled tests cover it.",
         "Untested": "No executed and no scheduled test covers it, and the product's tests are fully synced.",
         "Covered, all time": "Features tested or stale, out of all active features.",
         "Covered recently": "Features tested in the last {stale_after} days, out of all active features.",
-        "Interval": (
-            "95 % Wilson score interval of a share: how far a share of so few features can be trusted. Where a "
-            "gap could change a count, the highest possible count stands beside it."
+        "At most": (
+            "Where a gap could change a count, the highest possible count stands beside it. A share of all features has "
+            "no interval: it estimates nothing beyond them."
         ),
     },
     "bugs": {
@@ -67,6 +75,11 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
             "Bugs per test drawn towards the product's average, the more so the fewer tests there are "
             "(gamma-Poisson, prior by moments; the average itself where fewer than five features were tested or"
             " they differ by no more than chance). Rankings use it."
+        ),
+        "Interval of bugs per test": (
+            "What the next tests of the feature would find on average lies in it with 95 % probability. It allows for "
+            "features that differ, for tests that differ in what they find (measured over the product), and for single "
+            "features far from the others; it is wide where there are few tests."
         ),
     },
     "results": {
@@ -112,9 +125,13 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         "Overall acceptance": "All accepted bugs out of all bugs.",
         "Rejection": "Rejected bugs out of all bugs.",
         "Review": "Bugs triaged manually (accepted or rejected by a person), out of all bugs.",
+        "Interval of a rate": (
+            "95 % Wilson score interval with the test as the unit: the bugs of one test resemble each other, so that they "
+            "count as fewer bugs than they are, the more so the more their tests differ."
+        ),
         "Recent test": (
-            "A test that ended less than {matures_after} days before the report date, or is still running. Its "
-            "bugs can still be accepted automatically, and figures with them are provisional."
+            "A test that ended less than {matures_after} days before the report date, or is still running, also "
+            "past its planned end. Its bugs can still be accepted automatically, and figures with them are provisional."
         ),
     },
     "planning": {
@@ -133,9 +150,16 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
     },
     "data": {
         "Report date": (
-            "What the last sync knew when it ended, unless another date is asked for. It is never the clock of "
-            "the machine, so the same database gives the same report. The catalogue is always the one now "
-            "stored; only ages and the question whether a test had ended by then follow another date."
+            "The end of the last sync that stored something, by its number, unless another date is asked for. It is "
+            "never the clock of the machine, so the same database gives the same report. A product that was last "
+            "read before that date is in doubt from then on. A sync whose clock other syncs contradict has no date: "
+            "its number tells when it was."
+        ),
+        "Past report date": (
+            "Tests that ended later, and bugs that were reported later, are left out. The catalogue is always the "
+            "one now stored, because which features existed before the first sync is not known; and so are the "
+            "triage outcomes of bugs and the results of stories, which have no date. Before the oldest executed test "
+            "and the first sync nothing is known, and everything is in doubt."
         ),
         "Complete": (
             "Every record that the API holds was read and stored, at the last read of this data set of this "
@@ -147,7 +171,11 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
 
 
 def definitions(
-    *subjects: str, stale_after: float = 180, matures_after: float = 10, half_age: float = 90
+    *subjects: str,
+    stale_after: float = 180,
+    matures_after: float = 10,
+    half_age: float = 90,
+    lapsed_after: float = 30,
 ) -> list[tuple[str, str]]:
     """Return each term of the reports with its meaning, the thresholds used filled in.
 
@@ -156,11 +184,17 @@ def definitions(
         stale_after: see `feature_catalog`.
         matures_after: see `triage`.
         half_age: see `next_tests`.
+        lapsed_after: see `feature_catalog`.
 
     Raises:
         UnknownValueError: a threshold is not above 0, or there is no such subject.
     """
-    values = {"stale_after": stale_after, "matures_after": matures_after, "half_age": half_age}
+    values = {
+        "stale_after": stale_after,
+        "matures_after": matures_after,
+        "half_age": half_age,
+        "lapsed_after": lapsed_after,
+    }
     shown = {name: f"{checked_days(name, value).total_seconds() / 86_400:g}" for name, value in values.items()}
     for subject in subjects:
         if subject not in DEFINITIONS:

@@ -1,4 +1,4 @@
-"""What the figures leave out, listed: removed features, what is linked to no feature, and values that no definition knows.
+"""What the figures leave out, listed: removed features, lapsed tests, what is linked to no feature, and values that no definition knows.
 
 The reports take a `Mirror` and return a frame. They read and write nothing, and leave their input as it is.
 """
@@ -13,7 +13,9 @@ import pandas as pd
 from testio_analytics.api.vocabulary import BUG_STATUSES, OLDER_BUG_KINDS, SEVERITIES, STORY_STATUSES
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.doubts import with_row_doubts
 from testio_analytics.reports.facts import (
+    LAPSED_AFTER,
     NO_VALUE,
     dated_tests,
     distinct,
@@ -25,6 +27,7 @@ from testio_analytics.reports.facts import (
 from testio_analytics.reports.registry import column_names, documented
 
 UNLINKED_COLUMNS = column_names("unlinked_test_features")
+LAPSED_COLUMNS = column_names("lapsed_tests")
 
 
 @documented
@@ -86,6 +89,28 @@ def _link_reasons(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[str]
     reason = reason.mask(feature_ids.isin(mirror.features["id"]), "removed from the catalogue")
     reason = reason.mask(feature_ids.isin(mirror.active("features")["id"]), "")
     return reason.mask(feature_ids.isna(), "names no feature")
+
+
+@documented
+def lapsed_tests(mirror: Mirror, *, as_of: AsOf = None, lapsed_after: float = LAPSED_AFTER) -> pd.DataFrame:
+    """Return the scheduled tests that plan nothing any more, the one that should have ended last first, then by id.
+
+    Raises:
+        UnknownValueError: `as_of` is no date or time, or `lapsed_after` is not above 0.
+    """
+    tests = dated_tests(mirror, as_of=as_of, lapsed_after=lapsed_after)
+    tests = tests[(tests["group"] == "lapsed") & tests["product_id"].isin(mirror.active("products")["id"])]
+    scope = feature_scope(mirror, as_of=as_of, lapsed_after=lapsed_after)
+    scope = scope[scope["feature_id"].isin(mirror.active("features")["id"])]
+    counts = looked_up(tests["test_id"], distinct(scope, "feature_id", "test_id")).fillna(0)
+    overdue = (mirror.instant(as_of) - tests["at"]).dt.days
+    found = tests.assign(
+        product=mirror.named(tests["product_id"]),
+        features=counts.astype("Int64"),
+        days_overdue=overdue.astype("Int64"),
+    )
+    found = found.sort_values(["at", "test_id"], ascending=[False, True], ignore_index=True)
+    return with_row_doubts(found[LAPSED_COLUMNS[:-2]], mirror, "lapsed_tests")
 
 
 @documented

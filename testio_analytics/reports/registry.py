@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from importlib import import_module
 from inspect import cleandoc, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from testio_analytics.errors import UnknownValueError
+from testio_analytics.errors import UnknownValueError, UnusedOptionError
 from testio_analytics.reports.columns import Column, columns, filled
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from testio_analytics.frames.mirror import Mirror
     from testio_analytics.reports.doubts import Doubt
     from testio_analytics.reports.impact import ImpactSource
 
@@ -94,7 +96,7 @@ _CATALOGUE = columns(
 _STATES = "untested planned stale unknown tested"
 _COVERED = columns(
     f"active_features {_STATES} never_executed never_executed_highest ever_covered ever_covered_highest ever_share"
-    " ever_low ever_high recent_covered recent_covered_highest recent_share recent_low recent_high is_complete gap"
+    " recent_covered recent_covered_highest recent_share is_complete gap"
 )
 _BUCKETS = "active_accepted auto_accepted rejected open other"
 _HIGH_AND_LOW: Mapping[str, Mapping[str, Any]] = {
@@ -104,7 +106,7 @@ _HIGH_AND_LOW: Mapping[str, Mapping[str, Any]] = {
 _SEVERITIES = "critical high low visual content suggestion custom severity_other"
 _STORY_COUNTS = columns(
     "stories failed blocked passed in_scope_not_run never_in_scope unknown old_version failed_by_bug covered"
-    " covered_highest share low high passed_share passed_low passed_high is_complete gap",
+    " covered_highest share passed_share is_complete gap",
     unknown={"meaning": "Stories whose newest result is unknown."},
     covered={"meaning": "Stories with a passed or failed result: the fewest."},
     share={"label": "With a result", "meaning": "covered / stories."},
@@ -209,7 +211,7 @@ _ALL: tuple[Report, ...] = (
         grain="One row per month end and one for the report date, oldest first.",
         streams=("features", "tests", STATUSES),
         columns=columns(
-            "until is_partial active_features covered covered_highest share low high",
+            "until is_partial active_features covered covered_highest share",
             active_features={"meaning": "Today's active features, in every row."},
             covered={"meaning": "In scope of an executed test of the {stale_after} days before: the fewest."},
             covered_highest={"meaning": "Those, and the features that a gap may hide."},
@@ -299,10 +301,10 @@ _ALL: tuple[Report, ...] = (
         grain="One row per active product, by name and id.",
         streams=(*READ_STREAMS, STATUSES),
         columns=columns(
-            "product_id product active_features in_scope exercised exercised_highest share low high is_complete gap",
+            "product_id product active_features in_scope exercised exercised_highest share is_complete gap",
             share={"label": "Exercised", "meaning": "exercised / active_features."},
         ),
-        terminal=_names("product active_features in_scope exercised share low high"),
+        terminal=_names("product active_features in_scope exercised share"),
         caption="Features that were shown to be exercised: at least one executed story or one bug.",
         page=_names("product active_features in_scope exercised share gap"),
     ),
@@ -486,6 +488,18 @@ _ALL: tuple[Report, ...] = (
         page=_names("feature proposed_test rank why"),
         under=("product", "sections"),
     ),
+    Report(
+        name="lapsed_tests",
+        title="The scheduled tests that should have ended and were not begun.",
+        question=NEXT,
+        grain="One row per lapsed test, the one that should have ended last first.",
+        streams=("features", "tests"),
+        columns=columns("product_id product test_id test status start_at end_at days_overdue features is_complete gap"),
+        terminal=_names("product test status end_at days_overdue features"),
+        caption="Scheduled tests that should have ended and were not begun. They count as scheduled no more.",
+        page=_names("test status end_at days_overdue features"),
+        under=("product",),
+    ),
     # -- trust
     Report(
         name="completeness",
@@ -496,7 +510,7 @@ _ALL: tuple[Report, ...] = (
         columns=columns(
             "product_id product stream state expected stored missing rejected gaps gap last_read last_complete"
             " is_complete age_days",
-            state={"meaning": '"complete", "incomplete" or "never read".'},
+            state={"meaning": '"complete", "older" (last read before the report date), "incomplete" or "never read".'},
             rejected={
                 "label": "Rejected records",
                 "meaning": "Records that came and were not stored, each with a reason.",
@@ -631,11 +645,19 @@ def column_names(report: str) -> list[str]:
 
 
 def documented(function: Made) -> Made:
-    """Return the function of a report with its declared columns added to its docstring."""
+    """Return the function of a report, which looks at the mirror as of its report date, with its columns documented.
+
+    What puts a figure in doubt depends on the date: `doubts` takes it from the mirror.
+    """
     lines = [f"    {column.name}: {filled(column.meaning)}" for column in REPORTS[function.__name__].columns]
     if function.__doc__:  # there is none under -OO
         function.__doc__ = "\n".join([cleandoc(function.__doc__), "", "Columns:", *lines])
-    return function
+
+    @wraps(function)
+    def made(mirror: Mirror, **options: Any) -> pd.DataFrame:
+        return function(mirror.at(options.get("as_of")), **options)
+
+    return cast("Made", made)
 
 
 def report_of(name: str) -> Report:
@@ -675,6 +697,7 @@ def make(
 
     Raises:
         UnknownValueError: there is no such report, product or date.
+        UnusedOptionError: `as_of` or `impact` is given to a report that does not use it.
         StoreError: the database cannot be used.
     """
     from testio_analytics.frames.loaders import load_mirror
@@ -682,9 +705,18 @@ def make(
     from testio_analytics.reports.doubts import doubts_of
 
     report = report_of(name)
+    _check_used(report, as_of=as_of, impact=impact)
     mirror = load_mirror(db, product_id=product_id)
     options = options_of(report.function, as_of=as_of, impact=impact)
-    return report.function(mirror, **options), doubts_of(mirror, report.name), scope_note(mirror)
+    doubtful = mirror.at(options.get("as_of"))
+    return report.function(mirror, **options), doubts_of(doubtful, report.name), scope_note(mirror)
+
+
+def _check_used(report: Report, **options: object) -> None:
+    for option in (option for option, value in options.items() if value is not None):
+        users = [name for name, other in REPORTS.items() if option in signature(other.function).parameters]
+        if report.name not in users:
+            raise UnusedOptionError(report.name, option, users, [name for name in REPORTS if name not in users])
 
 
 def options_of(function: Callable[..., pd.DataFrame], **options: Any) -> dict[str, Any]:

@@ -44,10 +44,7 @@ _API_WORD = {
 }
 STORY_COUNTS = ("stories_failed", "stories_blocked", "stories_passed", "stories_not_run")
 RESULT_COLUMNS = column_names("feature_results")
-EVIDENCE_COLUMNS = (
-    *("product_id", "product", "active_features", "in_scope", "exercised", "exercised_highest"),
-    *("share", "low", "high"),
-)
+EVIDENCE_COLUMNS = ("product_id", "product", "active_features", "in_scope", "exercised", "exercised_highest", "share")
 _BUG_NAMES = ("bugs", "open_bugs", "critical_bugs", "issues")
 _STORY_NAMES = (*STORY_COUNTS, "failed_by_bug", "stories_unclear")
 
@@ -102,7 +99,7 @@ def evidence_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     nothing = (found["active_features"] > 0) & (found["maybe"] == found["active_features"])
     found["exercised_highest"] = found["exercised"] + found["maybe"]
     found["exercised"] = found["exercised"].mask(nothing.fillna(False))
-    found = with_share(found, "exercised", "active_features", ("share", "low", "high"))
+    found = with_share(found, "exercised", "active_features", "share")
     return with_row_doubts(found[list(EVIDENCE_COLUMNS)], mirror, "evidence_by_product")
 
 

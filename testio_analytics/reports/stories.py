@@ -25,6 +25,7 @@ from testio_analytics.reports.facts import (
     once,
     product_rows,
     story_outcomes,
+    texts_differ,
     unread_tests,
 )
 from testio_analytics.reports.registry import column_names, documented
@@ -52,7 +53,7 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     newest = _newest_results(mirror, instant)
     found = _stories(mirror).merge(newest, on="story_id", how="left", validate="one_to_one")
     no_results = found["status"].isna()
-    differs = (found["text"] != found["text_then"]).astype("boolean")
+    differs = texts_differ(found["text"], found["text_then"]).astype("boolean")
     found["is_old_version"] = differs.mask(found["text"].isna() | found["text_then"].isna() | no_results)
     found["is_by_bug"] = found["is_by_bug"].mask(no_results)
     found = found.drop(columns=["text", "text_then"])
@@ -193,7 +194,6 @@ def _measured(found: pd.DataFrame) -> pd.DataFrame:
     is_known = ~((found["stories"] > 0) & (found["unknown"] == found["stories"])).fillna(False)
     covered = found["passed"] + found["failed"]
     found = found.assign(covered=covered.where(is_known), covered_highest=covered + found["unknown"])
-    found = with_share(found, "covered", "stories", ("share", "low", "high"))
+    found = with_share(found, "covered", "stories", "share")
     judged = found.assign(passed=found["passed"].where(is_known))
-    names = ("passed_share", "passed_low", "passed_high")
-    return found.join(with_share(judged, "passed", "covered", names)[[*names]])
+    return found.join(with_share(judged, "passed", "covered", "passed_share")["passed_share"])

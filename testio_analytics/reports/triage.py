@@ -10,9 +10,11 @@ import pandas as pd
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.comparison import comparable
 from testio_analytics.reports.coverage import ALL_PRODUCTS
-from testio_analytics.reports.doubts import never_synced_products, with_doubts, with_row_doubts
+from testio_analytics.reports.doubts import never_synced_products, nothing_read, with_doubts, with_row_doubts
 from testio_analytics.reports.facts import BUCKETS, located_bugs, product_rows
+from testio_analytics.reports.rate_intervals import clustered_wilson
 from testio_analytics.reports.registry import documented
 from testio_analytics.reports.shares import with_share
 from testio_analytics.text import listed
@@ -112,9 +114,9 @@ def triage_total(
     found = _counts(bugs, ["product"])
     if found.empty:
         # No bugs at all: 0 where they were read, empty where they never were.
-        nothing = pd.NA if never_synced_products(mirror, "bugs") else 0
-        found = pd.DataFrame({name: pd.Series([nothing], dtype="Int64") for name in ("total", *BUCKETS, "immature")})
-        found.insert(0, "product", ALL_PRODUCTS)
+        nothing = pd.NA if nothing_read(mirror, "bugs") or never_synced_products(mirror, "bugs") else 0
+        empty = {name: pd.Series([nothing], dtype="Int64") for name in ("total", *BUCKETS, "immature")}
+        found = pd.DataFrame({"product": [ALL_PRODUCTS], **empty}).join(found.drop(columns=["product", *empty]))
     return with_doubts(_measured(found.astype({"product": "str"}), bands), mirror, "triage_total")
 
 
@@ -122,7 +124,7 @@ def band(rate: float | None, bounds: tuple[float, float]) -> Band:
     """Return in which band a rate lies: at a bound it has passed it. Without rate it is unknown, never ok."""
     if rate is None or pd.isna(rate):
         return "unknown"
-    warning, critical = bounds
+    rate, warning, critical = comparable([rate, *bounds])
     passed = (rate >= warning, rate >= critical) if critical >= warning else (rate <= warning, rate <= critical)
     return "critical" if passed[1] else "warning" if passed[0] else "ok"
 
@@ -135,15 +137,27 @@ def _dated(mirror: Mirror, as_of: AsOf, matures_after: float) -> pd.DataFrame:
     mature_before = instant - checked_days("matures_after", matures_after)
     return bugs.assign(
         month=bugs["at"].dt.strftime("%Y-%m").astype("str"),
-        # A test that is still running ends at the report date at the earliest: its results are not final, either.
-        immature=((bugs["at"] > mature_before) & bugs["at"].notna()).astype("Int64"),
+        # A test that is still running, also past its planned end, can still change its results.
+        immature=((bugs["at"] > mature_before).fillna(False) | bugs["is_running"]).astype("Int64"),
     )
 
 
 def _counts(bugs: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return the bugs of each group by triage outcome, and the interval of each rate, with the test as the unit.
+
+    Bugs that name no test stand together for one.
+    """
     flags = {bucket: (bugs["bucket"] == bucket).astype("Int64") for bucket in BUCKETS}
-    marked = bugs[[*keys, "immature"]].assign(total=1, **flags).astype({"total": "Int64"})
-    return marked.groupby(keys, dropna=False)[["total", *BUCKETS, "immature"]].sum().reset_index()
+    marked = bugs[[*keys, "test_id", "immature"]].assign(total=1, **flags).astype({"total": "Int64"})
+    numbers = ["total", *BUCKETS, "immature"]
+    tests = marked.groupby([*keys, "test_id"], dropna=False)[numbers].sum().reset_index()
+    groups = tests.groupby(keys, dropna=False)
+    found = groups[numbers].sum().reset_index()
+    for name, (parts, whole) in RATES.items():
+        hits, draws = (tests[list(columns)].sum(axis=1).to_numpy(dtype=float) for columns in (parts, whole))
+        low, high = clustered_wilson(hits, draws, groups.ngroup().to_numpy(), len(found))
+        found[f"{name}_low"], found[f"{name}_high"] = (pd.Series(bound).astype("Float64") for bound in (low, high))
+    return found
 
 
 def _with_all_products(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
@@ -152,16 +166,20 @@ def _with_all_products(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
     rows = product_rows(mirror)[["product_id"]].merge(found, on="product_id", how="left", validate="one_to_one")
     unread = rows["product_id"].isin(never_synced_products(mirror, "bugs"))
     rows[numbers] = rows[numbers].where(rows[numbers].notna(), 0).mask(unread)
-    return rows[["product_id", *numbers]].astype(dict.fromkeys(numbers, "Int64"))
+    return rows.astype(dict.fromkeys(numbers, "Int64"))
 
 
 def _measured(found: pd.DataFrame, bands: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
+    bounds = found[[f"{name}_{end}" for name in RATES for end in ("low", "high")]]
+    found = found.drop(columns=[*bounds])
     for name, (parts, whole) in RATES.items():
-        sums = {"k": found[list(parts)].sum(axis=1, skipna=False), "n": found[list(whole)].sum(axis=1, skipna=False)}
-        rates = with_share(pd.DataFrame(sums), "k", "n", (name, f"{name}_low", f"{name}_high"))
-        found = found.join(rates.drop(columns=["k", "n"]))
+        found = found.assign(
+            k=found[list(parts)].sum(axis=1, skipna=False), n=found[list(whole)].sum(axis=1, skipna=False)
+        )
+        found = with_share(found, "k", "n", name).drop(columns=["k", "n"])
+        found = found.join(bounds[[f"{name}_low", f"{name}_high"]])
         if name in bands:
-            names = [band(rate, bands[name]) for rate in rates[name]]
+            names = [band(rate, bands[name]) for rate in found[name]]
             found[f"{name}_band"] = pd.Series(pd.Categorical(names, categories=list(BAND_NAMES)), index=found.index)
     verdicts = [_verdict(row, bands) for row in found.to_dict("records")]
     found["verdict"] = pd.Series(verdicts, index=found.index, dtype="str")

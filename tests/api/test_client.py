@@ -8,6 +8,7 @@ import logging
 import traceback
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -123,7 +124,7 @@ def test_path_is_told_whatever_the_spelling_of_the_address() -> None:
 # -- trying again ----------------------------------------------------------------------------------------------------
 
 PASSING: dict[str, httpx.Response | Exception] = {
-    **{str(status): httpx.Response(status) for status in (429, 500, 502, 503, 504, 524, 599)},
+    **{str(status): httpx.Response(status) for status in (408, 425, 429, 500, 502, 503, 504, 524, 599)},
     "429 with seconds": httpx.Response(429, headers={"retry-after": "0"}),
     "429 with a date": httpx.Response(429, headers={"retry-after": "Mon, 01 Jan 2001 00:00:00 GMT"}),
     "429 with nonsense": httpx.Response(429, headers={"retry-after": "soon"}),
@@ -161,6 +162,8 @@ def test_passing_fault_is_tried_again(fault: str) -> None:
 
 
 KINDS = {
+    "408": errors.ServerError,
+    "425": errors.ServerError,
     "429": errors.RateLimitedError,
     "500": errors.ServerError,
     "524": errors.ServerError,
@@ -280,6 +283,83 @@ def test_retry_after_is_obeyed_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(asked) == 3
     assert pauses == [17, LONGEST_WAIT_SECONDS]
     assert [seconds for seconds in slept if seconds > 1] == [17, LONGEST_WAIT_SECONDS]
+
+
+@pytest.mark.parametrize("header", ["0", "Mon, 01 Jan 2001 00:00:00 GMT"])
+def test_retry_after_of_nothing_means_soon(header: str) -> None:
+    """Asked at once again, all tries would be gone within a second: the usual wait is kept."""
+    error = errors.RateLimitedError("Too many.")
+    error.retry_after = retry_after_seconds(header, now=NOW)
+    assert client_module._retry_delay(error) is True
+
+
+# -- an answer that does not end, a server that does not answer ------------------------------------------------------
+
+
+@pytest.mark.parametrize("failing", [1, 30])
+def test_one_kind_of_address_that_fails_is_no_outage(failing: int) -> None:
+    """However many sections fail, one after the other, while the product list answers: each fails on its own."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        is_broken = "/sections/" in request.url.path
+        return httpx.Response(500) if is_broken else httpx.Response(200, json={"products": [{"id": 1}]})
+
+    async def many(client: Client) -> list[Any]:
+        await client.products()
+        sections = (client.features(1, section) for section in range(failing))
+        return list(await asyncio.gather(*sections, return_exceptions=True))
+
+    assert {type(answer) for answer in ask(handler, many)} == {errors.ServerError}
+
+
+@pytest.mark.parametrize("has_worked", [True, False])
+@pytest.mark.parametrize("fault", ["503", "html", "no connection", "429"])
+def test_server_that_answers_nothing_any_more_is_an_outage_after_few_requests(has_worked: bool, fault: str) -> None:
+    """Whatever was asked, and whether it ever answered: the rest is not asked for, and the message says why."""
+    asked = 0
+
+    async def handler(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        answer = PASSING[fault]
+        await asyncio.sleep(0)  # as on a network, where requests are under way together
+        if has_worked and asked == 1:
+            return httpx.Response(200, json={"products": []})
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=answer.stream)
+
+    async def many(client: Client) -> None:
+        if has_worked:
+            await client.products()
+        await gather(*(_given_up_or_not(client, number) for number in range(500)))
+
+    error = failing(many, handler)
+    assert isinstance(error, errors.OutageError)
+    assert "api.example" in str(error)
+    assert asked < 80
+
+
+async def _given_up_or_not(client: Client, number: int) -> None:
+    with suppress(*client_module.PASSING_ERRORS):  # one part of the data is missing
+        await client.features(number)
+
+
+def test_client_works_again_after_an_outage() -> None:
+    """An outage ends one run; the same client can be used for the next one."""
+    is_up = False
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"products": [1], "features": []}) if is_up else httpx.Response(503)
+
+    async def twice(client: Client) -> list[Any]:
+        nonlocal is_up
+        with pytest.raises(errors.OutageError):
+            await gather(*(_given_up_or_not(client, number) for number in range(50)))
+        is_up = True
+        return await client.products()
+
+    assert ask(handler, twice) == [1]
 
 
 # -- pacing ----------------------------------------------------------------------------------------------------------

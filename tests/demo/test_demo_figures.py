@@ -5,7 +5,6 @@ The statements are written from the definitions, and share no code with the repo
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +68,6 @@ def _mirror(demo_frames: Mirror) -> Mirror:
     return demo_frames
 
 
-def _wilson(k: int, n: int) -> tuple[float, float]:
-    """Return the Wilson score interval by its textbook formula (Wilson 1927), z for 95 %."""
-    z = 1.959963984540054
-    centre = (k + z * z / 2) / (n + z * z)
-    half = z / (n + z * z) * math.sqrt(k * (n - k) / n + z * z / 4)
-    return centre - half, centre + half
-
-
 def _values(row: Any, *names: str) -> tuple[Any, ...]:
     return tuple(int(row[name]) for name in names)
 
@@ -120,11 +111,10 @@ def test_the_list_is_what_is_not_tested_most_alarming_first(mirror: Mirror, demo
 
 
 def test_the_summary_and_its_sentence_are_those_of_sql(mirror: Mirror, demo_db_path: Path) -> None:
-    """N of M, the share and interval, and K unknown in the sentence are the figures that SQL gives."""
+    """N of M, the share, and K unknown in the sentence are the figures that SQL gives."""
     states = dict(query(demo_db_path, FACTS + "select state, count(*) from states group by 1"))
     summary = ta.coverage_summary(mirror)
     total, never = sum(states.values()), states["untested"] + states["planned"]
-    low, high = _wilson(never, total)
 
     assert {name: getattr(summary, name) for name in states} == states
     assert (summary.active_features, summary.never_executed, summary.never_executed_highest) == (
@@ -132,17 +122,17 @@ def test_the_summary_and_its_sentence_are_those_of_sql(mirror: Mirror, demo_db_p
         never,
         never + states["unknown"],
     )
-    assert (summary.never_share, summary.never_low, summary.never_high) == pytest.approx((never / total, low, high))
+    assert summary.never_share == never / total
     assert summary.sentence.startswith(
         f"{never} of {total} active features ({never / total:.0%}".replace("%", " %")
-        + f", 95 % interval {100 * low:.0f}–{100 * high:.0f} %) were never tested as of 30 June 2026, 06:00 UTC: "
+        + ") were never tested as of 30 June 2026, 06:00 UTC: "
         f"{states['untested']} untested and {states['planned']} scheduled; {states['unknown']} more have unknown status"
     )
 
 
 @pytest.mark.parametrize("by", ["product", "section"])
 def test_coverage_is_that_of_sql(mirror: Mirror, demo_db_path: Path, by: str) -> None:
-    """Counts per state, shares and intervals of every product and every section."""
+    """Counts per state and shares of every product and every section."""
     groups = {
         "product": "select product_id, null as section_id, state, count(*) from states group by 1, 3",
         "section": """select s.product_id, m.section_id, s.state, count(*) from states s
@@ -168,11 +158,7 @@ def test_coverage_is_that_of_sql(mirror: Mirror, demo_db_path: Path, by: str) ->
             found[key] = counts
             n = sum(counts.values())
             ever = counts.get("tested", 0) + counts.get("stale", 0)
-            assert (row["ever_share"], row["ever_low"], row["ever_high"]) == pytest.approx(
-                (ever / n, *_wilson(ever, n))
-            )
-            recent = counts.get("tested", 0)
-            assert (row["recent_low"], row["recent_high"]) == pytest.approx(_wilson(recent, n))
+            assert (row["ever_share"], row["recent_share"]) == (ever / n, counts.get("tested", 0) / n)
     assert found == expected
 
 

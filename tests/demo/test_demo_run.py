@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from html import unescape
@@ -10,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from syncing import TOKEN, sync_account
+from syncing import TOKEN, mirror_digest, query, sync_account
 from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.account.planted import PLANTED_SECRETS
 from testio_analytics.demo.server.faults import Faults
@@ -19,12 +20,19 @@ from testio_analytics.pages.notebooks import notebook_paths
 from waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
+OTHER_FILES = ("demo.db.before-my-changes", "notes.txt")
 
 
 @pytest.fixture(scope="module", name="made")
-def _made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """Run `testio-analytics demo` as people do, once."""
+def _made(
+    tmp_path_factory: pytest.TempPathFactory, demo_db_path: Path
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Run `testio-analytics demo` as people do, once, into a folder with the database of an earlier demo and other files."""
     folder = tmp_path_factory.mktemp("demo-command")
+    (folder / "testio-demo").mkdir()
+    shutil.copy(demo_db_path, folder / "testio-demo" / "demo.db")
+    for name in OTHER_FILES:
+        (folder / "testio-demo" / name).write_text("mine")
     done = subprocess.run(
         [sys.executable, "-m", "testio_analytics", "demo"], cwd=folder, capture_output=True, text=True, timeout=PATIENCE
     )
@@ -40,6 +48,23 @@ def test_demo_makes_a_page_of_every_notebook(made: tuple[Path, subprocess.Comple
     pages = sorted(path.stem for path in folder.glob("*.html"))
     assert pages == sorted(notebook_paths())
     assert all(f"{name}.html" in done.stdout for name in pages)
+
+
+def test_the_demo_replaces_what_an_earlier_one_made_and_nothing_else(
+    made: tuple[Path, subprocess.CompletedProcess[str]], demo_db_path: Path
+) -> None:
+    """The database is a new one with the same content; files beside it, and their names, are as they were."""
+    folder, _ = made
+
+    assert mirror_digest(folder / "demo.db") == mirror_digest(demo_db_path)
+    assert query(folder / "demo.db", "select owner from sync_runs") != query(
+        demo_db_path, "select owner from sync_runs"
+    )
+    assert [(folder / name).read_text() for name in OTHER_FILES] == ["mine", "mine"]
+    assert {path.name for path in folder.iterdir() if path.suffix != ".html"} - {"demo.db.lock"} == {
+        "demo.db",
+        *OTHER_FILES,
+    }
 
 
 def test_nothing_secret_is_in_anything_the_demo_made(

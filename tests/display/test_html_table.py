@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from typing import Any
 from urllib.parse import unquote
@@ -122,6 +123,26 @@ def test_details_stand_under_the_name_of_the_row() -> None:
     assert html.count('scope="col"') == 1
 
 
+def test_choices_stand_in_their_order_and_each_row_names_its_own() -> None:
+    """The words of the page, states by priority, other words by the alphabet, a missing one last; none where they part nothing."""
+    frame = pd.DataFrame(
+        {
+            "feature": ["a", "b", "c", "d"],
+            "state": ["stale", "planned", "untested", "stale"],
+            "product": ['Zoo "x"', None, "arc", "arc"],
+            "kind": ["same"] * 4,
+        }
+    )
+    choices = ["product", "state", "kind", "feature"]
+    found = checked(table_of(frame, labels={"feature": "Name", "state": "How"}, under=["product"], choices=choices))
+
+    assert json.loads(found.values("data-choices")[0] or "") == [
+        ["Product", ["arc", 'Zoo "x"', "–"]],
+        ["How", ["untested", "scheduled", "stale"]],
+    ]
+    assert found.values("data-choice") == ["1 2", "2 1", "0 0", "0 2"]
+
+
 def test_a_long_text_opens_and_is_bounded() -> None:
     """100,000 characters are shown as 160, kept as 2,000, and their number is said."""
     html = table_of(pd.DataFrame({"feature": ["x" * 100_000]})).html
@@ -194,6 +215,7 @@ def test_rows_and_input_stay_as_they_are() -> None:
         ({"under": ["product"]}, "no column product"),
         ({"shares": ["quota"]}, "no column quota"),
         ({"unknown": ["bugs"]}, "no column bugs"),
+        ({"choices": ["product"]}, "no column product"),
         ({"download": "../up.csv"}, "plain file name"),
         ({"download": 'a" b.csv'}, "plain file name"),
         ({"under": ["feature"]}, "at least one column"),

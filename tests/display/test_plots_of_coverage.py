@@ -144,11 +144,11 @@ def test_bars_are_as_long_as_the_counts() -> None:
     assert widths == [0.25, 0.25, 0, 0.25, 0.25, 0, 0, 1, 0, 0]
 
 
-def test_coverage_is_said_with_counts_intervals_and_ranges() -> None:
-    """K of n, share and interval; unknown is called unknown."""
+def test_coverage_is_said_with_counts_and_ranges() -> None:
+    """K of n and the share; unknown is called unknown."""
     text = style.alt_text(PLOTS["product"](mirror_of(harbour().gap(1, "tests"))))
 
-    assert "Harbour: all time 2 of 4 (50 %, interval 15\N{EN DASH}85 %, up to 4 with what gaps may hide)" in text
+    assert "Harbour: all time 2 of 4 (50 %, up to 4 with what gaps may hide)" in text
     assert "Ferry: unknown" in text
     assert "Empty: no active features" in text
 

@@ -14,7 +14,7 @@ from strategies import Account, opened
 from testio_analytics.display.plots.style import STATE_COLOURS
 from testio_analytics.display.terminal import formatted
 from testio_analytics.errors import UnknownValueError
-from testio_analytics.pages.build import TEMPLATES
+from testio_analytics.pages.page import TEMPLATES
 from testio_analytics.reports.registry import REPORTS
 
 
@@ -56,7 +56,12 @@ def test_shares_stand_with_their_interval_and_values_in_words() -> None:
     with opened(account) as connection:
         mirror = ta.load_mirror(connection)
     html = ta.table("coverage_by_product", mirror).html
-    assert re.search(r'data-sort="1" data-label="Covered, all time">100\u00a0% <small>21', html)
+    assert re.search(r'data-sort="1" data-label="Covered, all time">100\u00a0%</td>', html)  # nothing is estimated
+    account.add("bugs", id=1, product_id=1, test_id=1, status="rejected", feature_link="bug")
+    account.add("test_reads", test_id=1, stream="bugs", product_id=1, is_complete=1, run_id=1)
+    with opened(account) as connection:
+        html = ta.table("triage", ta.load_mirror(connection)).html
+    assert re.search(r'data-sort="1" data-label="Rejection">100\u00a0% <small>5', html)
 
     row = ta.bugs_per_feature(mirror).assign(signal="above", bugs=pd.array([None], dtype="Int64"))
     html = ta.table("bugs_per_feature", row).html

@@ -162,7 +162,7 @@ def test_interrupt_stops_at_once_and_keeps_what_was_finished(account: Account, t
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE)
 
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert query(db, "select outcome from sync_runs") == [("interrupted",)]
 
 

@@ -17,7 +17,7 @@ from wcwidth import width as columns_wide
 
 import strategies
 from serving import command, serving
-from small_account import feature_payload, small_account
+from small_account import feature_payload, locked_test, small_account
 from syncing import NOW, query, sync_account
 from testio_analytics.cli import cli
 from testio_analytics.demo.account.model import Account, Feature
@@ -82,9 +82,9 @@ def test_a_list_that_answered_before_and_is_refused_is_a_gap_for_the_operator(ac
         first = command("sync", "--db", str(db), address=address)
     with serving(account, Faults(refusals={WHOLE_LIST: 403})) as address:
         refused = command("sync", "--db", str(db), "--json", address=address)
-    status = command("status", "--db", str(db))
+    status = call(db, "status")
 
-    assert (first.returncode, refused.returncode, status.returncode) == (0, 3, 3), first.stderr + refused.stderr
+    assert (first.returncode, refused.returncode, status.exit_code) == (0, 3, 3), first.stderr + refused.stderr
     assert [gap["where"] for gap in json.loads(refused.stdout)["gaps"]] == ["features in no section"]
     assert "features in no section" in status.stderr
     assert {*OUTSIDE} <= active(db, "features", 2)
@@ -167,6 +167,19 @@ def test_stories_that_features_no_longer_name_are_not_gone(account: Account, db:
     assert len(active(db, "user_stories", 1)) == 4
 
 
+@pytest.mark.parametrize(("status", "is_gone"), [(404, True), (403, False), (500, False)])
+def test_only_404_says_that_a_test_is_gone(account: Account, db: Path, status: int, is_gone: bool) -> None:
+    """A test that leaves its list and may not be read any more is kept, until a sync with --full confirms it."""
+    account.product(1).cycles.extend(locked_test(1, number) for number in (2, 3, 4))
+    synced(account, db, 1)
+    del account.product(1).cycles[0]
+    result = synced(account, db, 1, refusals={"/exploratory_tests/1001": status})
+
+    assert (1001 not in active(db, "tests", 1), result.outcome) == (is_gone, "complete" if is_gone else "incomplete")
+    if status == 403:
+        assert synced(account, db, 1, full=True, refusals={"/exploratory_tests/1001": 403}).outcome == "complete"
+
+
 # -- products asked for by id -----------------------------------------------------------------------------------------
 
 
@@ -174,10 +187,10 @@ def test_a_product_that_does_not_exist_costs_no_other(account: Account, db: Path
     """Exit 3: product 1 is read, 99 is a gap of its own, which ends when nobody asks for 99 any more."""
     with serving(account) as address:
         done = command("sync", "--db", str(db), "--product", "1", "--product", "99", "--json", address=address)
-        named = command("status", "--db", str(db))
+        named = call(db, "status")
         again = command("sync", "--db", str(db), "--product", "1", address=address)
 
-    assert (done.returncode, named.returncode, again.returncode) == (3, 3, 0), done.stderr
+    assert (done.returncode, named.exit_code, again.returncode) == (3, 3, 0), done.stderr
     (gap,) = json.loads(done.stdout)["gaps"]
     assert (gap["product_id"], gap["reason"][:25]) == (99, "there is no such product,")
     assert len(active(db, "features", 1)) == 4
@@ -294,8 +307,8 @@ def test_status_is_red_after_a_failed_sync(account: Account, db: Path) -> None:
         command("sync", "--db", str(db), address=address)
         command("sync", "--db", str(db), address=address, token="a-revoked-token-8")
         status = command("status", "--db", str(db))
-        said = json.loads(command("status", "--db", str(db), "--json").stdout)
-        command("sync", "--db", str(db), address=address)
+    said = json.loads(call(db, "status", "--json").stdout)
+    synced(account, db)
 
     assert status.returncode == 3
     assert re.match(r"The last sync failed: run 2, begun on \d.* UTC, said: The API refused the token", status.stderr)
@@ -455,6 +468,7 @@ def test_a_full_disk_is_said_and_keeps_what_was_stored(
         patch.setattr(database, "_opened", on_a_full_disk)
         synced(account, db)
     assert active(db, "features", 1) == features
+    assert "There is no room left" in call(db, "status").stderr
     assert synced(account, db).outcome == "complete"
     assert len(active(db, "features", 1)) == len(features) + 10
 

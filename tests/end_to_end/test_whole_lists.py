@@ -255,7 +255,10 @@ def test_product_that_does_not_come_is_asked_for_by_its_id(tmp_path: Path, monke
     with monkeypatch.context() as patch:
         patch.setattr(responses, "products", lambda whole, _: [whole.products[0].payload])
         result = sync_account(account, db).result
-    assert _wheres(result) == [("products", "product 2, which is stored but no longer listed")]
+    assert (
+        _wheres(result) == [("products", "product 2, which is stored but no longer listed")]
+        and result.gaps[0].product_id is None
+    )
     assert query(db, "select count(*) from products where removed_at is not null") == [(0,)]
     account.products[1:] = []
     assert sync_account(account, db).result.outcome == "complete"

@@ -163,6 +163,15 @@ def test_an_unknown_product_is_refused_with_the_list_of_products(value: Any) -> 
         loaders.load_features(connection, product_id=value)
 
 
+def test_a_name_in_place_of_an_id_is_one_value() -> None:
+    """It is named whole, not letter by letter, beside the ids that belong to the names."""
+    with (
+        opened(harbour()) as connection,
+        pytest.raises(UnknownValueError, match=r"product_id is 'Harbour'; .* 1 \(Harbour\)"),
+    ):
+        load_mirror(connection, product_id="Harbour")  # type: ignore[arg-type]
+
+
 def test_an_unknown_section_is_refused_with_the_list_of_sections() -> None:
     """The sections there are stand in the message."""
     with opened(harbour()) as connection, pytest.raises(UnknownValueError, match=r"10 \(Section 10\)"):
@@ -346,7 +355,7 @@ def test_as_of_is_the_end_of_the_last_run_that_read_what_it_could(
 def test_as_of_takes_in_what_an_interrupted_run_stored() -> None:
     """Else tests that ended since would seem to lie in the future."""
     account = Account().product(1).run("complete", finished_at=ago(9)).run("interrupted", finished_at=None)
-    account.synced(1, last_read_at=ago(2), last_complete_at=ago(2))
+    account.synced(1, last_run_id=2, last_read_at=ago(2), last_complete_run_id=2, last_complete_at=ago(2))
     with opened(account) as connection:
         assert load_mirror(connection).as_of == pd.Timestamp(ago(2))
 

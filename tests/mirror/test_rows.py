@@ -11,15 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostile import IDS, JSON, KEYS, SECRET, TEXTS, TIMES, deep
+from testio_analytics.api.credentials import Credentials
 from testio_analytics.api.scrubbing import scrub
 from testio_analytics.api.sections import get_section_ids
 from testio_analytics.api.values import as_id, as_json
 from testio_analytics.mirror import schema
+from testio_analytics.mirror.redaction import cut_rows
 from testio_analytics.mirror.rows import Rows, unknown_fields
 from testio_analytics.mirror.streams.features import feature_rows, needs_story_list
 from testio_analytics.mirror.streams.products import product_rows
 from testio_analytics.mirror.streams.tests import test_rows
 
+TOKENS = Credentials(tokens=[SECRET])
 FEATURE = {"id": 81001, "title": "Seat map", "description": None, "howtofind": "step 2", "user_stories": []}
 TEST = {
     "id": 700,
@@ -418,7 +421,7 @@ def _check(found: Rows) -> None:
 def test_every_feature_and_story_ends_as_one_of_three(listings: list[Any], story_list: list[Any]) -> None:
     """Stored + refused + repeated = came, for any payload; no exception, no change of the input."""
     before = repr((listings, story_list))
-    found = feature_rows(1, listings, story_list, secrets=[SECRET])
+    found = cut_rows(feature_rows(1, listings, story_list), TOKENS)
     assert repr((listings, story_list)) == before
     _check(found)
     came = [feature for _, features in listings for feature in features]
@@ -426,7 +429,7 @@ def test_every_feature_and_story_ends_as_one_of_three(listings: list[Any], story
     accepted = [as_id(feature["id"]) for feature in came if _is_accepted_feature(feature)]
     assert set(_ids(found, schema.FEATURES)) == set(accepted)
     # The same bad row may come from several sections; it is one bad row.
-    together = scrub([came, story_list], secrets=[SECRET])[0]  # a credential in one is cut out of all
+    together = TOKENS.cut_within(scrub(came))
     bad = [kept for feature, kept in zip(came, together, strict=True) if not _is_accepted_feature(feature)]
     assert {as_json(feature) for feature in bad} == refused
     _every_story_is_somewhere(found, came, story_list)
@@ -461,7 +464,7 @@ def _every_story_is_somewhere(found: Rows, came: list[Any], story_list: list[Any
 def test_every_test_ends_as_one_of_three(tests: list[Any]) -> None:
     """The same for tests and test features: no hostile payload costs a neighbour or raises."""
     before = copy.deepcopy(tests)
-    found = test_rows(1, tests, secrets=[SECRET])
+    found = cut_rows(test_rows(1, tests), TOKENS)
     assert repr(tests) == repr(before)
     _check(found)
     refused = sum(rejected.table == "tests" for rejected in found.rejections)
@@ -486,7 +489,7 @@ def test_every_test_ends_as_one_of_three(tests: list[Any]) -> None:
 )
 def test_every_product_is_stored_or_refused(product: Any) -> None:
     """One payload, one row or one reason."""
-    found = product_rows(product, secrets=[SECRET])
+    found = cut_rows(product_rows(product), TOKENS)
     _check(found)
     refused = [rejected for rejected in found.rejections if rejected.table == "products"]
     assert len(found.of(schema.PRODUCTS)) + len(refused) == 1

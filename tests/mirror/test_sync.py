@@ -424,6 +424,8 @@ def test_unknown_streams_and_products_are_refused(account: Account, db: Path) ->
     """A stream or product that does not exist is named, and nothing is written for it."""
     with pytest.raises(errors.UnknownValueError, match="features, tests"):
         sync_account(account, db, streams=["bugz"])
+    with pytest.raises(errors.UnknownValueError, match="product_ids is 'Island Hopper'"):
+        sync_account(account, db, product_ids="Island Hopper")  # type: ignore[arg-type]
     with pytest.raises(errors.NotFoundError, match="products/4711"):
         sync_account(account, db, product_ids=[4711])
 

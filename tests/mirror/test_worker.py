@@ -90,9 +90,9 @@ def test_rows_are_the_same_from_there() -> None:
 
     async def work(compute: RowWorker) -> Any:
         await _until_in_worker(compute)
-        return await compute(product_rows, product, secrets=("Ferry-token",))
+        return await compute(product_rows, product)
 
-    assert _computed(work) == product_rows(product, secrets=("Ferry-token",))
+    assert _computed(work) == product_rows(product)
 
 
 def test_an_error_comes_out_as_it_is_wherever_it_happens(caplog: pytest.LogCaptureFixture) -> None:

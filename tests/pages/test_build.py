@@ -25,7 +25,7 @@ from testio_analytics import config
 from testio_analytics.display import blocks
 from testio_analytics.display.html_table import html_table
 from testio_analytics.errors import DatabaseMissingError, ReportError, UnknownValueError
-from testio_analytics.pages import build, execution, notebooks, sanitize
+from testio_analytics.pages import build, execution, notebooks, page, sanitize
 from testio_analytics.pages.build import html_page, make_pages
 from testio_analytics.pages.execution import run_notebook, run_notebooks
 from testio_analytics.pages.notebooks import literal, with_parameters
@@ -118,6 +118,9 @@ def test_copies_hold_no_outputs_and_overwrite_nothing(shipped: Path, tmp_path: P
     copies = build.copy_notebooks(target)
 
     assert [copy.name for copy in copies] == ["01_health.ipynb", "02_catalog.ipynb"]
+    with pytest.raises(ReportError, match="01_health has no parameter db = None"):
+        build.copy_notebooks(tmp_path / "other", db=tmp_path / "x.db")
+    assert not (tmp_path / "other").exists()
     assert "3 of 4" not in copies[0].read_text()
     copies[1].unlink()
     copies[0].write_text("my work")
@@ -246,7 +249,7 @@ def test_nothing_of_a_run_reaches_the_terminal(tmp_path: Path, capfd: pytest.Cap
 
 def test_a_kernel_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own last words are in the message."""
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "ipykernel_launcher.py").write_text("raise SystemExit('no kernel today')")
 
     with pytest.raises(ReportError, match="its kernel died: no kernel today"):
@@ -466,8 +469,8 @@ def test_the_policy_names_the_style_and_script_that_are_there() -> None:
 
     for kind in ("style", "script"):
         text = re.findall(f"<{kind}>(.*?)</{kind}>", html, re.DOTALL)[0]
-        assert text == build._asset("page.css" if kind == "style" else "page.js")
-        assert f"{kind}-src '{build._fingerprint(text)}';" in policy
+        assert text == page._asset("page.css" if kind == "style" else "page.js")
+        assert f"{kind}-src '{page._fingerprint(text)}';" in policy
     assert "unsafe" not in policy
     assert policy.startswith("default-src 'none'; ")
 
@@ -533,13 +536,14 @@ def test_a_failed_run_leaves_yesterdays_pages(two: Path, db: Path, tmp_path: Pat
     """When one notebook fails, no page changes, and nothing is left lying about."""
     output = tmp_path / "reports"
     output.mkdir()
-    (output / "01_health.html").write_text("yesterday")
+    yesterday = "<footer><p>testio_analytics 0.1.0</p></footer>"
+    (output / "01_health.html").write_text(yesterday)
     saved(two, "02_untested", report_of("1 / 0"))
 
     with pytest.raises(ReportError, match="02_untested failed in code cell 2: ZeroDivisionError"):
         make_pages(db, output)
 
-    assert (output / "01_health.html").read_text() == "yesterday"
+    assert (output / "01_health.html").read_text() == yesterday
     assert [path.name for path in output.iterdir()] == ["01_health.html"]
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
@@ -557,6 +561,8 @@ def test_wrong_arguments_are_told_before_anything_runs(two: Path, db: Path, tmp_
         make_pages(tmp_path / "no.db", tmp_path / "out")
     with pytest.raises(UnknownValueError, match="Ferry"):
         make_pages(db, tmp_path / "out", product_ids=[77])
+    with pytest.raises(UnknownValueError, match=r"product_id is 'Ferry'; it must be one of: .*2 \(Ferry\)"):
+        make_pages(db, tmp_path / "out", product_ids="Ferry")  # type: ignore[arg-type]
     with pytest.raises(UnknownValueError, match="as_of"):
         make_pages(db, tmp_path / "out", as_of="yesterday")
 
@@ -586,7 +592,7 @@ def test_a_folder_that_cannot_be_written_is_told(two: Path, db: Path, tmp_path: 
     """A file where the folder should be is an error of this package."""
     (tmp_path / "out").write_text("a file")
 
-    with pytest.raises(ReportError, match="could not be written"):
+    with pytest.raises(ReportError, match="cannot be written to"):
         make_pages(db, tmp_path / "out", notebooks=["02_untested"])
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".out-")]
 

@@ -14,6 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
+import testio_analytics as ta
 from browser import (
     PHONE,
     WIDE,
@@ -31,6 +32,7 @@ from testio_analytics.display import blocks
 from testio_analytics.display.cells import STATES
 from testio_analytics.display.csv_json import csv_text
 from testio_analytics.display.html_table import html_table
+from testio_analytics.frames.mirror import Mirror
 from testio_analytics.pages.build import html_page
 from testio_analytics.reports.columns import STATE_WORDS
 
@@ -198,6 +200,128 @@ def test_the_filter_shows_rows_with_all_words_and_says_how_many(browser: Browser
         assert status.inner_text() == "0 of 60 shown"
         field.fill("")
         assert shown_names(visit.page) == list(frame["feature"])
+
+
+def filtered(page: Any, words: str) -> list[str]:
+    """Type into the filter and return the names of the rows that are left."""
+    page.get_by_role("searchbox", name="Filter").fill(words)
+    return shown_names(page)
+
+
+def test_the_filter_matches_whole_words_and_phrases(browser: Browser, tmp_path: Path) -> None:
+    """No fragments: a word is found whole, in any cell, without accents; a phrase in order and within one cell."""
+    names = [
+        "Skerry Go", "Cargo of Skerry", "Go to Skerry", "Untested", "Tested", "Café", "e-mail", "mail e", "Order 1709", "東京駅"
+    ]  # fmt: skip
+    frame = pd.DataFrame({"name": names, "product": "Ferry App", "place": "Quay", "note": "calm", "more": "x"})
+    table = html_table(frame, caption="All.", under=["product"])
+    with visited(browser, written(tmp_path, notebook_of("# All", table)), viewport=WIDE) as visit:
+        found = {
+            words: filtered(visit.page, words)
+            for words in (
+                "skerry go", '"skerry go"', "“go to”", "tested", "cafe", "e-mail", "170", "1709", "京駅", "go ferry", '"go ferry"', "-"
+            )
+        }  # fmt: skip
+        filtered(visit.page, "ske")
+        said = visit.page.get_by_role("status").inner_text()
+
+    assert found == {
+        "skerry go": ["Skerry Go", "Go to Skerry"],
+        '"skerry go"': ["Skerry Go"],
+        "“go to”": ["Go to Skerry"],
+        "tested": ["Tested"],
+        "cafe": ["Café"],
+        "e-mail": ["e-mail"],
+        "170": ["Order 1709"],  # no row has this word: those in which one begins so
+        "1709": ["Order 1709"],
+        "京駅": ["東京駅"],
+        "go ferry": ["Skerry Go", "Go to Skerry"],
+        '"go ferry"': [],  # one stands in the name, the other in the product
+        "-": names,
+    }
+    assert said == "3 of 10 shown, with words that begin so"
+
+
+def test_product_and_state_have_choices_of_their_own(browser: Browser, demo_frames: Mirror, tmp_path: Path) -> None:
+    """A list each, by its label, in the order of the states; with the words they narrow the rows further."""
+    frame = ta.untested_features(demo_frames)
+    path = written(tmp_path, notebook_of("# All", ta.table("untested_features", frame)))
+    with visited(browser, path, viewport=WIDE) as visit:
+        product = visit.page.get_by_role("combobox", name="Product", exact=True)
+        state = visit.page.get_by_role("combobox", name="State", exact=True)
+        assert state.locator("option").all_inner_texts() == ["all", "untested", "scheduled", "stale", "unknown"]
+        assert product.locator("option").all_inner_texts() == ["all", *sorted({*frame["product"]})]
+
+        state.select_option(label="stale")
+        product.select_option(label="Skerry Go")
+        wanted = frame[(frame["state"] == "stale") & (frame["product"] == "Skerry Go")]
+        assert shown_names(visit.page) == list(wanted["feature"])
+        assert 1 < len(wanted) < 8
+        word = str(wanted["feature"].iloc[0]).split()[0]
+        assert filtered(visit.page, word)[0] == wanted["feature"].iloc[0]
+        product.select_option(label="all")
+        state.select_option(label="all")
+        assert filtered(visit.page, "skerry go") == list(frame[frame["product"] == "Skerry Go"]["feature"])
+
+
+def test_the_download_says_what_it_saves(browser: Browser, tmp_path: Path) -> None:
+    """While a filter is set, all rows and those shown are offered, each by its number; what is saved are those rows."""
+    texts = [f'line {number}\n"quoted", {"odd" if number % 2 else "even"}' for number in range(9)]
+    frame = pd.DataFrame({"feature": texts, "n": pd.array(range(9), dtype="Int64")})
+    path = written(tmp_path, notebook_of("# All", html_table(frame, caption="All.", download="list.csv")))
+    with visited(browser, path, viewport=WIDE, accept_downloads=True) as visit:
+        visit.page.get_by_role("button", name="N", exact=True).dblclick()  # descending
+        filtered(visit.page, "odd")
+        saved = {}
+        for name in ("Download the 4 shown", "Download all 9 rows"):
+            with visit.page.expect_download() as coming:
+                visit.page.get_by_role("link", name=name).click()
+            coming.value.save_as(tmp_path / "saved.csv")
+            saved[coming.value.suggested_filename] = (tmp_path / "saved.csv").read_bytes()
+        filtered(visit.page, "nothing")
+        assert visit.page.locator(".download a:visible").all_inner_texts() == ["Download all 9 rows"]
+        filtered(visit.page, "")
+        assert visit.page.locator(".download a:visible").all_inner_texts() == ["Download CSV"]
+
+    odd = frame[frame["n"] % 2 == 1]
+    assert saved == {
+        "list-filtered.csv": b"\xef\xbb\xbf" + csv_text(odd).encode(),
+        "list.csv": b"\xef\xbb\xbf" + csv_text(frame).encode(),
+    }
+
+
+def test_long_ids_sort_by_every_digit(browser: Browser, tmp_path: Path) -> None:
+    """Above 2^53 a number of the browser is rounded to its neighbour; the order is the exact one all the same."""
+    ids = [2**53 + 1, 2**53, 2**53 + 2, 5]
+    frame = pd.DataFrame({"feature": [str(number) for number in ids], "feature_id": pd.array(ids, dtype="Int64")})
+    with visited(browser, written(tmp_path, notebook_of("# All", html_table(frame, caption="All.")))) as visit:
+        visit.page.get_by_role("button", name="Feature id").click()
+        names = visit.page.locator("tbody th").all_inner_texts()
+
+    assert names == [str(number) for number in sorted(ids)]
+
+
+def test_the_widest_tables_fit_a_window_of_1300_pixels(browser: Browser, demo_frames: Mirror, tmp_path: Path) -> None:
+    """They move closer together instead of hiding their last columns."""
+    untested = ta.untested_features(demo_frames).assign(stories_failed=0, bugs=0, critical=0)
+    tables = [
+        ta.table("untested_features", untested, more=["stories_failed", "bugs", "critical"]),
+        ta.table("next_tests", demo_frames),
+    ]
+    path = written(tmp_path, notebook_of("# All", *tables))
+    with visited(browser, path, viewport={"width": 1300, "height": 900}) as visit:
+        hidden = visit.page.eval_on_selector_all(".scroll", "all => all.map(r => r.scrollWidth - r.clientWidth)")
+
+    assert hidden == [0, 0]
+
+
+def test_a_picture_stays_readable_on_a_phone(browser: Browser, page_file: Path) -> None:
+    """It is not shrunk to the screen but scrolls in its own region, by keyboard as well; on a wide screen it is shown whole."""
+    measure = "r => [r.clientWidth < r.scrollWidth, r.querySelector('img').clientWidth >= 590, r.tabIndex]"
+    with visited(browser, page_file, viewport=PHONE) as visit:
+        assert visit.page.locator(".picture .scroll").evaluate(measure) == [True, True, 0]
+    with visited(browser, page_file, viewport=WIDE) as visit:
+        assert visit.page.locator(".picture .scroll").evaluate(measure) == [False, True, -1]
 
 
 def test_a_phone_can_sort_its_cards(browser: Browser, page_file: Path) -> None:

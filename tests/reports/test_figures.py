@@ -11,16 +11,17 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
 
 import testio_analytics as ta
 from generated import SHAPES, account_of
+from rates import clustered
 from syncing import NOW, sync_account
 from testio_analytics.api.vocabulary import WITHOUT_RESULTS
 from testio_analytics.demo.account import clock
 from testio_analytics.demo.account.model import Account, Cycle
 from testio_analytics.demo.server.metrics import with_metrics
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.facts import located_bugs
 
 EXECUTED = {"running", "locked", "archived", "completed"}
 KNOWN_STATUSES = EXECUTED | {"initialized", "customer_finalized", "waiting", "cancelled"}
@@ -430,8 +431,8 @@ def test_next_tests(pair: tuple[Account, Mirror]) -> None:
     }
 
 
-def test_every_share_has_the_interval_of_a_library(pair: tuple[Account, Mirror]) -> None:
-    """Rates of triage, stories and evidence, against the Wilson interval of scipy."""
+def test_rates_of_triage_and_their_intervals(pair: tuple[Account, Mirror]) -> None:
+    """Each share is k / n, and each interval that of the definition, computed test by test."""
     _, mirror = pair
     rates = {
         "active_acceptance": (("active_accepted",), ("total",)),
@@ -440,21 +441,39 @@ def test_every_share_has_the_interval_of_a_library(pair: tuple[Account, Mirror])
         "rejection": (("rejected",), ("total",)),
         "review": (("active_accepted", "rejected"), ("total",)),
     }
-    shares: list[tuple[Any, Any, tuple[Any, Any, Any]]] = []
-    for row in records(ta.triage(mirror)) + records(ta.triage(mirror, by="product_month")):
+    tests: dict[int, dict[Any, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    for bug in located_bugs(mirror).to_dict("records"):
+        test = None if pd.isna(bug["test_id"]) else bug["test_id"]
+        tests[bug["product_id"]][test].update(["total", bug["bucket"]])
+    for row in records(ta.triage(mirror)):
         for name, (parts, wholes) in rates.items():
             k, n = sum(row[part] for part in parts), sum(row[whole] for whole in wholes)
-            shares.append((k, n, (row[name], row[f"{name}_low"], row[f"{name}_high"])))
-    for row in records(ta.story_coverage_by_feature(mirror)):
-        shares.append((row["covered"], row["stories"], (row["share"], row["low"], row["high"])))
-    for row in records(ta.evidence_by_product(mirror)):
-        shares.append((row["exercised"], row["active_features"], (row["share"], row["low"], row["high"])))
-    for k, n, shown in shares:
-        if pd.isna(k) or not n:
-            assert all(pd.isna(value) for value in shown)
-            continue
-        interval = binomtest(int(k), int(n)).proportion_ci(method="wilson")
-        assert shown == pytest.approx((k / n, interval.low, interval.high), abs=1e-9)
+            shown = tuple(row[column] for column in (name, f"{name}_low", f"{name}_high"))
+            if pd.isna(k) or not n:
+                assert all(pd.isna(value) for value in shown)
+                continue
+            counts = [
+                [sum(test[part] for part in names) for names in (parts, wholes)]
+                for test in tests[row["product_id"]].values()
+            ]
+            assert shown == pytest.approx(
+                (k / n, *clustered([hits for hits, _ in counts], [bugs for _, bugs in counts])), abs=1e-9
+            )
+
+
+def test_shares_of_complete_counts_stand_alone(pair: tuple[Account, Mirror]) -> None:
+    """Stories and evidence are counted, not estimated: k / n and no interval."""
+    _, mirror = pair
+    for report, part, whole in (
+        (ta.story_coverage_by_feature(mirror), "covered", "stories"),
+        (ta.evidence_by_product(mirror), "exercised", "active_features"),
+    ):
+        assert {"low", "high"}.isdisjoint(report.columns)
+        for row in records(report):
+            if pd.isna(row[part]) or not row[whole]:
+                assert pd.isna(row["share"])
+            else:
+                assert row["share"] == row[part] / row[whole]
 
 
 def test_trends(pair: tuple[Account, Mirror]) -> None:

@@ -38,7 +38,7 @@ def _account() -> Account:
 
 
 def test_figures_and_their_changes_by_hand() -> None:
-    """Counts with share and interval; changes since the end of May, and of May against April."""
+    """Counts with share; changes since the end of May, and of May against April."""
     figures = _overview(_account()).figures
 
     assert {name: figure.value for name, figure in figures.items()} == {
@@ -51,7 +51,7 @@ def test_figures_and_their_changes_by_hand() -> None:
     changes = {name: figure.notes[-1] for name, figure in figures.items()}
     assert changes == {
         # Too little is known of the half year before May's end to say how much was recently tested then.
-        "Recently tested": "50 %, 95 % interval 15–85 %",
+        "Recently tested": "50 %",
         "Never tested": "−1 since the end of May",  # noqa: RUF001  # the typographic minus
         "Stories with a result": "+1 since the end of May",
         "Valid bugs last month": "+2 against April 2026",
@@ -68,6 +68,11 @@ def test_a_recent_month_is_provisional() -> None:
     figures = _overview(account, as_of="2026-06-01").figures
     assert "provisional" in " ".join(figures["Valid bugs last month"].notes)
     assert "provisional" in " ".join(figures["Bugs triaged manually"].notes)
+
+
+def test_of_an_account_that_was_never_read_every_figure_is_unknown() -> None:
+    """There is no number to show, and no past to compare it with."""
+    assert {figure.value for figure in _overview(Account()).figures.values()} == {"unknown"}
 
 
 @pytest.mark.parametrize("streams", [("features",), ("features", "tests")])

@@ -168,6 +168,7 @@ def sample_table(frame: pd.DataFrame) -> blocks.Block:
             "changed_since_tested": "Changed since",
         },
         under=["product", "sections"],
+        choices=["product", "state"],
         shares=["share_run"],
         unknown=["share_run"],
         download="untested_features.csv",
@@ -178,7 +179,7 @@ def sample_blocks(frame: pd.DataFrame) -> list[blocks.Block]:
     """Return the blocks that open the sample page."""
     return [
         blocks.verdict(
-            "29 of 112 active features (26 %, 95 % interval 19–35 %) were never tested as of 30 June 2026, 06:00 UTC: "
+            "29 of 112 active features (26 %) were never tested as of 30 June 2026, 06:00 UTC: "
             "23 untested and 6 scheduled; 4 more have unknown status, because one page of tests of Ferry App could not be read."
         ),
         blocks.facts(

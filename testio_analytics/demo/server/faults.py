@@ -39,8 +39,11 @@ class Faults:
         html_every: status 200 with an HTML page.
         truncated_every: status 200 with half of the JSON.
         dropped_every: the connection ends in the middle of the answer.
+        endless_every: the answer comes a blank at a time and never ends.
+        down_after: status 200 with an HTML page for every request after the n-th.
         slow: seconds until an answer.
         concurrent_limit: 500 for every request above so many at once.
+        revoked_after: 401 on every request after the first n, as if the token were revoked in the middle.
         redirect_to: another host to which every request is sent.
         page_limit: the most rows of a page, whatever ``per_page`` says.
         hidden_tests: tests that are left out of lists after these were cut into pages; their own address answers.
@@ -49,6 +52,7 @@ class Faults:
         bugs_limit: the most bugs of an answer; its count tells how many there are.
         miscount: how many more rows than there are products, features, bugs and runs count.
         has_bare_details: the detail of a test does not name its features.
+        has_ordinary_credentials: user name, password and access note of every environment are ordinary words.
     """
 
     product_features: ProductFeatures = "current"
@@ -70,8 +74,11 @@ class Faults:
     html_every: int = 0
     truncated_every: int = 0
     dropped_every: int = 0
+    endless_every: int = 0
+    down_after: int = 0
     slow: float = 0.0
     concurrent_limit: int = 0
+    revoked_after: int = 0
     redirect_to: str = ""
     page_limit: int = 0
     hidden_tests: frozenset[int] = frozenset()
@@ -80,6 +87,7 @@ class Faults:
     bugs_limit: int = 0
     miscount: int = 0
     has_bare_details: bool = False
+    has_ordinary_credentials: bool = False
 
     @property
     def is_legacy(self) -> bool:
@@ -111,8 +119,11 @@ bug-ids-limit=15                      524 for a bug filter with more test ids
 html-every=9                          an HTML page with status 200 on every n-th request
 truncated-every=9                     half of the JSON on every n-th request
 dropped-every=9                       a connection closed midway on every n-th request
+endless-every=9                       an answer that trickles and never ends on every n-th request
+down-after=3                          an HTML page with status 200 on every request after the n-th
 slow=0.2                              seconds until each answer
 concurrent-limit=3                    500 for every request above so many at once
+revoked-after=20                      401 on every request after the first n
 redirect=https://elsewhere.invalid    every request sent to another host
 page-limit=20                         no page with more rows, whatever per_page says
 hidden-test=144469                    these tests left out of lists after paging; their own address answers
@@ -120,7 +131,8 @@ moving-every=4                        the last test slides to the front at every
 cached                                a cache that ignores the query: each path answers as it was first asked
 bugs-limit=25                         no more bugs in one answer, though its count says how many there are
 miscount=15                           products, features, bugs and runs count so many more than there are
-bare-details                          the detail of a test does not name its features"""
+bare-details                          the detail of a test does not name its features
+ordinary-credentials                  the credentials of every environment are features, password and archived"""
 """One line per fault: an example of how it is written, and what it does."""
 
 _EXAMPLES = {example.partition("=")[0]: example for example in (line.split()[0] for line in FAULT_HELP.splitlines())}
@@ -219,8 +231,11 @@ _CHANGES: Mapping[str, Change] = {
     "html-every": _number("html_every"),
     "truncated-every": _number("truncated_every"),
     "dropped-every": _number("dropped_every"),
+    "endless-every": _number("endless_every"),
+    "down-after": _number("down_after"),
     "slow": _slow,
     "concurrent-limit": _number("concurrent_limit"),
+    "revoked-after": _number("revoked_after"),
     "redirect": _redirect,
     "page-limit": _number("page_limit"),
     "hidden-test": _ids("hidden_tests"),
@@ -229,4 +244,5 @@ _CHANGES: Mapping[str, Change] = {
     "bugs-limit": _number("bugs_limit"),
     "miscount": _number("miscount"),
     "bare-details": _fixed(has_bare_details=True),
+    "ordinary-credentials": _fixed(has_ordinary_credentials=True),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,13 +13,17 @@ from typing import Any
 
 from httpx import RemoteProtocolError
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from testio_analytics.demo.account.planted import PLANTED_SECRETS
 from testio_analytics.demo.server.faults import Faults
 
 PREFIX = "/customer/v2"
 UNAVAILABLE_PAGE = "<!DOCTYPE html><html><body><h1>{title}</h1><p>Please try again later.</p></body></html>"
+
+ORDINARY_WORDS = {"username": b"features", "password": b"password", "access": b"archived"}
+"""Credentials as people choose them; each is a word that answers hold for other reasons."""
 
 
 @dataclass
@@ -107,7 +112,9 @@ class RequestChecks:
         is_too_many = bool(faults.concurrent_limit) and log.in_flight > faults.concurrent_limit
         await asyncio.sleep(0.0 if is_too_many else faults.slow)
         fault = _fault_answer(request, faults, number, is_too_many)
-        corrupted = _corrupt_body(send, faults, number)
+        corrupted = _corrupt_body(
+            _with_ordinary_words(send) if faults.has_ordinary_credentials else send, faults, number
+        )
         await (fault or self.app)(request.scope, receive, send if fault else corrupted)
 
 
@@ -137,6 +144,8 @@ def _fault_answer(request: Request, faults: Faults, number: int, is_too_many: bo
     if faults.redirect_to:
         target = f"{faults.redirect_to}{request.url.path}"
         return RedirectResponse(target, status_code=302)
+    if faults.revoked_after and number > faults.revoked_after:
+        return error_answer(401, "Token is missing, wrong or revoked")
     if is_too_many:
         return error_answer(500, "Internal server error")
     if status := faults.refusals.get(request.url.path.removeprefix(PREFIX)):
@@ -145,9 +154,17 @@ def _fault_answer(request: Request, faults: Faults, number: int, is_too_many: bo
         return _too_many(faults)
     if _is_due(number, faults.error_every, faults.error_first):
         return error_answer(faults.error_status, "Service unavailable")
-    if _is_due(number, faults.html_every):
+    if _is_due(number, faults.html_every) or 0 < faults.down_after < number:
         return HTMLResponse(UNAVAILABLE_PAGE.format(title="Maintenance"))
+    if _is_due(number, faults.endless_every):
+        return StreamingResponse(_blanks(), media_type="application/json")
     return None
+
+
+async def _blanks() -> AsyncIterator[bytes]:
+    while True:
+        yield b" "
+        await asyncio.sleep(0.02)
 
 
 def _too_many(faults: Faults) -> Response:
@@ -159,6 +176,22 @@ def _too_many(faults: Faults) -> Response:
         moment = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=faults.retry_after + 1)
         answer.headers["retry-after"] = format_datetime(moment, usegmt=True)
     return answer
+
+
+def _with_ordinary_words(send: Send) -> Send:
+    """Say ordinary words where the planted credentials stand; every answer of the account is one message."""
+    started: list[Message] = []
+
+    async def renamed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            started.append(message)
+            return
+        body = message.get("body", b"")
+        for name, word in ORDINARY_WORDS.items():
+            body = body.replace(PLANTED_SECRETS[name].encode(), word)
+        await _send_whole(send, started[0], body)
+
+    return renamed
 
 
 def _corrupt_body(send: Send, faults: Faults, number: int) -> Send:

@@ -25,7 +25,7 @@ from testio_analytics.display.plots.style import (
 )
 from testio_analytics.frames.instants import checked_days
 from testio_analytics.reports.columns import STATE_WORDS
-from testio_analytics.text import MONTHS, counted, day_words, interval_words, percent
+from testio_analytics.text import MONTHS, counted, day_words, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,9 +62,8 @@ def plot_states(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 def plot_coverage_by_product(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw what share of each product's features was covered, at any time and recently, and return the axes.
 
-    `coverage` is what `coverage_by_product` returns. The thin line is the 95 % interval of the share; the hatched part
-    of a bar is what a gap may hide. The least covered come first, by the upper end of the interval of what was covered
-    at any time: a product is not called badly covered because it has few features.
+    `coverage` is what `coverage_by_product` returns. The hatched part of a bar is what a gap may hide. Those with the most
+    features that are not known to be covered come first: a product is not called badly covered because it has few.
     """
     return _plot_coverage(coverage, ax)
 
@@ -103,15 +102,12 @@ def plot_last_tested(catalog: pd.DataFrame, *, stale_after: float = 180, ax: Axe
 def plot_coverage_over_time(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the share of today's features that was recently covered, seen from each month end, and return the axes.
 
-    `trend` is what `coverage_over_time` returns. The band is the 95 % interval; a dotted line above is what gaps
-    may hide. The last point is the report date, not a month end.
+    `trend` is what `coverage_over_time` returns. A dotted line above is what gaps may hide. The last point is the report date, not a month end.
     """
     with drawing(ax, 3.1, _trend_words(trend)) as axes:
         known = trend[trend["share"].notna()]
         until = known["until"].dt.tz_localize(None).to_numpy()
         share = known["share"].to_numpy(dtype=float)
-        low, high = known["low"].to_numpy(dtype=float), known["high"].to_numpy(dtype=float)
-        axes.fill_between(until, low, high, color=LIGHT_GREEN, alpha=0.45, linewidth=0)
         axes.plot(until, share, color=GREEN, linewidth=2, marker="o", markersize=4)
         if (known["covered_highest"] > known["covered"]).any():
             highest = known["covered_highest"] / known["active_features"]
@@ -156,16 +152,17 @@ def _state_key(coverage: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _plot_coverage(coverage: pd.DataFrame, ax: Axes | None) -> Axes:
-    rows = coverage.sort_values(["ever_high", "active_features"], ascending=[True, False], kind="stable")
+    rows = coverage.assign(left=coverage["active_features"] - coverage["ever_covered"].fillna(0))
+    rows = rows.sort_values("left", ascending=False, na_position="last", kind="stable")
     names = [_named(row) for _, row in rows.iterrows()]
-    alt = f"Coverage, least covered first. {'; '.join(_coverage_words(name, row) for name, row in _zip(names, rows))}."
+    alt = f"Coverage, the most features without a test first. {'; '.join(_coverage_words(name, row) for name, row in _zip(names, rows))}."
     with drawing(ax, 1.1 + 0.56 * max(len(rows), 1), alt) as axes:
         for place, (_, row) in enumerate(rows.iterrows()):
             _bar_pair(axes, place, row)
         axes.set_xlim(0, 1)
         rows_axis(axes, names, [])
         _share_axis(axes, "x")
-        axes.set_xlabel("Share of the active features; line: 95 % interval")
+        axes.set_xlabel("Share of the active features")
         has_range = (rows["ever_covered_highest"] > rows["ever_covered"]).any() or (
             rows["recent_covered_highest"] > rows["recent_covered"]
         ).any()
@@ -180,14 +177,14 @@ def _is_empty(row: pd.Series[Any]) -> bool:
 
 
 def _bar_pair(axes: Axes, place: int, row: pd.Series[Any]) -> None:
-    """Draw one row: covered at any time above, recently covered below, each with interval, gap and "k of n"."""
+    """Draw one row: covered at any time above, recently covered below, each with gap and "k of n"."""
     whole = row["active_features"]
     if pd.isna(row["ever_share"]):
         text = "no active features" if _is_empty(row) else "unknown: not enough was read"
         axes.text(0.005, place, text, va="center_baseline", color=SOFT)
         return
     for kind, colour, shift in (("ever", LIGHT_GREEN, -0.2), ("recent", GREEN, 0.2)):
-        share, low, high = (float(row[f"{kind}_{name}"]) for name in ("share", "low", "high"))
+        share = float(row[f"{kind}_share"])
         highest = int(row[f"{kind}_covered_highest"]) / int(whole)
         axes.barh(place + shift, share, height=0.36, color=colour)
         if highest > share:
@@ -198,8 +195,6 @@ def _bar_pair(axes: Axes, place: int, row: pd.Series[Any]) -> None:
                 "linewidth": 0,
             }
             axes.barh(place + shift, highest - share, left=share, height=0.36, **look)
-        for colour_of_line, width in (("white", 3.4), (INK, 1.4)):  # seen on dark bars and on white alike
-            axes.plot([low, high], [place + shift] * 2, color=colour_of_line, linewidth=width, solid_capstyle="butt")
         text = f"{percent(share)}  {int(row[f'{kind}_covered']):,} of {int(whole):,}"
         spot = ((1, place + shift), (8, 0), ("axes fraction", "data"), "offset points")
         axes.annotate(text, *spot, va="center_baseline", color=INK if kind == "recent" else SOFT, size=9)
@@ -290,9 +285,8 @@ def _coverage_words(name: str, row: pd.Series[Any]) -> str:
 
 def _share_words(row: pd.Series[Any], kind: str) -> str:
     part, whole, highest = (int(row[n]) for n in (f"{kind}_covered", "active_features", f"{kind}_covered_highest"))
-    span = interval_words(float(row[f"{kind}_low"]), float(row[f"{kind}_high"]))
     more = f", up to {highest:,} with what gaps may hide" if highest > part else ""
-    return f"{part:,} of {whole:,} ({percent(part / whole)}, interval {span}{more})"
+    return f"{part:,} of {whole:,} ({percent(part / whole)}{more})"
 
 
 def _age_words(catalog: pd.DataFrame, dated: pd.DataFrame, stale_after: float) -> str:

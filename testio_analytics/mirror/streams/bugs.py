@@ -52,7 +52,7 @@ async def read_bugs(
             found.unsound.update(tests)
             gaps.note_error(f"bugs of test {tests[0]}", error)
             return
-        rows = await worker(bug_rows, known.product_id, bugs, asked=tests, scope=known.scope, secrets=api.secrets)
+        rows = await worker(bug_rows, known.product_id, bugs, asked=tests, scope=known.scope)
         found.extend(rows)
         if bugs.miscount and not is_one:
             await halves(tests)
@@ -89,7 +89,7 @@ async def with_vanished(db: Database, api: Client, read: StreamRead, known: Know
 
     gone = diff.vanished(db, read, product_id=known.product_id)
     bugs = await gaps.still_there("bugs", gone, api.bug, full=full, is_elsewhere=is_elsewhere)
-    rows = bug_rows(known.product_id, bugs, asked=known.statuses, scope=known.scope, secrets=api.secrets).rows
+    rows = bug_rows(known.product_id, bugs, asked=known.statuses, scope=known.scope).rows
     read.rows.extend(rows)
     return replace(read, gaps=gaps.in_order, missing=gaps.missing)
 
@@ -146,9 +146,7 @@ class BugRows:
         self.unasked |= other.unasked
 
 
-def bug_rows(
-    product_id: int, bugs: Iterable[Any], *, asked: Collection[int], scope: Scope, secrets: Collection[str] = ()
-) -> BugRows:
+def bug_rows(product_id: int, bugs: Iterable[Any], *, asked: Collection[int], scope: Scope) -> BugRows:
     """Return ``bugs`` and ``bug_devices`` of the tests that were asked for.
 
     A bug that names no test belongs to the test of its test feature, whichever tests were asked for; where that is not
@@ -156,7 +154,7 @@ def bug_rows(
     """
     found = BugRows()
     asked = {*asked}
-    for raw in scrub(list(bugs), secrets=secrets):
+    for raw in scrub(list(bugs), found.rows.credentials):
         test_feature_id = _id_under(raw, "test_feature")
         named = _id_under(raw, "test")
         test_id = named or scope.get(test_feature_id or 0, (None,))[0]

@@ -48,7 +48,7 @@ async def read_features(
         stories = [] if has_lost_ids else await _story_lists(api, listings, gaps)
     elif any(isinstance(story, Mapping) for story in _stories(listings)):
         offers |= {STORY_IDS: True}
-    found = await worker(feature_rows, gaps.product_id, listings, stories, secrets=api.secrets)
+    found = await worker(feature_rows, gaps.product_id, listings, stories)
     if has_lost_ids:
         _leave_out_stories(found, gaps)
     return StreamRead("features", found, tuple(gaps.noted), gaps.missing, offers=offers), product
@@ -148,8 +148,6 @@ def feature_rows(
     product_id: int,
     listings: Sequence[Listing],
     story_list: Sequence[Any] = (),
-    *,
-    secrets: Collection[str] = (),
 ) -> Rows:
     """Return ``features``, ``feature_sections`` and ``user_stories`` of one product.
 
@@ -158,9 +156,8 @@ def feature_rows(
     feature has it.
     """
     rows, owners = Rows(), defaultdict[str, set[int]](set)
-    # Everything is scrubbed together, so that a credential in one place is cut out of all others.
     parts, listed = _new_and_repeated(listings), list(story_list)
-    *scrubbed, listed = scrub([*(new for _, new, _ in parts), listed], secrets=secrets)
+    *scrubbed, listed = scrub([*(new for _, new, _ in parts), listed], rows.credentials)
     for (section_id, _, repeated), new in zip(parts, scrubbed, strict=True):
         for raw in new:
             _add_feature(rows, product_id, section_id, raw, owners)

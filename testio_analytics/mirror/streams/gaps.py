@@ -79,7 +79,7 @@ class Gaps:
         if not full and len(gone.ids) > min(MOST_ASKED, gone.stored * MOST_REMOVED):
             self._note_unasked(name, gone)
             return []
-        answers = await gather(*(self._one(name, row_id, ask) for row_id in gone.ids))
+        answers = await gather(*(self._one(name, row_id, ask, full=full) for row_id in gone.ids))
         pairs = [(row_id, answer) for row_id, answer in zip(gone.ids, answers, strict=True) if answer is not None]
         named = [str(row_id) for row_id, answer in pairs if not is_elsewhere(answer)]
         if named:
@@ -99,12 +99,16 @@ class Gaps:
         )
         self.note(f"{REMOVAL}{name}", reason)
 
-    async def _one(self, name: str, row_id: int, ask: Ask) -> Any:
+    async def _one(self, name: str, row_id: int, ask: Ask, *, full: bool) -> Any:
         async def there() -> Any:
             try:
                 return await ask(row_id)
-            except errors.NotFoundError:
-                return None  # it is gone
+            except errors.NotFoundError as error:
+                if (
+                    error.status != 404 and not full
+                ):  # 403 is a matter of rights, as long as nobody says that it is gone
+                    raise
+                return None
 
         return await self.answer(f"{name} that no longer come: {row_id}", there())
 

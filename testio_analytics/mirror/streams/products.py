@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 from testio_analytics.api import payloads
@@ -13,9 +12,10 @@ from testio_analytics.mirror import schema
 from testio_analytics.mirror.rows import Rows
 
 
-def product_rows(product: Any, *, secrets: Collection[str] = ()) -> Rows:
+def product_rows(product: Any) -> Rows:
     """Return the rows of one product: ``products`` and ``sections``, the default section included."""
-    rows, raw = Rows(), scrub(product, secrets=secrets)
+    rows = Rows()
+    raw = scrub(product, rows.credentials)
     read = rows.read(payloads.Product, schema.PRODUCTS, raw)
     if read is not None:
         sections = sections_of(raw)

@@ -35,7 +35,7 @@ async def read_results(api: Client, worker: RowWorker, due: Sequence[int], known
         if detail is None:
             unsound.add(test_id)
             return
-        result = await worker(result_rows, known.product_id, test_id, detail, secrets=api.secrets)
+        result = await worker(result_rows, known.product_id, test_id, detail)
         if has_plain_stories(detail):
             plain.add(test_id)
         named = {row["test_feature_id"] for row in result.of(schema.TEST_FEATURE_RESULTS)}
@@ -78,7 +78,7 @@ async def read_executions(
         if listed is None:
             unsound.add(test_id)
             return
-        result = execution_rows(known.product_id, story_id, version_id, test_id, listed.rows, secrets=api.secrets)
+        result = execution_rows(known.product_id, story_id, version_id, test_id, listed.rows)
         distinct = len({row["id"] for row in listed.rows if isinstance(row, Mapping) and "id" in row})
         doubt = listed.doubt
         if listed.total is not None and listed.total != distinct:
@@ -117,10 +117,10 @@ def current_rows(
     yield from db.query(select, [product_id, json.dumps([*replaced])])
 
 
-def result_rows(product_id: int, test_id: int, detail: Any, *, secrets: Collection[str] = ()) -> Rows:
+def result_rows(product_id: int, test_id: int, detail: Any) -> Rows:
     """Return ``test_feature_results`` and ``test_user_stories`` from the detail of one test."""
     rows = Rows()
-    features = scrub(detail.get("features"), secrets=secrets)
+    features = scrub(detail.get("features"), rows.credentials)
     for raw in rows.entries(schema.TEST_FEATURE_RESULTS, features, f"the features of test {test_id}"):
         _add_feature(rows, product_id, test_id, raw)
     return rows
@@ -185,12 +185,10 @@ def bugs_named(results: Iterable[Mapping[str, Any]]) -> dict[int, int | None]:
     return named
 
 
-def execution_rows(
-    product_id: int, story_id: int, version_id: int, test_id: int, runs: Iterable[Any], *, secrets: Collection[str] = ()
-) -> Rows:
+def execution_rows(product_id: int, story_id: int, version_id: int, test_id: int, runs: Iterable[Any]) -> Rows:
     """Return ``executions`` of one version of one story. The rows themselves do not say whose they are."""
     rows = Rows()
-    for raw in scrub(list(runs), secrets=secrets):
+    for raw in scrub(list(runs), rows.credentials):
         run = rows.read(payloads.Execution, schema.EXECUTIONS, raw, f"of story {story_id} in test {test_id}: ")
         if run is not None:
             rows.add(

@@ -6,7 +6,7 @@ one each time (testio-api 7.9 and 18.1, 7).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ async def read_tests(
     if listed is None:
         return StreamRead("tests", Rows(), tuple(gaps.noted), None)
     missing = _note_missing(listed, gaps)
-    found = await worker(test_rows, product_id, listed.rows, secrets=api.secrets)
+    found = await worker(test_rows, product_id, listed.rows)
 
     def is_elsewhere(detail: Any) -> bool:
         return id_in(detail.get("product")) not in {None, product_id}
@@ -53,7 +53,7 @@ async def read_tests(
     for name, ids in (("tests", gone), ("tests of an earlier reading", Vanished(came_once, 2 * len(came_once)))):
         details = await gaps.still_there(name, ids, api.test, full=full, is_elsewhere=is_elsewhere)
         here = [detail for detail in details if not is_elsewhere(detail)]
-        found.extend(test_rows(product_id, here, secrets=api.secrets))
+        found.extend(test_rows(product_id, here))
     return StreamRead("tests", found, tuple(gaps.noted), missing)
 
 
@@ -83,11 +83,11 @@ def _note_missing(listed: PagedList, gaps: Gaps) -> int | None:
     return None if missing is None or listed.total < came else missing + listed.total - came
 
 
-def test_rows(product_id: int, tests: Iterable[Any], *, secrets: Collection[str] = ()) -> Rows:
+def test_rows(product_id: int, tests: Iterable[Any]) -> Rows:
     """Return ``tests`` and ``test_features`` of one product; a test that comes twice is one row."""
     rows = Rows()
     for payload in tests:
-        _add_test(rows, product_id, scrub(payload, secrets=secrets))
+        _add_test(rows, product_id, scrub(payload, rows.credentials))
     return rows
 
 

@@ -9,16 +9,18 @@
     return element;
   };
 
+  // A number of more than 15 digits, such as an id, would be rounded to the one beside it.
+  const numberOf = (text) => (/^-?\d{16,}$/.test(text) ? BigInt(text) : Number(text));
   const valueOf = (row, column) => {
     const cell = row.cells[column];
     if (cell.classList.contains("missing")) return null;
-    return cell.dataset.sort === undefined ? cell.textContent.trim() : Number(cell.dataset.sort);
+    return cell.dataset.sort === undefined ? cell.textContent.trim() : numberOf(cell.dataset.sort);
   };
 
   // Missing values stand last in both directions: they are neither small nor large.
   const compared = (a, b, direction) => {
     if (a === null || b === null) return (a === null) - (b === null);
-    if (typeof a === "number" && typeof b === "number") return direction * (a - b);
+    if (typeof a !== "string" && typeof b !== "string") return direction * ((a > b) - (a < b));
     return direction * words.compare(String(a), String(b));
   };
 
@@ -58,39 +60,88 @@
     return made("label", { className: "sorter" }, "Order", select);
   };
 
-  const filter = (rows, tools) => {
-    const input = made("input", { type: "search", placeholder: "words in any column", autocomplete: "off" });
+  // Words are compared whole, without case and accents; of scripts that part no words, each character is one.
+  const UNPARTED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]/gu;
+  const phraseOf = (text) => {
+    const plain = text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(UNPARTED, " $& ");
+    const found = plain.match(/[\p{L}\p{N}]+/gu);
+    return found ? ` ${found.join(" ")} ` : "";
+  };
+  const textOf = (row) => {
+    const walker = document.createTreeWalker(row, NodeFilter.SHOW_TEXT);
+    const parts = [];
+    while (walker.nextNode()) parts.push(phraseOf(walker.currentNode.data));
+    return parts.join("|"); // so that no phrase reaches from one cell into the next
+  };
+
+  const chooser = ([name, values]) => {
+    const options = values.map((text, value) => made("option", { value, textContent: text }));
+    const select = made("select", {}, made("option", { value: "", textContent: "all" }), ...options);
+    return { select, label: made("label", {}, name, select) };
+  };
+
+  // Calls `changed` with the rows that are shown, or with null where no filter is set.
+  const filter = (table, rows, tools, changed) => {
+    const input = made("input", { type: "search", placeholder: "words, or \"a phrase\"", autocomplete: "off" });
     const shown = made("span", { className: "shown", role: "status" });
-    const texts = rows.map((row) => row.textContent.toLowerCase());
+    const choosers = JSON.parse(table.dataset.choices || "[]").map(chooser);
+    const texts = rows.map(textOf);
+    const chosen = rows.map((row) => (row.dataset.choice || "").split(" "));
     const apply = () => {
-      const wanted = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let count = 0;
-      rows.forEach((row, index) => {
-        row.hidden = !wanted.every((word) => texts[index].includes(word));
-        count += row.hidden ? 0 : 1;
-      });
-      shown.textContent = `${count} of ${rows.length} shown`;
-      tools.classList.toggle("filtered", wanted.length > 0);
+      const typed = input.value.replace(/[\u201c-\u201f]/g, "\"").match(/"[^"]*"?|[^\s"]+/g) || [];
+      const phrases = typed.map(phraseOf).filter(Boolean);
+      // While a word is being typed nothing has it yet: then rows with words that begin so are shown, and that is said.
+      const isWhole = texts.some((text) => phrases.every((phrase) => text.includes(phrase)));
+      const wanted = isWhole ? phrases : phrases.map((phrase) => phrase.trimEnd());
+      const fits = (index) => wanted.every((phrase) => texts[index].includes(phrase))
+        && choosers.every(({ select }, place) => select.value === "" || select.value === chosen[index][place]);
+      rows.forEach((row, index) => { row.hidden = !fits(index); });
+      const left = rows.filter((row) => !row.hidden);
+      const isSet = phrases.length > 0 || choosers.some(({ select }) => select.value !== "");
+      const how = isWhole || !left.length ? "" : ", with words that begin so";
+      shown.textContent = `${left.length} of ${rows.length} shown${how}`;
+      tools.classList.toggle("filtered", isSet);
+      changed(isSet ? left : null);
     };
     input.addEventListener("input", apply);
-    apply();
-    return [made("label", {}, "Filter", input), shown];
+    choosers.forEach(({ select }) => select.addEventListener("change", apply));
+    return [[made("label", {}, "Filter", input), ...choosers.map(({ label }) => label), shown], apply];
   };
 
   // A browser does not follow a data: address of more than about 2 MB; a blob of the same bytes has no such limit.
-  const saved = (link) => {
+  const addressOf = (text) => URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+
+  // Makes the link save all rows, and gives a function that offers the rows shown beside it while a filter is set.
+  const saved = (link, rows) => {
+    const data = link.getAttribute("href");
+    const all = () => decodeURIComponent(data.slice(data.indexOf(",") + 1));
     link.addEventListener("click", () => {
-      const data = link.getAttribute("href");
-      if (!data.startsWith("data:")) return;
-      const text = decodeURIComponent(data.slice(data.indexOf(",") + 1));
-      link.href = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+      if (link.getAttribute("href") === data) link.href = addressOf(all());
     });
+    const title = link.textContent;
+    const name = link.getAttribute("download").replace(/\.csv$/, "-filtered.csv");
+    const part = made("a", { href: data, download: name, hidden: true });
+    link.after(" ", part);
+    let left = [];
+    part.addEventListener("click", () => {
+      const [head, ...lines] = all().match(/(?:[^"\n]|"[^"]*")+\n?/g); // a line end between quotes is part of a value
+      const wanted = new Set(left);
+      part.href = addressOf(head + lines.filter((_, index) => wanted.has(rows[index])).join(""));
+    });
+    return (shown) => {
+      left = shown || [];
+      link.textContent = shown ? `Download all ${rows.length} rows` : title;
+      part.textContent = `Download the ${left.length} shown`;
+      part.hidden = !left.length;
+    };
   };
 
   const fitted = (region) => {
     const fit = () => {
-      region.classList.remove("fits");
-      const fits = region.scrollWidth <= region.clientWidth;
+      region.classList.remove("fits", "tight");
+      const hasRoom = () => region.scrollWidth <= region.clientWidth;
+      region.classList.toggle("tight", !hasRoom());
+      const fits = hasRoom();
       region.classList.toggle("fits", fits);
       if (fits) region.removeAttribute("tabindex");
       else region.tabIndex = 0;
@@ -103,17 +154,21 @@
     const table = block.querySelector("table");
     const rows = [...table.tBodies[0].rows].filter((row) => !row.classList.contains("empty"));
     const heads = [...table.tHead.rows[0].cells];
-    const link = block.querySelector("p.download");
+    const download = block.querySelector("p.download");
+    const changed = download ? saved(download.querySelector("a"), rows) : () => {};
     const tools = made("div", { className: "tools" });
-    if (rows.length >= FILTER_FROM) tools.append(...filter(rows, tools));
+    if (rows.length >= FILTER_FROM) {
+      const [controls, apply] = filter(table, rows, tools, changed);
+      tools.append(...controls);
+      apply();
+    }
     if (rows.length > 1) {
       const sort = sortable(table, rows, heads);
       if (table.classList.contains("many")) tools.append(sorter(heads, sort));
     }
-    if (link) tools.append(link);
+    if (download) tools.append(download);
     if (tools.childNodes.length) block.prepend(tools);
   });
-  document.querySelectorAll("p.download a").forEach(saved);
   document.querySelectorAll(".scroll").forEach(fitted);
 
   let closed = [];

@@ -1,4 +1,4 @@
-"""The interval around a share."""
+"""The interval around a share of independent draws."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testio_analytics.errors import UnknownValueError
-from testio_analytics.reports.shares import wilson
+from testio_analytics.reports.rate_intervals import wilson
 
 COUNTS = st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 CONFIDENCES = st.floats(0.5, 0.999)
