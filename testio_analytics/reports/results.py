@@ -106,7 +106,7 @@ def evidence_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     found["exercised"] = found["exercised"].mask(nothing.fillna(False))
     found = with_share(found, "exercised", "active_features", "share")
     found = with_share(found, "exercised_highest", "active_features", "share_highest")
-    return with_row_doubts(found[list(EVIDENCE_COLUMNS)], mirror, "evidence_by_product")
+    return with_row_doubts(found, mirror, "evidence_by_product")[EVIDENCE_COLUMNS]
 
 
 def _exercised(mirror: Mirror, instant: pd.Timestamp) -> pd.DataFrame:
