@@ -95,6 +95,7 @@ from .reports.health import completeness as completeness
 from .reports.health import health_summary as health_summary
 from .reports.impact import read_impact as read_impact
 from .reports.impact import unknown_impact_ids as unknown_impact_ids
+from .reports.leftovers import lapsed_tests as lapsed_tests
 from .reports.leftovers import removed_features as removed_features
 from .reports.leftovers import unattributed_bugs as unattributed_bugs
 from .reports.leftovers import unknown_bug_values as unknown_bug_values
@@ -167,6 +168,7 @@ __all__ = [
     "has_sections",
     "health_summary",
     "html_table",
+    "lapsed_tests",
     "load_bug_devices",
     "load_bugs",
     "load_endpoint_findings",

@@ -249,12 +249,12 @@ def terminal_width() -> int | None:
 
 def _name_doubts(found: Collection[Doubt], scope: str | None) -> None:
     """Say what the figures cover and what puts them in doubt; where anything does, exit as incomplete."""
-    from testio_analytics.reports.doubts import words
+    from testio_analytics.reports.doubts import sentences
 
     if scope is not None:
         say(scope)
-    for doubt in found:
-        say(f"{words(doubt)}.")
+    for sentence in sentences(found):
+        say(f"{sentence}.")
     if not all(doubt.was_asked for doubt in found):
         say("`testio-analytics sync` without --stream reads what was never asked for.")
     if found:
@@ -346,7 +346,7 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
     from testio_analytics.reports.doubts import doubts
 
     with one_state(resolve_db_path(db)) as state:
-        mirror = load_mirror(state.copy, product_id=products or None)
+        mirror = load_mirror(state.copy, product_id=products or None).at(as_of)
         for page in make_pages(state, output, product_ids=products or None, as_of=as_of, impact=impact):
             put(str(page))
         _name_unknown_weights(state.copy, impact)
@@ -389,7 +389,7 @@ def export(
     from testio_analytics.reports.doubts import doubts
 
     path = resolve_db_path(db)
-    mirror = load_mirror(path, product_id=products or None)
+    mirror = load_mirror(path, product_id=products or None).at(as_of)
     for written in export_mirror(mirror, output, form=form, as_of=as_of, impact=impact):
         put(str(written))
     _name_unknown_weights(path, impact)

@@ -20,7 +20,7 @@ from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ALL_TABLES
 from testio_analytics.reports.asked import scope_note
-from testio_analytics.reports.doubts import doubts, words
+from testio_analytics.reports.doubts import doubts, sentences
 from testio_analytics.reports.impact import ImpactSource
 from testio_analytics.reports.registry import REPORTS, options_of
 from testio_analytics.text import formula_safe
@@ -123,7 +123,7 @@ def _about(mirror: Mirror, as_of: AsOf) -> dict[str, Any]:
         "schema_version": mirror.schema_version,
         "times": "UTC",
         "covers": scope_note(mirror) or "all products that were asked for",
-        "in_doubt": [f"{words(doubt)}." for doubt in doubts(mirror)],
+        "in_doubt": [f"{sentence}." for sentence in sentences(doubts(mirror.at(as_of)))],
     }
 
 

@@ -22,6 +22,7 @@ SETTINGS = {
     "window": "Recent tests: those of the last",
     "matures_after": "Results of a test are final after",
     "half_age": "Age reaches half of its weight after",
+    "lapsed_after": "A scheduled test lapses after its end by",
 }
 """The thresholds of reports, as people read them."""
 
@@ -62,6 +63,7 @@ def table(
         unknown=[column.name for column in shown if column.reads_unknown],
         moments=[column.name for column in shown if column.unit == "minute"],
         intervals=_intervals(shown, frame),
+        highest={column.name: column.highest for column in shown if column.highest in frame.columns},
         words={column.name: column.words for column in shown if column.words},
         choices=_choices(view, shown),
         download=f"{name}.csv",

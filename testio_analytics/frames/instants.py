@@ -14,6 +14,12 @@ AsOf = datetime | date | str | None
 LONGEST_DAYS = 36_525
 """The longest window that makes sense: a hundred years, also so that no date arithmetic leaves the calendar."""
 
+EARLIEST = pd.Timestamp("2000-01-01", tz="UTC").as_unit("us")
+"""No test was ever before: an earlier time in the data is a mistake."""
+
+LONGEST_AHEAD = pd.Timedelta(days=3_653)
+"""Ten years. A time further ahead of the last sync, or of the report date, is a mistake as well."""
+
 
 def as_instant(value: datetime | date | str) -> pd.Timestamp:
     """Return the instant in UTC that `as_of` names.
@@ -32,6 +38,12 @@ def as_instant(value: datetime | date | str) -> pd.Timestamp:
         raise _bad_instant(value)
     instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
     return pd.Timestamp(instant).tz_convert("UTC").as_unit("us")
+
+
+def is_day(value: datetime | date | str) -> bool:
+    """Return whether `as_of` names a day, not an instant."""
+    value = _parsed(value) if isinstance(value, str) else value
+    return isinstance(value, date) and not isinstance(value, datetime)
 
 
 def _parsed(text: str) -> datetime | date:

@@ -18,11 +18,16 @@ from testio_analytics.frames.query import (
     mirror_condition,
     read_table,
 )
+from testio_analytics.frames.runs import READ_OUTCOMES, load_runs
 from testio_analytics.frames.snapshot import Source, rows_of, snapshot
-from testio_analytics.mirror.schema import ALL_TABLES
+from testio_analytics.mirror.schema import ALL_TABLES, TABLES
 
-READ_OUTCOMES = ("complete", "incomplete")
-"""The outcomes of a run that read what it could, and so gives the reports their default instant."""
+WHOLE = ("products", "features")
+"""Tables that are looked up in the whole account, whichever products are asked for."""
+
+SAYS_AUTO_ACCEPTED = (
+    "SELECT EXISTS (SELECT 1 FROM bugs WHERE status = 'accepted' AND auto_accepted IS NOT NULL AND removed_at IS NULL)"
+)
 
 
 def load_products(
@@ -204,27 +209,26 @@ def load_mirror(db: Source = None, *, product_id: ProductFilter = None) -> Mirro
             table.name: read_table(fetch, table, *mirror_condition(table, ids), without=UNREAD_BY_REPORTS)
             for table in ALL_TABLES
         }
+        everything = frames if ids is None else {name: read_table(fetch, TABLES[name], [], {}) for name in WHOLE}
+        says_auto_accepted = bool(rows_of(fetch, SAYS_AUTO_ACCEPTED)[0][0])
         version = int(rows_of(fetch, "PRAGMA user_version")[0][0])
-    run = last_finished(frames["sync_runs"])
+        runs = load_runs(fetch, frames["sync_runs"])
+    versions = dict(zip(frames["sync_runs"]["id"].tolist(), frames["sync_runs"]["package_version"], strict=True))
     return Mirror(
         **frames,
+        catalogue=everything["features"][["id", "product_id", "removed_at"]],
+        account_products=everything["products"][["id", "name"]],
+        says_auto_accepted=says_auto_accepted,
         product_ids=ids,
-        as_of=_last_read(run, frames["stream_states"]),
-        run_id=None if run is None else int(run["id"]),
-        package_version=None if run is None else str(run["package_version"]),
+        as_of=runs.as_of,
+        runs=runs,
+        run_id=runs.last,
+        package_version=versions.get(runs.last),
         schema_version=version,
     )
 
 
 def last_finished(runs: pd.DataFrame) -> pd.Series[Any] | None:
-    """Return the run that was the last to come to its end, None when there is none."""
+    """Return the last run, by number, that came to its end; None when there is none."""
     finished = runs[runs["outcome"].isin(READ_OUTCOMES) & runs["finished_at"].notna()]
-    return None if finished.empty else finished.sort_values(["finished_at", "id"]).iloc[-1]
-
-
-def _last_read(run: pd.Series[Any] | None, states: pd.DataFrame) -> pd.Timestamp | None:
-    # What a run stored before it was cut off is in the tables too; judged at the end of the run before,
-    # its newest tests would seem to lie in the future.
-    instants = [states["last_read_at"].max(), pd.NaT if run is None else run["finished_at"]]
-    known = [instant for instant in instants if not pd.isna(instant)]
-    return max(known, default=None)
+    return None if finished.empty else finished.sort_values("id").iloc[-1]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
 
-from testio_analytics.frames.instants import AsOf, as_instant
+from testio_analytics.frames.instants import AsOf, as_instant, is_day
+from testio_analytics.frames.runs import Runs
 from testio_analytics.text import label
+
+KEPT_INSTANTS = 2
+"""How many other instants of a mirror are kept: a report looks at its own instant and at one before it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,10 +25,14 @@ class Mirror:
         products, sections, features, feature_sections, user_stories, tests, test_features, bugs, bug_devices,
         test_feature_results, test_user_stories, executions: mirrored tables.
         sync_runs, stream_states, sync_gaps, rejected_rows, test_reads, endpoint_findings: the completeness ledger.
+        catalogue, account_products: all features and products of the account, whichever products were asked for, removed
+            ones included (id, product_id, removed_at; id, name).
+        says_auto_accepted: whether any accepted bug of the account says whether it was accepted by the timer.
         product_ids: the products asked for, None for all.
-        as_of: the default instant of the reports: when the last run that came to its end did so, or a later read
-            by a run that was cut off; None when nothing was read yet. Never the wall clock.
-        run_id: number of the last run that came to its end, None when there is none.
+        as_of: the instant that the reports speak of: the end of the last run, by number, that stored something; None
+            when nothing was read yet. Never the wall clock.
+        runs: when each run ended, and whose clock was wrong.
+        run_id: number of the last run that stored something, None when there is none.
         package_version: version of this package that carried it out, None when there is none.
         schema_version: schema version of the database.
     """
@@ -47,8 +55,12 @@ class Mirror:
     rejected_rows: pd.DataFrame
     test_reads: pd.DataFrame
     endpoint_findings: pd.DataFrame
+    catalogue: pd.DataFrame
+    account_products: pd.DataFrame
+    says_auto_accepted: bool
     product_ids: tuple[int, ...] | None
     as_of: pd.Timestamp | None
+    runs: Runs
     run_id: int | None
     package_version: str | None
     schema_version: int
@@ -58,10 +70,14 @@ class Mirror:
         rows: pd.DataFrame = getattr(self, table)
         return rows[rows["removed_at"].isna()]
 
+    def own(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of the products asked for: of others a mirror holds only what touches their features."""
+        return rows if self.product_ids is None else rows[rows["product_id"].isin([*self.product_ids])]
+
     @cached_property
     def product_names(self) -> dict[int, str]:
-        """The names of all stored products by id, removed ones included; "Product 5" where there is no name."""
-        rows = zip(self.products["id"].tolist(), self.products["name"].tolist(), strict=True)
+        """The names of all products of the account by id, removed ones included; "Product 5" where there is no name."""
+        rows = zip(self.account_products["id"].tolist(), self.account_products["name"].tolist(), strict=True)
         return {key: label(name, "Product", key) for key, name in rows}
 
     def named(self, product_ids: pd.Series[int]) -> pd.Series[str]:
@@ -73,15 +89,37 @@ class Mirror:
     def instant(self, as_of: AsOf = None) -> pd.Timestamp:
         """Return the report date: `as_of`, else the mirror's own, else (nothing read yet) 1970.
 
-        It is never the clock of the machine, so the same database gives the same report.
+        It is never the clock of the machine, so the same database gives the same report. Of the day of the last sync
+        nothing is known after that sync: as of that day is as of the sync.
 
         Raises:
             UnknownValueError: `as_of` is no date or time.
         """
-        if as_of is not None:
-            return as_instant(as_of)
-        # Where nothing was read yet there are no rows to judge, and any instant does.
-        return self.as_of if self.as_of is not None else pd.Timestamp(0, tz="UTC").as_unit("us")
+        if as_of is None:
+            # Where nothing was read yet there are no rows to judge, and any instant does.
+            return self.as_of if self.as_of is not None else pd.Timestamp(0, tz="UTC").as_unit("us")
+        instant, last = as_instant(as_of), self.runs.as_of
+        return last if last is not None and is_day(as_of) and instant.date() == last.date() else instant
+
+    def at(self, as_of: AsOf = None) -> Mirror:
+        """Return the same tables as of another instant, the same object each time: what is known of them depends on it.
+
+        Raises:
+            UnknownValueError: `as_of` is no date or time.
+        """
+        instant = self.instant(as_of)
+        if self.as_of is None or instant == self.as_of:
+            return self
+        if instant not in self._views:
+            if len(self._views) >= KEPT_INSTANTS:
+                self._views.pop(next(iter(self._views)))
+            self._views[instant] = replace(self, as_of=instant)
+            self._views[instant].__dict__["_views"] = self._views
+        return self._views[instant]
+
+    @cached_property
+    def _views(self) -> dict[pd.Timestamp, Mirror]:
+        return {}
 
     def __repr__(self) -> str:
         counts = (f"{len(getattr(self, name))} {name}" for name in ("products", "features", "tests", "bugs"))

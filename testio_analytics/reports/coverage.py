@@ -11,8 +11,23 @@ import pandas as pd
 
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.doubts import never_synced_products, products_in_doubt, with_doubts, with_row_doubts
-from testio_analytics.reports.facts import described_features, feature_scope, labels, memberships, product_rows
+from testio_analytics.reports.doubts import (
+    missing_of,
+    never_synced_products,
+    nothing_read,
+    with_doubts,
+    with_row_doubts,
+)
+from testio_analytics.reports.facts import (
+    LAPSED_AFTER,
+    dated_tests,
+    described_features,
+    feature_scope,
+    labels,
+    memberships,
+    product_rows,
+    silent_tests,
+)
 from testio_analytics.reports.features import STATES, features_with_state
 from testio_analytics.reports.registry import documented
 from testio_analytics.reports.shares import share, with_share
@@ -25,14 +40,19 @@ _COUNTED = (*STATES, "may_be_recent")
 
 @documented
 def coverage_by_product(
-    mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, window: float = 180
+    mirror: Mirror,
+    *,
+    as_of: AsOf = None,
+    stale_after: float = 180,
+    window: float = 180,
+    lapsed_after: float = LAPSED_AFTER,
 ) -> pd.DataFrame:
     """Return how much of each active product's catalogue is covered, one row per product, by name and id.
 
     Counts without "highest" are the least they can be. Where every feature of a row is unknown, its counts (but those
     per state) and shares are empty: nothing is known, which is not 0.
     """
-    states = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window)
+    states = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window, lapsed_after=lapsed_after)
     counts = _counts(states, ["product_id"])
     found = product_rows(mirror).merge(counts, on="product_id", how="left", validate="one_to_one")
     return with_row_doubts(_measured(_zero_where_read(mirror, found)), mirror, "coverage_by_product")
@@ -40,7 +60,12 @@ def coverage_by_product(
 
 @documented
 def coverage_by_section(
-    mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, window: float = 180
+    mirror: Mirror,
+    *,
+    as_of: AsOf = None,
+    stale_after: float = 180,
+    window: float = 180,
+    lapsed_after: float = LAPSED_AFTER,
 ) -> pd.DataFrame:
     """Return how much of each section's catalogue is covered, one row per section, by product, section name and id.
 
@@ -48,7 +73,7 @@ def coverage_by_section(
     features. Features without section stand under "(no section)" with an empty id. The implicit default section has a
     row only where it has features.
     """
-    states = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window)
+    states = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window, lapsed_after=lapsed_after)
     spread = states.merge(memberships(mirror), on="feature_id", how="left", validate="one_to_many")
     counts = _counts(spread, ["product_id", "section_id"])
     found = _section_rows(mirror).merge(counts, on=["product_id", "section_id"], how="outer", validate="one_to_one")
@@ -62,13 +87,24 @@ def coverage_by_section(
 
 @documented
 def coverage_total(
-    mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, window: float = 180
+    mirror: Mirror,
+    *,
+    as_of: AsOf = None,
+    stale_after: float = 180,
+    window: float = 180,
+    lapsed_after: float = LAPSED_AFTER,
 ) -> pd.DataFrame:
-    """Return how much of the whole catalogue is covered, in one row; each feature counts once."""
-    states = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window)
+    """Return how much of the whole catalogue is covered, in one row; each feature counts once.
+
+    Where no catalogue was ever read, nothing is known, and the row is empty.
+    """
+    states = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window, lapsed_after=lapsed_after)
     sums = _flags(states)[list(_COUNTED)].sum().astype("Int64")
     found = pd.DataFrame({"product": pd.Series([ALL_PRODUCTS], dtype="str")})
-    found = _measured(found.assign(**{name: sums[[name]].array for name in _COUNTED}))
+    found = found.assign(**{name: sums[[name]].array for name in _COUNTED})
+    if states.empty and nothing_read(mirror, "features"):
+        found[list(_COUNTED)] = found[list(_COUNTED)].mask(found[list(_COUNTED)].notna())
+    found = _measured(found)
     return with_doubts(found, mirror, "coverage_total")
 
 
@@ -80,8 +116,9 @@ def coverage_over_time(
 
     One row for each of the last `months` month ends, from the first on that the oldest executed test leaves
     `stale_after` days behind it, and one for `as_of` itself. Earlier months would look worse than they were only
-    because nothing is known of the tests before. Features that were removed since, and tests that the API no longer
-    lists, are not in it: it is the history of today's catalogue, not of the catalogue then.
+    because nothing is known of the tests before. Each row has the figures of `coverage_total` as of its end. Features
+    that were removed since, and tests that the API no longer lists, are not in it: it is the history of today's
+    catalogue, not of the catalogue then.
 
     Raises:
         UnknownValueError: `as_of` is no date or time, or a number of days is not above 0.
@@ -91,20 +128,38 @@ def coverage_over_time(
     scope = feature_scope(mirror, as_of=instant)
     scope = scope[scope["feature_id"].isin(features["feature_id"])]
     executed, unknown = scope[scope["group"] == "executed"], scope[scope["group"] == "unknown"]
-    # Whatever such a status means: a test with an end in the future may be going on now.
-    unknown = unknown.assign(at=unknown["at"].mask(unknown["at"] > instant, instant))
-    has_gap = features["product_id"].isin([*products_in_doubt(mirror, "tests")])
-    in_doubt = _ids(features[has_gap]) | _ids(unknown[unknown["at"].isna()])
-    first = executed["at"].min()
+    old_since, is_known = _old_since(mirror), not (features.empty and nothing_read(mirror, "features"))
+    first = _oldest_executed(mirror, instant)
+    silent = silent_tests(mirror, as_of=instant)[["product_id", "at", "start_at"]]
+    silent = silent.merge(features[["product_id", "feature_id"]], on="product_id")
     rows: list[tuple[object, ...]] = []
     for until in _instants(instant, months):
         if until < instant and not first + span <= until:
             continue
-        covered = _in_scope(executed, until, span)
-        highest = covered | in_doubt | _in_scope(unknown, until, span)
-        counts = (len(features), len(covered), len(highest))
-        rows.append((until, until == instant, *counts, share(len(covered), len(features))))
+        covered, undated = _covered_by(executed, until, span)
+        has_gap = features["product_id"].isin(
+            [key for key, since in old_since.items() if since is None or since < until]
+        )
+        perhaps = pd.concat([unknown, silent])
+        begun = perhaps if until == instant else perhaps[~(perhaps["start_at"] > until)]
+        highest = covered | undated | _ids(features[has_gap]) | _ids(begun[~(begun["at"] < until - span)])
+        counts = (len(features), len(covered), len(highest)) if is_known else (None, None, None)
+        rows.append((until, until == instant, *counts, share(counts[1], counts[0])))
     return _frame(rows)
+
+
+def _oldest_executed(mirror: Mirror, instant: pd.Timestamp) -> pd.Timestamp:
+    """Return the instant of the oldest executed test, whatever it covered; NaT where there is none."""
+    tests = dated_tests(mirror, as_of=instant)
+    own = tests["product_id"].isin(mirror.active("products")["id"])
+    oldest: pd.Timestamp = tests[own & (tests["group"] == "executed")]["at"].min()
+    return oldest
+
+
+def _old_since(mirror: Mirror) -> dict[int, pd.Timestamp | None]:
+    """Return the products whose tests are not fully synced, with up to when they are known; None where for no time."""
+    found = missing_of(mirror, "tests").items()
+    return {key: one.since if one.kind == "older than the report" else None for key, one in found}
 
 
 def _instants(instant: pd.Timestamp, months: int) -> list[pd.Timestamp]:
@@ -113,9 +168,15 @@ def _instants(instant: pd.Timestamp, months: int) -> list[pd.Timestamp]:
     return [*(end for end in ends if end < instant), instant]
 
 
-def _in_scope(scope: pd.DataFrame, until: pd.Timestamp, span: pd.Timedelta) -> set[int]:
-    at = scope["at"]
-    return _ids(scope[(at <= until) & (at >= until - span)])
+def _covered_by(executed: pd.DataFrame, until: pd.Timestamp, span: pd.Timedelta) -> tuple[set[int], set[int]]:
+    """Return the features that executed tests cover as of `until`: recently, and at a date that is not known.
+
+    A test that is running now was so from its start on.
+    """
+    is_running = executed["is_running"] & ~(executed["start_at"] > until)
+    at = executed["end_at"].fillna(executed["start_at"])
+    at = at.mask(is_running & (at > until), until)
+    return _ids(executed[(at <= until) & (at >= until - span)]), _ids(executed[~executed["is_dated"] & ~(at > until)])
 
 
 def _ids(features: pd.DataFrame) -> set[int]:

@@ -17,21 +17,23 @@ import pandas as pd
 
 from testio_analytics.api.credentials import REMOVED, is_same_text
 from testio_analytics.api.vocabulary import EXECUTED, NEITHER, PLANNED, STORY_STATUSES
-from testio_analytics.frames.instants import AsOf
+from testio_analytics.frames.instants import EARLIEST, LONGEST_AHEAD, AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.text import label
 
 Group = Literal["executed", "planned", "neither", "unknown"]
-Bucket = Literal["active_accepted", "auto_accepted", "rejected", "open", "other"]
+LAPSED_AFTER = 30
+"""After how many days a test that was to be over by then, and was not even begun, is no plan any more."""
+Bucket = Literal["active_accepted", "auto_accepted", "accepted_unclear", "rejected", "open", "other"]
 
 NO_STATUS = "(no status)"
 
-BUCKETS: tuple[Bucket, ...] = ("active_accepted", "auto_accepted", "rejected", "open", "other")
+BUCKETS: tuple[Bucket, ...] = ("active_accepted", "auto_accepted", "accepted_unclear", "rejected", "open", "other")
 NO_VALUE = "(not said)"
 PLACES = ("feature", "removed feature", "not in the catalogue", "not attributable")
 LOCATED_COLUMNS = (
     *("bug_id", "product_id", "test_id", "test_feature_id", "feature_id", "where", "title", "severity", "status"),
-    *("bucket", "is_valid", "is_known", "group", "at", "reported_at"),
+    *("bucket", "is_valid", "may_be_valid", "is_known", "not_said", "group", "at", "is_running", "reported_at"),
 )
 RUN_COLUMNS = (
     *("test_feature_id", "user_story_id", "test_id", "feature_id", "title", "api_status", "status", "is_by_bug"),
@@ -50,12 +52,16 @@ def once(function: Callable[Concatenate[Mirror, Options], Result]) -> Callable[C
     An option ``as_of`` is turned into the instant that it means.
     """
     kept: WeakKeyDictionary[Mirror, dict[Any, Any]] = WeakKeyDictionary()
-    takes_instant = "as_of" in signature(function).parameters
+    parameters = signature(function).parameters.values()
+    defaults = {
+        one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY and one.default is not one.empty
+    }
 
     @wraps(function)
     def found(mirror: Mirror, *args: Options.args, **options: Options.kwargs) -> Result:
-        if takes_instant:
-            options["as_of"] = mirror.instant(options.get("as_of"))  # type: ignore[arg-type]
+        options = {**defaults, **options}  # type: ignore[assignment]  # the same figures, asked for in two ways
+        if "as_of" in options:
+            options["as_of"] = mirror.instant(options["as_of"])  # type: ignore[arg-type]
         results, key = kept.setdefault(mirror, {}), (args, frozenset(options.items()))
         if key not in results:
             results[key] = function(mirror, *args, **options)
@@ -111,34 +117,53 @@ def status_group(status: str | None) -> Group:
 
 
 @once
-def dated_tests(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+def dated_tests(mirror: Mirror, *, as_of: AsOf = None, lapsed_after: float = LAPSED_AFTER) -> pd.DataFrame:
     """Return the tests that are not removed, each with what it counts as and the instant it belongs to, by id.
 
-    Columns: test_id, product_id, test (title), status, start_at, end_at, group ("executed", "planned", "neither",
-    "unknown", or "later" for a test that had not ended, or not begun, by `as_of`), is_running (and counted as such), at
-    (end, else start; of a test still running, at most `as_of`; empty where neither is known).
+    A planned test whose end, else start, lies more than `lapsed_after` days before `as_of` has lapsed: it plans nothing.
+
+    Columns: test_id, product_id, test (title), status, start_at, end_at (both empty where they are not possible), group
+    ("executed", "planned", "lapsed", "neither", "unknown", or "later" for a test that had not ended, or not begun, by
+    `as_of`), is_running (and counted as such), at (end, else start; of a test still running, at most `as_of`; empty where
+    neither is known), is_dated (whether `at` can be relied on).
     """
     instant = mirror.instant(as_of)
     tests = mirror.active("tests")
-    at = tests["end_at"].fillna(tests["start_at"])
+    start, end = possible(mirror, tests["start_at"]), possible(mirror, tests["end_at"])
+    at = end.fillna(start)
     groups = {status: status_group(status) for status in tests["status"].dropna().unique()}
     group = tests["status"].map(groups).astype("str").fillna("unknown")
     # A start in the future of the report means that then it was not running yet, whatever it does now.
-    is_running = (tests["status"] == "running") & ~(tests["start_at"] > instant)
+    is_running = (tests["status"] == "running") & ~(start > instant)
     is_later = (group == "executed") & (at > instant) & ~is_running
+    # What a test of unknown status does now says nothing of a day before it was to begin.
+    is_later |= (group == "unknown") & (start > instant) & is_past(mirror, instant)
+    has_lapsed = (group == "planned") & (at < instant - checked_days("lapsed_after", lapsed_after))
     return pd.DataFrame(
         {
             "test_id": tests["id"],
             "product_id": tests["product_id"],
             "test": labels(tests["title"], "Test", tests["id"]),
             "status": tests["status"].fillna(NO_STATUS),
-            "start_at": tests["start_at"],
-            "end_at": tests["end_at"],
-            "group": group.mask(is_later, "later"),
+            "start_at": start,
+            "end_at": end,
+            "group": group.mask(is_later, "later").mask(has_lapsed, "lapsed"),
             "is_running": is_running,
             "at": at.where(~is_running | ~(at > instant), instant),
+            "is_dated": at.notna() & (end.notna() | tests["end_at"].isna()),
         }
     ).reset_index(drop=True)
+
+
+def possible(mirror: Mirror, times: pd.Series[pd.Timestamp]) -> pd.Series[pd.Timestamp]:
+    """Return times of the API, empty where they are a mistake: before `EARLIEST`, or `LONGEST_AHEAD` ahead."""
+    latest = max((instant for instant in (mirror.as_of, mirror.runs.as_of) if instant is not None), default=EARLIEST)
+    return times.where((times >= EARLIEST) & (times - LONGEST_AHEAD <= latest))
+
+
+def is_past(mirror: Mirror, instant: pd.Timestamp) -> bool:
+    """Return whether the report date is before the last sync: what is stored may be later than the report."""
+    return mirror.runs.as_of is not None and instant < mirror.runs.as_of
 
 
 @once
@@ -158,7 +183,7 @@ def unread_tests(mirror: Mirror, stream: str) -> frozenset[int]:
 
 
 @once
-def feature_scope(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+def feature_scope(mirror: Mirror, *, as_of: AsOf = None, lapsed_after: float = LAPSED_AFTER) -> pd.DataFrame:
     """Return which test has which feature in scope, one row per pair, by feature, instant and test.
 
     A feature that a test names twice counts once, by the higher test-feature id. Test features without a catalogue
@@ -169,9 +194,52 @@ def feature_scope(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     copies = mirror.active("test_features").dropna(subset=["feature_id"])
     copies = copies.sort_values("id").drop_duplicates(["test_id", "feature_id"], keep="last")
     copies = copies[["feature_id", "test_id", "id"]].rename(columns={"id": "test_feature_id"})
-    tests = dated_tests(mirror, as_of=as_of).drop(columns="product_id")
+    tests = dated_tests(mirror, as_of=as_of, lapsed_after=lapsed_after).drop(columns="product_id")
     pairs = copies.merge(tests, on="test_id", how="inner", validate="many_to_one")
     return pairs.sort_values(["feature_id", "at", "test_id"], na_position="first", ignore_index=True)
+
+
+@once
+def silent_tests(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return the tests that may have covered features which they do not name: columns of `dated_tests`, by id.
+
+    They were executed, or perhaps executed, and their features are null or absent, or one of their test features names
+    no catalogue feature. Any feature of their product may be meant. A scripted test-case run (``testing_type`` null) is
+    not among them: it names its features elsewhere (see `test_case_runs`).
+    """
+    tests = dated_tests(mirror, as_of=as_of)
+    copies = mirror.active("test_features")
+    nameless = copies[copies["feature_id"].isna()]["test_id"]
+    said = mirror.active("tests")
+    silent = {*said[is_unsaid(said, "features")]["id"].tolist(), *nameless.tolist()} - _scripted(mirror)
+    return tests[tests["group"].isin(["executed", "unknown"]) & tests["test_id"].isin([*silent])]
+
+
+@once
+def test_case_runs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return the executed scripted test-case runs that name no feature themselves: columns of `dated_tests`, by id."""
+    tests = dated_tests(mirror, as_of=as_of)
+    naming = mirror.active("test_features").dropna(subset=["feature_id"])["test_id"]
+    scripted = _scripted(mirror) - {*naming.tolist()}
+    return tests[(tests["group"] == "executed") & tests["test_id"].isin([*scripted])]
+
+
+test_case_runs.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it for its name
+
+
+def _scripted(mirror: Mirror) -> set[int]:
+    tests = mirror.active("tests")
+    return {*tests[tests["testing_type"].isna() & ~is_unsaid(tests, "testing_type")]["id"].tolist()}
+
+
+@once
+def looks_beyond(mirror: Mirror) -> dict[int, frozenset[int]]:
+    """Return for each product the other products at whose features a stored test of it looks, where there are any."""
+    pairs = mirror.active("test_features")[["product_id", "feature_id"]].drop_duplicates()
+    owners = mirror.catalogue.set_index("id")["product_id"]
+    pairs = pairs.assign(owner=looked_up(pairs["feature_id"], owners)).dropna()
+    pairs = pairs[pairs["owner"] != pairs["product_id"]]
+    return {int(str(key)): frozenset(rows.tolist()) for key, rows in pairs.groupby("product_id")["owner"]}
 
 
 # -- features -------------------------------------------------------------------------------------------------------
@@ -225,7 +293,10 @@ def product_rows(mirror: Mirror) -> pd.DataFrame:
 
 
 def bug_bucket(status: str | None, auto_accepted: bool | None) -> Bucket:
-    """Return the bucket of a bug; each bug is in exactly one. See the definitions of accepted, rejected, open bugs."""
+    """Return the bucket of a bug; each bug is in exactly one. See the definitions of accepted, rejected, open bugs.
+
+    A null flag is that of an account that says it of other bugs; see `located_bugs` for those that do not say it.
+    """
     if status == "accepted":
         return "auto_accepted" if auto_accepted is True else "active_accepted"
     if status == "rejected":
@@ -238,33 +309,73 @@ def located_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     """Return the active bugs, one row each, with the test and the feature that each belongs to, by id.
 
     Bugs of removed tests are left out, and those of tests that had not ended by the instant of the report; those that
-    name no test are in, without group and instant.
+    name no test are in, without group and instant. Of a past day, those that were reported later are left out as well.
+    What became of a bug, and when, the API does not say: it is always what was known at the last sync.
 
     Columns: bug_id, product_id, test_id, test_feature_id, feature_id, where ("feature" when it leads to an active one,
     "removed feature", "not in the catalogue", "not attributable" when nothing names one), title, severity, status
-    ("(not said)" where the API is silent), bucket, is_valid, is_known, group (what its test counts as: "executed",
-    "planned", "neither", "unknown"; empty without test), at (the instant of its test), reported_at.
+    ("(not said)" where the API is silent), bucket ("accepted_unclear" where nothing tells whether a person or the timer
+    accepted it), is_valid (not rejected, and the API says so), may_be_valid (not rejected), is_known, not_said (see the
+    table), group (what its test counts as: "executed", "planned", "lapsed", "neither", "unknown"; empty without test),
+    at (the instant of its test, at most that of the report), is_running (whether its test is), reported_at.
     """
-    bugs = mirror.active("bugs")
-    tests = dated_tests(mirror, as_of=as_of)[["test_id", "group", "at"]]
+    bugs, instant = mirror.active("bugs"), mirror.instant(as_of)
+    tests = dated_tests(mirror, as_of=instant)[["test_id", "group", "at", "is_running"]]
     found = bugs.rename(columns={"id": "bug_id"}).merge(tests, on="test_id", how="left", validate="many_to_one")
-    found = found[found["test_id"].isna() | (found["group"].notna() & (found["group"] != "later"))]
-    found = found.reset_index(drop=True)
+    found["reported_at"] = possible(mirror, found["reported_at"])
+    is_later = (found["group"] == "later") | (is_past(mirror, instant) & (_first_known(found) > instant))
+    found = found[(found["test_id"].isna() | found["group"].notna()) & ~is_later].reset_index(drop=True)
+    found["at"] = found["at"].where(~(found["at"] > instant), instant)
+    found["is_running"] = found["is_running"].fillna(False).astype("boolean")
     found["where"] = _places(mirror, found["feature_id"])
-    found["bucket"] = _buckets(found["status"], found["auto_accepted"])
+    is_unclear = found["auto_accepted"].isna() & (is_unsaid(found, "auto_accepted") | (not mirror.says_auto_accepted))
+    found["bucket"] = _buckets(found["status"], found["auto_accepted"], is_unclear)
     found["severity"] = found["severity"].fillna(NO_VALUE)
     found["status"] = found["status"].fillna(NO_VALUE)
-    found["is_valid"] = found["bucket"] != "rejected"
+    found["may_be_valid"] = found["bucket"] != "rejected"
+    found["is_valid"] = found["may_be_valid"] & (found["status"] != NO_VALUE)
     found["is_known"] = found["known"].fillna(False)
-    return found[list(LOCATED_COLUMNS)].astype({"is_valid": "boolean", "is_known": "boolean", "group": "str"})
+    flags = dict.fromkeys(("is_valid", "may_be_valid", "is_known"), "boolean")
+    return found[list(LOCATED_COLUMNS)].astype({**flags, "group": "str"})
+
+
+def is_unsaid(rows: pd.DataFrame, field: str) -> pd.Series[bool]:
+    """Return which rows of a table do not say a field (see `payloads.CAN_BE_UNSAID`)."""
+    distinct_texts = [text for text in rows["not_said"].dropna().unique() if field in text.split(",")]
+    return rows["not_said"].isin(distinct_texts)
+
+
+@once
+def stray_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return which features a bug may belong to that names none, one row per pair. Columns: bug_id, test_id, feature_id.
+
+    Only bugs that may be valid. One that names no test feature may belong to any feature in scope of its test. Where it
+    names one that does not lead to a feature, or its test is silent about features, or it names no test: to any of the
+    product.
+    """
+    bugs = located_bugs(mirror, as_of=as_of)
+    bugs = bugs[(bugs["where"] == "not attributable") & bugs["may_be_valid"].astype(bool)]
+    bugs = bugs[bugs["test_id"].isna() | bugs["group"].isin(["executed", "unknown"])]
+    silent = pd.concat([silent_tests(mirror, as_of=as_of), test_case_runs(mirror, as_of=as_of)])["test_id"]
+    of_scope = bugs["test_feature_id"].isna() & bugs["test_id"].notna() & ~bugs["test_id"].isin(silent)
+    scope = feature_scope(mirror, as_of=as_of)[["test_id", "feature_id"]]
+    features = mirror.active("features")[["product_id", "id"]].rename(columns={"id": "feature_id"})
+    keys = bugs[["bug_id", "product_id", "test_id"]]
+    everywhere = keys[~of_scope].merge(features, on="product_id")
+    return pd.concat([keys.merge(scope, on="test_id"), everywhere]).drop(columns="product_id").drop_duplicates()
+
+
+def _first_known(bugs: pd.DataFrame) -> pd.Series[pd.Timestamp]:
+    """Return when each bug was reported, else the instant of its test."""
+    return bugs["reported_at"].fillna(bugs["at"])
 
 
 def _places(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[Any]:
     places = np.select(
         [
             feature_ids.isna(),
-            feature_ids.isin(mirror.active("features")["id"]),
-            feature_ids.isin(mirror.features["id"]),
+            feature_ids.isin(mirror.catalogue["id"][mirror.catalogue["removed_at"].isna()]),
+            feature_ids.isin(mirror.catalogue["id"]),
         ],
         ["not attributable", "feature", "removed feature"],
         default="not in the catalogue",
@@ -272,13 +383,13 @@ def _places(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(pd.Categorical(places, categories=list(PLACES)), index=feature_ids.index)
 
 
-def _buckets(status: pd.Series[str], auto_accepted: pd.Series[Any]) -> pd.Series[Any]:
+def _buckets(status: pd.Series[str], auto_accepted: pd.Series[Any], is_unclear: pd.Series[bool]) -> pd.Series[Any]:
     """Return the bucket of each bug, asked once for each pair of status and flag that there is."""
     statuses = {name: {flag: bug_bucket(name, flag) for flag in (False, True)} for name in status.dropna().unique()}
     by_hand, by_timer = (status.map({name: row[flag] for name, row in statuses.items()}) for flag in (False, True))
     found = (
         by_hand.mask(auto_accepted.fillna(False).astype(bool), by_timer).astype("str").fillna(bug_bucket(None, None))
-    )
+    ).mask(is_unclear & (status == "accepted").fillna(False), "accepted_unclear")
     return pd.Series(pd.Categorical(found, categories=list(BUCKETS)), index=status.index)
 
 

@@ -14,8 +14,17 @@ import pandas as pd
 
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.doubts import doubts, products_in_doubt, words
-from testio_analytics.reports.facts import described_features, distinct, feature_scope, looked_up, once, texts_differ
+from testio_analytics.reports.doubts import doubts, missing_of, products_in_doubt, words
+from testio_analytics.reports.facts import (
+    LAPSED_AFTER,
+    described_features,
+    distinct,
+    feature_scope,
+    looked_up,
+    once,
+    silent_tests,
+    texts_differ,
+)
 from testio_analytics.reports.registry import column_names, documented
 from testio_analytics.text import age_words, counted, day_words, instant_words, short
 
@@ -26,7 +35,7 @@ CATALOG_COLUMNS = column_names("feature_catalog")
 TEXTS = ("title", "description", "howtofind")
 _COUNTS = ("executed_tests", "executed_tests_in_window", "planned_tests")
 _IN_REASONS = ("state", "last_tested_at", "last_test", "days_since_tested", "is_running")
-_TESTS_IN_REASONS = ("group", "test_id", "test", "status", "start_at")
+_TESTS_IN_REASONS = ("group", "test_id", "test", "status", "start_at", "at")
 _NEWEST = {
     "test_id": "last_test_id",
     "test": "last_test",
@@ -38,7 +47,12 @@ _NEWEST = {
 
 @documented
 def feature_catalog(
-    mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, window: float = 180
+    mirror: Mirror,
+    *,
+    as_of: AsOf = None,
+    stale_after: float = 180,
+    window: float = 180,
+    lapsed_after: float = LAPSED_AFTER,
 ) -> pd.DataFrame:
     """Return the active features, one row each, by product name, title and id.
 
@@ -47,23 +61,29 @@ def feature_catalog(
         as_of: the report date; default: that of the last sync.
         stale_after: after how many days a test is too old to count as recent; exactly that many still counts.
         window: the number of days before `as_of` for `executed_tests_in_window`.
+        lapsed_after: after how many days past its end a scheduled test that was not begun plans nothing any more.
 
     Raises:
         UnknownValueError: `as_of` is no date or time, or a number of days is not above 0.
     """
-    found = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window)
+    found = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window, lapsed_after=lapsed_after)
     return found[CATALOG_COLUMNS]
 
 
 @documented
 def untested_features(
-    mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, window: float = 180
+    mirror: Mirror,
+    *,
+    as_of: AsOf = None,
+    stale_after: float = 180,
+    window: float = 180,
+    lapsed_after: float = LAPSED_AFTER,
 ) -> pd.DataFrame:
     """Return the features that need a test or have unknown status: the rows of `feature_catalog` that are not "tested".
 
     Order: state (untested, planned, stale, unknown), then product, then the longest untested first, then title and id.
     """
-    catalog = feature_catalog(mirror, as_of=as_of, stale_after=stale_after, window=window)
+    catalog = feature_catalog(mirror, as_of=as_of, stale_after=stale_after, window=window, lapsed_after=lapsed_after)
     rows = catalog[catalog["state"] != "tested"]
     order = ["state", "product", "product_id", "last_tested_at", "feature", "feature_id"]
     return rows.sort_values(order, na_position="first", ignore_index=True)
@@ -73,7 +93,7 @@ def feature_states(facts: pd.DataFrame, *, as_of: pd.Timestamp, stale_after: flo
     """Return the state of each feature as an ordered category, the first of these that holds.
 
     `facts` has one row per feature: executed_tests, planned_tests, last_tested_at, and may_be_covered (whether its
-    product's tests are not fully synced, or a test of unknown status has it in scope).
+    product's tests are not fully synced or do not say what they cover, or a test of unknown status has it in scope).
     """
     oldest = as_of - checked_days("stale_after", stale_after)
     rules = {
@@ -88,24 +108,32 @@ def feature_states(facts: pd.DataFrame, *, as_of: pd.Timestamp, stale_after: flo
 
 
 @once
-def features_with_state(mirror: Mirror, *, as_of: AsOf = None, stale_after: float, window: float) -> pd.DataFrame:
+def features_with_state(
+    mirror: Mirror, *, as_of: AsOf = None, stale_after: float, window: float, lapsed_after: float = LAPSED_AFTER
+) -> pd.DataFrame:
     """Return the catalogue with one more column that the counts need.
 
-    It is may_be_recent: whether the feature is not `tested` only because of a gap, or of a status that is not known.
+    It is may_be_recent: whether the feature is not `tested` only because of a gap, or of a status or date that is not
+    known.
     """
     instant = mirror.instant(as_of)
-    scope = feature_scope(mirror, as_of=instant)
+    scope = feature_scope(mirror, as_of=instant, lapsed_after=lapsed_after)
     facts = _with_texts(mirror, described_features(mirror))
     facts = facts.join(_tested(scope, instant, window), on="feature_id", validate="one_to_one")
     facts[list(_COUNTS)] = facts[list(_COUNTS)].fillna(0).astype("Int64")
     facts["days_since_tested"] = (instant - facts["last_tested_at"]).dt.days.astype("Int64")
     facts["changed_since_tested"] = _changed(mirror, facts)
     has_gap = facts["product_id"].isin([*products_in_doubt(mirror, "tests")])
-    unknown = scope[scope["group"] == "unknown"]
-    facts["may_be_covered"] = has_gap | facts["feature_id"].isin(unknown["feature_id"])
+    unknown, silent = scope[scope["group"] == "unknown"], silent_tests(mirror, as_of=instant)
+    facts["may_be_covered"] = (
+        has_gap | facts["feature_id"].isin(unknown["feature_id"]) | facts["product_id"].isin(silent["product_id"])
+    )
     facts["state"] = feature_states(facts, as_of=instant, stale_after=stale_after)
     oldest = instant - checked_days("stale_after", stale_after)
+    undated = scope[(scope["group"] == "executed") & ~scope["is_dated"]]
     may_be = has_gap | facts["feature_id"].isin(unknown[~(unknown["at"] < oldest)]["feature_id"])
+    may_be |= facts["feature_id"].isin(undated["feature_id"])
+    may_be |= facts["product_id"].isin(silent[~(silent["at"] < oldest)]["product_id"])
     facts["may_be_recent"] = may_be & (facts["state"] != "tested")
     facts["reason"] = _reasons(mirror, facts, scope, instant, stale_after)
     return facts[[*CATALOG_COLUMNS, "may_be_recent"]]
@@ -156,12 +184,15 @@ def _reasons(
     others: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
     for test in _records(scope[scope["group"] != "executed"], ["feature_id", *_TESTS_IN_REASONS]):
         others[test["feature_id"]].append(test)
-    missing = {
-        one.product_id: words(one, "this product") for one in doubts(mirror, ("tests",)) if one.stream == "tests"
-    }
+    missing = defaultdict[int | None, list[str]](list)
+    for key, one in missing_of(mirror, "tests").items():
+        missing[key].append(words(one, "this product" if one.product_id == key else None))
+    for one in doubts(mirror, ("tests.features",)):
+        if one.kind == "missing field":
+            missing[one.product_id].append(words(one, "this product"))
     rows = zip(facts["product_id"].tolist(), _records(facts, ["feature_id", *_IN_REASONS]), strict=True)
     reasons = [
-        _reason(fact, others[fact["feature_id"]], missing.get(product, ""), instant, stale_after)
+        _reason(fact, others[fact["feature_id"]], "; ".join(missing.get(product, ())), instant, stale_after)
         for product, fact in rows
     ]
     return pd.Series(reasons, index=facts.index, dtype="str")
@@ -194,7 +225,7 @@ def _reason(
         case "planned":
             return _why_planned(_of(others, "planned"), instant)
         case _:
-            return _why_untested(_of(others, "later"), instant)
+            return _why_untested(_of(others, "later"), _of(others, "lapsed"), instant)
 
 
 def _of(tests: Sequence[Mapping[str, Any]], group: str) -> list[Mapping[str, Any]]:
@@ -232,9 +263,12 @@ def _why_planned(planned: Sequence[Mapping[str, Any]], as_of: pd.Timestamp) -> s
     return f"In scope of {_quoted(test['test'])}, {when}{more}"
 
 
-def _why_untested(later: Sequence[Mapping[str, Any]], as_of: pd.Timestamp) -> str:
+def _why_untested(later: Sequence[Mapping[str, Any]], lapsed: Sequence[Mapping[str, Any]], as_of: pd.Timestamp) -> str:
     if later:
         return f"In scope of {_quoted(later[-1]['test'])}, which had not ended by {instant_words(as_of)}"
+    if lapsed:
+        test = lapsed[-1]
+        return f"Never tested; the scheduled test {_quoted(test['test'])} of {day_words(test['at'])} lapsed"
     return "Never tested"
 
 

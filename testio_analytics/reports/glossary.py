@@ -21,6 +21,14 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
             "A test of status initialized, customer_finalized or waiting. It is not executed: it has tested nothing "
             "yet. In frames and files it is called planned."
         ),
+        "Lapsed test": (
+            "A scheduled test whose end, else start, lies more than {lapsed_after} days before the report date. It "
+            "counts as scheduled no more, and is listed apart."
+        ),
+        "Test without date": (
+            "An executed test whose end is a mistake (before the year 2000, or more than ten years ahead), or that "
+            "has neither end nor start. It is listed by name, and what it covers may be recent or not."
+        ),
         "Cancelled test": "A test of status cancelled. It counts as neither executed nor scheduled.",
         "Unknown status": (
             "Any other status. Such a test is listed by name and counts as neither, and a feature that no "
@@ -34,7 +42,8 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         "Stale": "Executed tests cover it, all of them older than {stale_after} days, or of unknown date.",
         "Unknown": (
             "No executed test is known to cover it, but one may: the product's tests are not fully synced, "
-            "or a test of unknown status has it in scope."
+            "were last read before the report date, one of them does not say which features it covers, or a test of "
+            "unknown status has it in scope."
         ),
         "Scheduled, not yet tested": "Only scheduled tests cover it.",
         "Untested": "No executed and no scheduled test covers it, and the product's tests are fully synced.",
@@ -48,11 +57,16 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
     "bugs": {
         "Accepted manually": "A bug of status accepted that a person accepted.",
         "Auto-accepted": "A bug of status accepted that was accepted automatically, because nobody triaged it in time.",
+        "Accepted, not said by whom": (
+            "A bug of status accepted that does not say whether a person or the timer accepted it. Rates that depend on "
+            "it are ranges, or unknown where no bug of the account says it."
+        ),
         "Rejected bug": "A bug of status rejected.",
         "Open bug": "A bug of status forwarded: handed to the customer, and not triaged yet.",
         "Other bug": "A bug of any other status, or of none. It counts in every total and in no rate's numerator.",
         "Valid bug": (
-            "A bug that was not rejected. Those that the customer knew before are valid, and counted separately, too."
+            "A bug that was not rejected; one without status may be one, and counts in the highest figure only. Those "
+            "that the customer knew before are valid, and counted separately, too."
         ),
         "Bug of a feature": (
             "By the test feature that the bug names, and its feature in that test's list; else as the bug "
@@ -109,7 +123,10 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
             "A test that may have run it was not read, a test of unknown status has its feature in scope, or "
             "its result is missing or of an unknown status."
         ),
-        "Story coverage": "Stories with a passed or failed result, out of all active stories.",
+        "Story coverage": (
+            "Stories with a passed or failed result, out of all active stories. Where a test that was not read may hold a "
+            "newer result, the story counts in the highest figure only."
+        ),
     },
     "triage": {
         "Active acceptance": "Manually accepted bugs out of all bugs.",
@@ -122,8 +139,8 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
             "count as fewer bugs than they are, the more so the more their tests differ."
         ),
         "Recent test": (
-            "A test that ended less than {matures_after} days before the report date, or is still running. Its "
-            "bugs can still be accepted automatically, and figures with them are provisional."
+            "A test that ended less than {matures_after} days before the report date, or is still running, also "
+            "past its planned end. Its bugs can still be accepted automatically, and figures with them are provisional."
         ),
     },
     "planning": {
@@ -142,9 +159,16 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
     },
     "data": {
         "Report date": (
-            "What the last sync knew when it ended, unless another date is asked for. It is never the clock of "
-            "the machine, so the same database gives the same report. The catalogue is always the one now "
-            "stored; only ages and the question whether a test had ended by then follow another date."
+            "The end of the last sync that stored something, by its number, unless another date is asked for. It is "
+            "never the clock of the machine, so the same database gives the same report. A product that was last "
+            "read before that date is in doubt from then on. A sync whose clock other syncs contradict has no date: "
+            "its number tells when it was."
+        ),
+        "Past report date": (
+            "Tests that ended later, and bugs that were reported later, are left out. The catalogue is always the "
+            "one now stored, because which features existed before the first sync is not known; and so are the "
+            "triage outcomes of bugs and the results of stories, which have no date. Before the oldest executed test "
+            "and the first sync nothing is known, and everything is in doubt."
         ),
         "Complete": (
             "Every record that the API holds was read and stored, at the last read of this data set of this "
@@ -156,7 +180,11 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
 
 
 def definitions(
-    *subjects: str, stale_after: float = 180, matures_after: float = 10, half_age: float = 90
+    *subjects: str,
+    stale_after: float = 180,
+    matures_after: float = 10,
+    half_age: float = 90,
+    lapsed_after: float = 30,
 ) -> list[tuple[str, str]]:
     """Return each term of the reports with its meaning, the thresholds used filled in.
 
@@ -165,11 +193,17 @@ def definitions(
         stale_after: see `feature_catalog`.
         matures_after: see `triage`.
         half_age: see `next_tests`.
+        lapsed_after: see `feature_catalog`.
 
     Raises:
         UnknownValueError: a threshold is not above 0, or there is no such subject.
     """
-    values = {"stale_after": stale_after, "matures_after": matures_after, "half_age": half_age}
+    values = {
+        "stale_after": stale_after,
+        "matures_after": matures_after,
+        "half_age": half_age,
+        "lapsed_after": lapsed_after,
+    }
     shown = {name: f"{checked_days(name, value).total_seconds() / 86_400:g}" for name, value in values.items()}
     for subject in subjects:
         if subject not in DEFINITIONS:

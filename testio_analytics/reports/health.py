@@ -11,14 +11,19 @@ from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ACCOUNT, ON_REQUEST, STREAMS
 from testio_analytics.reports.asked import owes_account, scope_note
-from testio_analytics.reports.doubts import LONGEST_PLACE, doubts, words
+from testio_analytics.reports.doubts import LONGEST_PLACE, doubts, sentences, words, wrong_clocks
 from testio_analytics.reports.registry import documented
 from testio_analytics.text import counted, instant_words, listed, short
 
 IN_THE_TABLE = ("never read", "incomplete", "unread tests")
-"""The kinds of doubt that the rows of the ledger show."""
+"""The kinds of doubt that the rows of the ledger show in words."""
 
-STATES = ("complete", "incomplete", "never read")
+OF_READS = (*IN_THE_TABLE, "older than the report")
+"""The kinds of doubt that make a row of the ledger not complete."""
+
+STATES = ("complete", "older", "incomplete", "never read")
+"""Older is what is complete, but was last read before the report date."""
+
 WHOLE_ACCOUNT = "(whole account)"
 
 
@@ -29,17 +34,23 @@ def completeness(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     The first row is the account's list of products (`product_id` 0). Order: account first, then products by name and
     id, inside a product the streams in reading order.
     """
-    instant = mirror.instant(as_of)
+    return ledger(mirror, mirror.instant(as_of))
+
+
+def ledger(mirror: Mirror, instant: pd.Timestamp) -> pd.DataFrame:
+    """Return the ledger as `completeness` does, with ages up to `instant`."""
     rows = _expected_rows(mirror)
     states = mirror.stream_states.drop(columns=["last_run_id", "last_complete_run_id"])
     found = rows.merge(states, on=["product_id", "stream"], how="left", validate="one_to_one")
     found = found.merge(_gap_texts(mirror), on=["product_id", "stream"], how="left", validate="one_to_one")
-    keys = {(ACCOUNT if one.product_id is None else one.product_id, one.stream) for one in doubts(mirror)}
+    doubted = {(one.product_id or ACCOUNT, one.stream): one.kind for one in doubts(mirror) if one.kind in OF_READS}
     pairs = zip(found["product_id"].tolist(), found["stream"].tolist(), strict=True)
-    is_complete = pd.Series([pair not in keys for pair in pairs], index=found.index) & found["last_read_at"].notna()
+    kinds = pd.Series([doubted.get(pair) for pair in pairs], index=found.index, dtype="str")
+    is_complete = kinds.isna() & found["last_read_at"].notna()
     missing = (found["rows_expected"] - found["rows_stored"]).clip(lower=0)
     never = found["last_read_at"].isna()
-    state = is_complete.map({True: "complete", False: "incomplete"}).mask(never, "never read")
+    state = is_complete.map({True: "complete", False: "incomplete"})
+    state = state.mask(kinds == "older than the report", "older").mask(never, "never read")
     age = (instant - found["last_complete_at"]).dt.days.astype("Int64").clip(lower=0)
     return pd.DataFrame(
         {
@@ -115,7 +126,7 @@ def health_summary(mirror: Mirror, *, as_of: AsOf = None) -> HealthSummary:
     Raises:
         UnknownValueError: `as_of` is no date or time.
     """
-    instant = mirror.instant(as_of)
+    mirror, instant = mirror.at(as_of), mirror.instant(as_of)
     table = completeness(mirror, as_of=instant)
     products = mirror.active("products")
     facts = {
@@ -149,7 +160,8 @@ def gap_messages(table: pd.DataFrame, mirror: Mirror) -> list[str]:
     open_gaps = table[table["gap"].notna()]
     messages = [f"{row['product']}, {row['stream']}: {row['gap']}" for _, row in open_gaps.iterrows()]
     messages += _never_read(mirror)
-    return messages + [f"{words(one)}." for one in doubts(mirror) if one.kind not in IN_THE_TABLE]
+    said = sentences([*wrong_clocks(mirror), *(one for one in doubts(mirror) if one.kind not in IN_THE_TABLE)])
+    return messages + [f"{sentence}." for sentence in said]
 
 
 def _never_read(mirror: Mirror) -> list[str]:

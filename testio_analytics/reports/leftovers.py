@@ -1,4 +1,4 @@
-"""What the figures leave out, listed: removed features, what is linked to no feature, and values that no definition knows.
+"""What the figures leave out, listed: removed features, lapsed tests, what is linked to no feature, and values that no definition knows.
 
 The reports take a `Mirror` and return a frame. They read and write nothing, and leave their input as it is.
 """
@@ -13,7 +13,9 @@ import pandas as pd
 from testio_analytics.api.vocabulary import BUG_STATUSES, OLDER_BUG_KINDS, SEVERITIES, STORY_STATUSES
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.doubts import with_row_doubts
 from testio_analytics.reports.facts import (
+    LAPSED_AFTER,
     NO_VALUE,
     dated_tests,
     distinct,
@@ -25,6 +27,7 @@ from testio_analytics.reports.facts import (
 from testio_analytics.reports.registry import column_names, documented
 
 UNLINKED_COLUMNS = column_names("unlinked_test_features")
+LAPSED_COLUMNS = column_names("lapsed_tests")
 
 
 @documented
@@ -68,7 +71,7 @@ def unlinked_stories(mirror: Mirror) -> pd.DataFrame:
 @documented
 def unlinked_test_features(mirror: Mirror) -> pd.DataFrame:
     """Return the test features that are not linked to an active feature, one row each, newest test first, then by id."""
-    copies = mirror.active("test_features")
+    copies = mirror.own(mirror.active("test_features"))
     copies = copies.assign(reason=_link_reasons(mirror, copies["feature_id"]))
     copies = copies[copies["reason"] != ""][["id", "product_id", "test_id", "feature_id", "title", "reason"]]
     tests = dated_tests(mirror)[["test_id", "test", "at"]]
@@ -83,15 +86,38 @@ def unlinked_test_features(mirror: Mirror) -> pd.DataFrame:
 def _link_reasons(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[str]:
     """Return why each is not linked to an active feature, "" where it is."""
     reason = pd.Series("not in the catalogue", index=feature_ids.index, dtype="str")
-    reason = reason.mask(feature_ids.isin(mirror.features["id"]), "removed from the catalogue")
-    reason = reason.mask(feature_ids.isin(mirror.active("features")["id"]), "")
+    listed = mirror.catalogue
+    reason = reason.mask(feature_ids.isin(listed["id"]), "removed from the catalogue")
+    reason = reason.mask(feature_ids.isin(listed["id"][listed["removed_at"].isna()]), "")
     return reason.mask(feature_ids.isna(), "names no feature")
+
+
+@documented
+def lapsed_tests(mirror: Mirror, *, as_of: AsOf = None, lapsed_after: float = LAPSED_AFTER) -> pd.DataFrame:
+    """Return the scheduled tests that plan nothing any more, the one that should have ended last first, then by id.
+
+    Raises:
+        UnknownValueError: `as_of` is no date or time, or `lapsed_after` is not above 0.
+    """
+    tests = dated_tests(mirror, as_of=as_of, lapsed_after=lapsed_after)
+    tests = tests[(tests["group"] == "lapsed") & tests["product_id"].isin(mirror.active("products")["id"])]
+    scope = feature_scope(mirror, as_of=as_of, lapsed_after=lapsed_after)
+    scope = scope[scope["feature_id"].isin(mirror.active("features")["id"])]
+    counts = looked_up(tests["test_id"], distinct(scope, "feature_id", "test_id")).fillna(0)
+    overdue = (mirror.instant(as_of) - tests["at"]).dt.days
+    found = tests.assign(
+        product=mirror.named(tests["product_id"]),
+        features=counts.astype("Int64"),
+        days_overdue=overdue.astype("Int64"),
+    )
+    found = found.sort_values(["at", "test_id"], ascending=[False, True], ignore_index=True)
+    return with_row_doubts(found[LAPSED_COLUMNS[:-2]], mirror, "lapsed_tests")
 
 
 @documented
 def unknown_statuses(mirror: Mirror) -> pd.DataFrame:
     """Return the statuses that no definition knows, one row per product and status, by status and product."""
-    tests = dated_tests(mirror)
+    tests = mirror.own(dated_tests(mirror))
     tests = tests[tests["group"] == "unknown"].sort_values("test_id")
     grouped = tests.groupby(["status", "product_id"], sort=True, dropna=False)
     found = grouped.agg(tests=("test_id", "nunique"), examples=("test", _examples)).reset_index()
@@ -101,7 +127,7 @@ def unknown_statuses(mirror: Mirror) -> pd.DataFrame:
 @documented
 def unattributed_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     """Return the bugs that are not linked to an active feature, one row each, the newest test first, then by id."""
-    bugs = located_bugs(mirror, as_of=as_of)
+    bugs = mirror.own(located_bugs(mirror, as_of=as_of))
     bugs = bugs[bugs["where"] != "feature"]
     found = bugs.assign(product=mirror.named(bugs["product_id"]), bug=labels(bugs["title"], "Bug", bugs["bug_id"]))
     found = found.sort_values(["at", "bug_id"], ascending=[False, True], ignore_index=True)
@@ -116,7 +142,7 @@ def unknown_bug_values(mirror: Mirror) -> pd.DataFrame:
     They are stored as they came, count in every total, and have no bucket (but "other") or column of their own. Order:
     what ("severity", "status"), value, product.
     """
-    bugs = located_bugs(mirror)
+    bugs = mirror.own(located_bugs(mirror))
     parts = []
     for what, known in (("severity", (*SEVERITIES, *OLDER_BUG_KINDS)), ("status", BUG_STATUSES)):
         unknown = bugs[~bugs[what].isin(known)]
@@ -133,7 +159,7 @@ def unknown_story_statuses(mirror: Mirror) -> pd.DataFrame:
 
     They are stored as they came and count as no result.
     """
-    rows = mirror.active("test_user_stories")
+    rows = mirror.own(mirror.active("test_user_stories"))
     rows = rows.assign(status=rows["execution_status"].fillna(NO_VALUE))
     rows = rows[~rows["status"].isin(STORY_STATUSES)]
     grouped = rows.groupby(["status", "product_id"], sort=True)

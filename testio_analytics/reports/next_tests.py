@@ -20,7 +20,7 @@ from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.bugs import SEVERITY_WEIGHTS, bugs_per_feature
 from testio_analytics.reports.comparison import comparable
 from testio_analytics.reports.doubts import with_row_doubts
-from testio_analytics.reports.facts import feature_scope, looked_up, memberships, once
+from testio_analytics.reports.facts import LAPSED_AFTER, feature_scope, looked_up, memberships, once
 from testio_analytics.reports.features import feature_catalog
 from testio_analytics.reports.impact import Impact, ImpactSource, read_impact
 from testio_analytics.reports.registry import column_names, documented
@@ -73,6 +73,7 @@ def next_tests(
     k: int = 4,
     half_age: float = 90,
     weights: Mapping[str, float] = WEIGHTS,
+    lapsed_after: float = LAPSED_AFTER,
 ) -> pd.DataFrame:
     """Return the active features by risk, one row each, the highest first; equal ones by id.
 
@@ -83,6 +84,7 @@ def next_tests(
         k: features of a proposed test.
         half_age: after how many days without a test half of the full weight of age is reached.
         weights: how much each part of the likelihood counts.
+        lapsed_after: see `feature_catalog`; features of lapsed tests are proposed.
 
     Raises:
         UnknownValueError: an option makes no sense.
@@ -93,7 +95,9 @@ def next_tests(
     checked_days("half_age", half_age)
     if {*weights} != {*WEIGHTS} or min(weights.values()) < 0 or not sum(weights.values()):
         raise UnknownValueError("weights", dict(weights), [f"a weight of 0 or more for each of {', '.join(WEIGHTS)}"])
-    found = _with_own_impact(_parts(mirror, as_of=as_of, half_age=half_age), read_impact(impact))
+    found = _with_own_impact(
+        _parts(mirror, as_of=as_of, half_age=half_age, lapsed_after=lapsed_after), read_impact(impact)
+    )
     parts = {name: _numbers(found[f"part_{name}"]) for name in WEIGHTS}
     severe = {name: _numbers(found[f"part_{name}"]) for name in IMPACT_WEIGHTS}
     own = _numbers(found["own_impact"])
@@ -125,13 +129,16 @@ def packed_tests(
     k: int = 4,
     half_age: float = 90,
     weights: Mapping[str, float] = WEIGHTS,
+    lapsed_after: float = LAPSED_AFTER,
 ) -> pd.DataFrame:
     """Return the three tests of `k` features to order first, one row per feature, by test and rank.
 
     A proposed test begins with the highest risk that is left, and holds features of its product that have a section in
     common. Features that a planned test covers are left out.
     """
-    ranking = next_tests(mirror, as_of=as_of, impact=impact, k=k, half_age=half_age, weights=weights)
+    ranking = next_tests(
+        mirror, as_of=as_of, impact=impact, k=k, half_age=half_age, weights=weights, lapsed_after=lapsed_after
+    )
     rows = ranking[ranking["proposed_test"].notna()].sort_values(["proposed_test", "rank"], ignore_index=True)
     columns = ["proposed_test", "product_id", "product", "feature_id", "feature", "sections", "rank", "risk", "why"]
     return rows[[*columns, "is_complete", "gap"]]
@@ -158,10 +165,10 @@ def aged(days: Numbers, half_age: float) -> Numbers:
 
 
 @once
-def _parts(mirror: Mirror, *, as_of: AsOf = None, half_age: float) -> pd.DataFrame:
+def _parts(mirror: Mirror, *, as_of: AsOf = None, half_age: float, lapsed_after: float) -> pd.DataFrame:
     """Return the features with all parts of their likelihood and impact, in the order of their ids."""
     instant = mirror.instant(as_of)
-    catalog = feature_catalog(mirror, as_of=instant)
+    catalog = feature_catalog(mirror, as_of=instant, lapsed_after=lapsed_after)
     of_feature = ("stories", "state", "executed_tests", "days_since_tested", "last_tested_at", "changed_since_tested")
     catalog = catalog[["product_id", "product", "feature_id", "feature", "sections", *of_feature]]
     bugs = bugs_per_feature(mirror, as_of=instant)
@@ -181,7 +188,7 @@ def _parts(mirror: Mirror, *, as_of: AsOf = None, half_age: float) -> pd.DataFra
         "part_stories": _stories(found),
     }
     columns = pd.DataFrame(parts, index=found.index).astype("Float64")
-    planned = feature_scope(mirror, as_of=instant)
+    planned = feature_scope(mirror, as_of=instant, lapsed_after=lapsed_after)
     planned = planned[planned["group"] == "planned"].drop_duplicates("feature_id", keep="last")
     titles = looked_up(found["feature_id"], planned.set_index("feature_id")["test"]).astype("str")
     return found.join(columns.mask(columns.isna())).assign(planned_test=titles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -61,7 +62,7 @@ def overview(mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, im
         UnknownValueError: `as_of` is no date or time, or `stale_after` is not above 0.
         ReportError: the impact weights cannot be read.
     """
-    instant = mirror.instant(as_of)
+    mirror, instant = mirror.at(as_of), mirror.instant(as_of)
     ranking = next_tests(mirror, as_of=instant, impact=impact)
     waiting = untested_features(mirror, as_of=instant, stale_after=stale_after)[["feature_id", "state", "reason"]]
     # What is scheduled will be tested without anybody doing anything, and what is unknown needs a sync.
@@ -91,8 +92,14 @@ def _grouped(features: pd.DataFrame) -> pd.DataFrame:
 
 
 def _month_end(mirror: Mirror, instant: pd.Timestamp) -> pd.Timestamp | None:
-    """Return when the last whole month ended; None where no test had been executed by then."""
-    end = pd.Timestamp(year=instant.year, month=instant.month, day=1, tz="UTC").as_unit("us")
+    """Return when the last month ended that was over before the report date; None where no test was executed by then.
+
+    On the first of a month at 00:00 that is not this instant: what changed within the month is to be said.
+    """
+    within = instant - pd.Timedelta(microseconds=1)
+    end = pd.Timestamp(year=within.year, month=within.month, day=1, tz="UTC").as_unit("us")
+    if end.year < 1970:  # nothing was read, or a report date at the very beginning
+        return None
     tests = dated_tests(mirror, as_of=end)
     return end if ((tests["group"] == "executed") & tests["at"].notna()).any() else None
 
@@ -126,7 +133,8 @@ def _never(mirror: Mirror, instant: pd.Timestamp, then: pd.Timestamp | None, sta
     if then is not None and pd.notna(now["never_executed"]):
         before = coverage_total(mirror, as_of=then, stale_after=stale_after).iloc[0]["never_executed"]
         change = "" if pd.isna(before) else _since(int(now["never_executed"]) - int(before), then)
-    both = f"{now['untested']:,} untested, {now['planned']:,} scheduled" if now["planned"] else ""
+    is_planned = pd.notna(now["planned"]) and now["planned"] > 0
+    both = f"{now['untested']:,} untested, {now['planned']:,} scheduled" if is_planned else ""
     return _of(now["never_executed"], now["active_features"], now["never_executed_highest"], both, change)
 
 
@@ -172,16 +180,23 @@ def _triaged(mirror: Mirror, instant: pd.Timestamp) -> Figure:
         return Figure("no bugs", (f"of {_month_words(months[-1])}",))
     last, before = known[months[-1]], known.get(months[0])
     change = ""
-    if len(months) > 1 and before is not None:
+    if pd.isna(last["review"]):
+        return Figure(UNKNOWN)
+    if len(months) > 1 and before is not None and _is_exact(last) and _is_exact(before):
         change = f"{signed(100 * (last['review'] - before['review']))} points against {_month_words(months[0])}"
     triaged = last["active_accepted"] + last["rejected"]
     read = "" if total["is_complete"] else ", as far as read"
     month = f"of {_month_words(months[-1])}{read}" + (", provisional" if last["is_provisional"] else "")
-    figure = _of(triaged, last["total"], triaged, month, change)
+    figure = _of(triaged, last["total"], round(last["review_highest"] * last["total"]), month, change)
     if not figure.notes:
         return figure
     interval = f"95 % interval {interval_words(last['review_low'], last['review_high'])}"
     return Figure(figure.value, (f"{figure.notes[0]}, {interval}", *figure.notes[1:]))
+
+
+def _is_exact(month: Mapping[Any, Any]) -> bool:
+    """Say whether the rate of bugs triaged manually is one number, and no range."""
+    return bool(pd.notna(month["review"]) and month["review"] == month["review_highest"])
 
 
 def _month_words(label: str) -> str:

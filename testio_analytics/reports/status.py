@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from testio_analytics.config import resolve_db_path
+from testio_analytics.frames.instants import as_instant
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.database import is_being_written
@@ -19,7 +20,7 @@ from testio_analytics.mirror.schema import ON_REQUEST, OUTSIDE_SECTIONS
 from testio_analytics.reports.age_limit import AgeLimit, judged, length_of_time
 from testio_analytics.reports.asked import asked_for, scope_note
 from testio_analytics.reports.doubts import doubts
-from testio_analytics.reports.health import completeness, gap_messages
+from testio_analytics.reports.health import gap_messages, ledger
 from testio_analytics.text import age_words, counted, instant_words
 
 OLD_AFTER_DAYS = 7
@@ -99,7 +100,7 @@ def status(db: str | Path | None = None, *, max_age: str | None = None, now: dat
     path = resolve_db_path(db)
     mirror = load_mirror(path)
     now = now or datetime.now(UTC)
-    table = completeness(mirror, as_of=now)
+    table = ledger(mirror, as_instant(now))
     run = None if mirror.sync_runs.empty else mirror.sync_runs.sort_values("id").iloc[-1]
     failure = _run_failure(run, path)
     owed = table[_is_owed(table, mirror)]
@@ -181,9 +182,8 @@ def _advice(mirror: Mirror, owed: pd.DataFrame, run: Any, failure: list[str], li
     if run["outcome"] == "running" and not failure:
         return "Next: wait until it is done, then ask again."
     if failure:
-        return (
-            "Next: mend what it says and run `testio-analytics sync`. Until then the reports show what was read before."
-        )
+        first = "mend what it says and run" if run["outcome"] == "failed" else "run"
+        return f"Next: {first} `testio-analytics sync`. Until then the reports show what was read before."
     if any(place.startswith(REMOVAL) for one in doubts(mirror) for place in one.places):
         return "Next: if those rows are really gone at the source, run `testio-analytics sync --full`."
     found = [one for one in doubts(mirror) if one.was_asked]
@@ -191,6 +191,10 @@ def _advice(mirror: Mirror, owed: pd.DataFrame, run: Any, failure: list[str], li
         return "Next: run `testio-analytics sync`; it goes on where the last one ended."
     if any(one.kind == "incomplete" for one in found):
         return "Next: run `testio-analytics sync` again; gaps that stay are the server's, report them with the reason above."
+    if any(one.kind == "older than the report" for one in found):
+        return (
+            "Next: run `testio-analytics sync` for everything: the last one did not read all that was asked for before."
+        )
     if limit is not None and limit.reason:
         return "Next: find out why no sync was complete since then, and run `testio-analytics sync`."
     if owed["age_days"].max() >= OLD_AFTER_DAYS:

@@ -9,7 +9,7 @@ import pandas as pd
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.doubts import never_synced_products, with_doubts, with_row_doubts
+from testio_analytics.reports.doubts import never_synced_products, nothing_read, with_doubts, with_row_doubts
 from testio_analytics.reports.facts import (
     dated_tests,
     described_features,
@@ -45,7 +45,7 @@ def trends(mirror: Mirror, *, as_of: AsOf = None, by: By = "month", matures_afte
     """
     events = {name: rows.assign(product_id=ALL) for name, rows in _events(mirror, as_of=as_of).items()}
     found = _bins(events, mirror.instant(as_of), by, matures_after).drop(columns="product_id")
-    if {*mirror.active("products")["id"].tolist()} <= never_synced_products(mirror, "bugs"):
+    if nothing_read(mirror, "bugs"):
         found.loc[:, list(OF_BUGS)] = pd.NA  # in place, so that the dtypes stay
     return with_doubts(found, mirror, "trends")
 
@@ -84,7 +84,7 @@ def _events(mirror: Mirror, *, as_of: AsOf = None) -> dict[str, pd.DataFrame]:
     unread = unread_tests(mirror, "bugs")
     bugs = bugs[bugs["is_valid"].astype(bool) & bugs["product_id"].isin(own)]
     return {
-        "tests": tests[tests["product_id"].isin(own)][["product_id", "test_id", "at"]].assign(
+        "tests": tests[tests["product_id"].isin(own)][["product_id", "test_id", "at", "is_running"]].assign(
             is_read=lambda rows: ~rows["test_id"].isin(unread)
         ),
         "scope": scope[["feature_id", "at"]].merge(features, on="feature_id", how="inner"),
@@ -113,7 +113,7 @@ def _bins(events: dict[str, pd.DataFrame], instant: pd.Timestamp, by: By, mature
         # A test whose bugs were not read is not one that found nothing.
         "tests_read": distinct(tests[tests["is_read"]], "test_id", KEYS),
         "bugs_read": distinct(bugs[bugs["is_read"]], "bug_id", KEYS),
-        "immature": distinct(tests[tests["at"] > mature_before], "test_id", KEYS),
+        "immature": distinct(tests[(tests["at"] > mature_before) | tests["is_running"]], "test_id", KEYS),
     }
     for name, values in counts.items():
         found = found.join(values.rename(name), on=KEYS)

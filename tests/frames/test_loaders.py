@@ -355,7 +355,7 @@ def test_as_of_is_the_end_of_the_last_run_that_read_what_it_could(
 def test_as_of_takes_in_what_an_interrupted_run_stored() -> None:
     """Else tests that ended since would seem to lie in the future."""
     account = Account().product(1).run("complete", finished_at=ago(9)).run("interrupted", finished_at=None)
-    account.synced(1, last_read_at=ago(2), last_complete_at=ago(2))
+    account.synced(1, last_run_id=2, last_read_at=ago(2), last_complete_run_id=2, last_complete_at=ago(2))
     with opened(account) as connection:
         assert load_mirror(connection).as_of == pd.Timestamp(ago(2))
 

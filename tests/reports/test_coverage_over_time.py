@@ -40,21 +40,44 @@ def test_months_before_the_first_known_span_are_left_out() -> None:
 
 @a_third
 @given(accounts())
-def test_the_last_point_is_the_coverage_of_the_report(account: Account) -> None:
-    """Trend and report say the same of today, range included, for any account."""
+def test_each_point_is_the_coverage_of_the_report_of_that_date(account: Account) -> None:
+    """The series and the report say the same of each date, range included, for any account."""
     mirror = mirror_of(account)
-    last, total = coverage_over_time(mirror).iloc[-1], coverage_total(mirror).iloc[0]
+    names = {"active_features": "active_features", "covered": "tested", "covered_highest": "recent_covered_highest"}
+    for point in coverage_over_time(mirror, stale_after=60, months=3).to_dict("records"):
+        total = coverage_total(mirror, as_of=point["until"], stale_after=60).iloc[0]
+        for name, other in names.items():
+            assert (pd.isna(point[name]) and pd.isna(total[other])) or point[name] == total[other], name
 
-    assert last["active_features"] == total["active_features"]
-    assert last["covered"] == total["tested"]
-    assert last["covered_highest"] == total["recent_covered_highest"]
+
+def test_a_running_test_covers_from_its_start_on() -> None:
+    """Today and in the months before, as in the report of each of those dates."""
+    account = Account().product(1).feature(1).feature(2).synced(1)
+    account.test(1, "archived", ago(300)).covers(1, 1)
+    account.test(2, "running", ago(-9), start_at=ago(45)).covers(2, 2)
+
+    assert coverage_over_time(mirror_of(account), months=3)["covered"].tolist() == [0, 0, 1, 1]
 
 
-def test_an_empty_account_has_one_row_without_share() -> None:
+def test_the_series_begins_with_the_oldest_test_whatever_it_covered() -> None:
+    """Also where its features are removed by now."""
+    account = Account().product(1).feature(1).feature(2, removed_at=ago(3)).synced(1)
+    account.test(1, "archived", ago(300)).covers(1, 2).test(2, "archived", ago(20)).covers(2, 1)
+
+    assert len(coverage_over_time(mirror_of(account))) == 4  # the ends of March, April and May, and the report date
+
+
+def test_an_account_without_features_has_one_row_without_share() -> None:
     """No features, no share."""
-    found = coverage_over_time(mirror_of(Account()))
+    found = coverage_over_time(mirror_of(Account().synced()))
 
     assert found["active_features"].tolist() == [0]
     assert found["share"].isna().all()
     assert found["until"].dtype == "datetime64[us, UTC]"
-    assert isinstance(found, pd.DataFrame)
+
+
+def test_of_an_account_that_was_never_read_nothing_is_counted() -> None:
+    """Nothing known is not 0."""
+    found = coverage_over_time(mirror_of(Account()))
+
+    assert found[["active_features", "covered", "covered_highest", "share"]].isna().all(axis=None)

@@ -31,9 +31,10 @@ def _account(*, states: tuple[str, ...] = ("products", "features", "tests", "bug
     for product in (SOUND, DOUBTED):
         account.feature(product, product).test(product, "archived", ago(20), product_id=product)
         account.covers(product, product, product_id=product)
+        account.test(10 + product, "waiting", ago(90), product_id=product)
         account.add("user_stories", id=product, product_id=product, feature_id=product, feature_link="id")
         bug = {"id": product, "product_id": product, "test_id": product, "severity": "low", "status": "accepted"}
-        account.add("bugs", **bug, feature_id=product, feature_link="bug")
+        account.add("bugs", **bug, auto_accepted=0, feature_id=product, feature_link="bug")
         result = {"test_feature_id": product, "user_story_id": product, "test_id": product, "product_id": product}
         account.add("test_user_stories", **result, execution_status="passed", tested_by_count=1, bugs_found=0)
         for stream in ("bugs", "results"):
@@ -56,6 +57,36 @@ def _unknown_status() -> Account:
     return account.covers(7, DOUBTED, product_id=DOUBTED)
 
 
+def _lacking(table: str, **values: object) -> Account:
+    """Return the account with a row of the doubted product that lacks something: another one where an id is given."""
+    account = _account()
+    row = next(row for row in account.rows[table] if row["product_id"] == DOUBTED)
+    if "not_said" in values and table == "bugs":
+        values["auto_accepted" if values["not_said"] == "auto_accepted" else "known"] = None
+    if "id" not in values:
+        row.update(values)
+        return account
+    account.rows[table].append(row | values)
+    for stream in ("bugs", "results"):
+        account.add("test_reads", test_id=values["id"], stream=stream, product_id=DOUBTED, is_complete=1, run_id=1)
+    return account
+
+
+def _older() -> Account:
+    """Return the same with one more run, which read all but the tests of one product."""
+    account = _account().run(finished_at=ago(-1))
+    for row in account.rows["stream_states"]:
+        row["last_complete_run_id"] = 1 if (row["product_id"], row["stream"]) == (DOUBTED, "tests") else 2
+    return account
+
+
+def _undated() -> Account:
+    account = _account().test(8, "archived", "0001-01-01T00:00:00+00:00", product_id=DOUBTED)
+    for stream in ("bugs", "results"):
+        account.add("test_reads", test_id=8, stream=stream, product_id=DOUBTED, is_complete=1, run_id=1)
+    return account.covers(8, DOUBTED, product_id=DOUBTED)
+
+
 KINDS: dict[str, tuple[str, Callable[[], Account]]] = {
     "gap in the list of products": ("account", lambda: _account().gap(None, "products", "page 2")),
     "gap in the details of a product": ("products", lambda: _account().gap(DOUBTED, "products", "sections")),
@@ -67,7 +98,17 @@ KINDS: dict[str, tuple[str, Callable[[], Account]]] = {
     "features never read": ("features", lambda: _account(states=("products", "tests", "bugs", "results"))),
     "bugs of a test not read": ("bugs", lambda: _without_read("bugs")),
     "results of a test not read": ("results", lambda: _without_read("results")),
+    "tests last read before the report date": ("tests", _older),
+    "a test without date": ("tests", _undated),
     "unknown status": (STATUSES, _unknown_status),
+    "tests that do not say their features": ("tests.features", lambda: _lacking("tests", not_said="features", id=3)),
+    "test-case runs": ("tests.test_cases", lambda: _lacking("tests", testing_type=None, id=3)),
+    "tests without date": ("tests.end_at", lambda: _lacking("tests", end_at=None)),
+    "bugs without status": ("bugs.status", lambda: _lacking("bugs", status=None)),
+    "bugs accepted by nobody knows whom": ("bugs.auto_accepted", lambda: _lacking("bugs", not_said="auto_accepted")),
+    "bugs without severity": ("bugs.severity", lambda: _lacking("bugs", severity=None)),
+    "bugs that may be known": ("bugs.known", lambda: _lacking("bugs", not_said="known")),
+    "bugs without feature": ("bugs.test_feature", lambda: _lacking("bugs", feature_id=None)),
 }
 """Each kind of doubt: the stream that it is of, and an account that has exactly this one."""
 
@@ -98,7 +139,7 @@ def test_an_account_has_one_doubt_and_a_sentence_for_it(kind: str) -> None:
     stream = KINDS[kind][0]
     (doubt,) = doubts(_mirror_in(kind))
 
-    assert doubt.stream == ("products" if stream == "account" else stream)
+    assert doubt.source == ("products" if stream == "account" else stream)
     assert ("the account" if stream == "account" else "Lighthouse") in words(doubt)
     assert words(doubt, "this product").count("this product") == 1
 
@@ -161,6 +202,18 @@ def test_without_any_doubt_everything_is_complete() -> None:
     for report in REPORTS.values():
         frame = report.function(mirror, **options_of(report.function))
         assert "is_complete" not in frame or frame["is_complete"].all(), report.name
+
+
+@pytest.mark.parametrize("as_of", ["2031-01-01", "2020-01-01"])
+def test_every_report_is_in_doubt_where_its_date_is_outside_of_what_is_known(as_of: str) -> None:
+    """After the last sync, and before the oldest test: whatever report is asked, its rows and its exit code say so."""
+    mirror = _mirror(_account())
+    for report in REPORTS.values():
+        if not (options := options_of(report.function, as_of=as_of)):
+            continue  # it is about what is stored
+        frame = report.function(mirror, **options)
+        assert doubts_of(mirror.at(as_of), report.name)
+        assert "is_complete" not in frame or report.name in ROWS_OF_THEIR_OWN or not frame["is_complete"].any()
 
 
 def test_an_unknown_status_touches_the_features_that_its_test_has_in_scope() -> None:

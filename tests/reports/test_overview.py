@@ -29,7 +29,7 @@ def _account() -> Account:
     for test, found in statuses.items():
         for number, status in enumerate(found):
             bug = {"id": test * 10 + number, "product_id": 1, "test_id": test, "status": status, "severity": "low"}
-            account.add("bugs", **bug, feature_id=(test + 1) // 2, feature_link="bug")
+            account.add("bugs", **bug, auto_accepted=0, feature_id=(test + 1) // 2, feature_link="bug")
         result = {"test_feature_id": test, "user_story_id": 10 * ((test + 1) // 2), "execution_status": "passed"}
         account.add("test_user_stories", **result, test_id=test, product_id=1, bugs_found=0, tested_by_count=1)
         for stream in ("bugs", "results"):
@@ -68,6 +68,11 @@ def test_a_recent_month_is_provisional() -> None:
     figures = _overview(account, as_of="2026-06-01").figures
     assert "provisional" in " ".join(figures["Valid bugs last month"].notes)
     assert "provisional" in " ".join(figures["Bugs triaged manually"].notes)
+
+
+def test_of_an_account_that_was_never_read_every_figure_is_unknown() -> None:
+    """There is no number to show, and no past to compare it with."""
+    assert {figure.value for figure in _overview(Account()).figures.values()} == {"unknown"}
 
 
 @pytest.mark.parametrize("streams", [("features",), ("features", "tests")])

@@ -144,6 +144,8 @@ def _fault_answer(request: Request, faults: Faults, number: int, is_too_many: bo
     if faults.redirect_to:
         target = f"{faults.redirect_to}{request.url.path}"
         return RedirectResponse(target, status_code=302)
+    if faults.revoked_after and number > faults.revoked_after:
+        return error_answer(401, "Token is missing, wrong or revoked")
     if is_too_many:
         return error_answer(500, "Internal server error")
     if status := faults.refusals.get(request.url.path.removeprefix(PREFIX)):
