@@ -210,8 +210,8 @@ class Client:
         return await read_pages(page, known)
 
     def _page(self, path: str, key: str, query: Query = ()) -> Page:
-        async def page(number: int, size: int, *, is_last_try: bool) -> Listed:
-            paged = (*query, ("page", number), ("per_page", size))
+        async def page(number: int | None, size: int, *, is_last_try: bool) -> Listed:
+            paged = query if number is None else (*query, ("page", number), ("per_page", size))
             return await self._list(path, key, paged, attempts=ATTEMPTS if is_last_try else FEWER_ATTEMPTS)
 
         return page
@@ -363,7 +363,7 @@ class Client:
             raise self._unanswered(url, f"it was not whole after {self._waits.answer:g} seconds") from None
         except (httpx.RequestError, UnicodeError) as error:  # the latter for a redirect to a name that cannot be read
             # Without its cause, which holds the request with its headers.
-            raise self._unanswered(url, self._said(str(error)) or type(error).__name__) from None
+            raise self._unanswered(url, self._said(str(error)).rstrip(".") or type(error).__name__) from None
         finally:
             self.sent.append(Sent(url, began, clock()))
             if self.on_sent is not None:

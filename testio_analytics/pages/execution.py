@@ -7,8 +7,8 @@ import json
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CELL_SECONDS = 600
 START_SECONDS = 120
+LOOK_SECONDS = 0.2  # a wait without end is not interrupted by a signal on every system
 LONGEST_MESSAGE = 300
 LONGEST_SOCKET_PATH = 90
 """A path of more than about 100 characters is too long for a socket (sun_path in unix(7)), and some are added."""
@@ -197,9 +198,12 @@ def _run_in_own_thread(coroutine: Coroutine[Any, Any, Result]) -> Result:
     with ThreadPoolExecutor(max_workers=1) as pool:
         outcome = pool.submit(asyncio.run, stoppable())
         try:
-            return outcome.result()
+            while not outcome.done():
+                wait([outcome], timeout=LOOK_SECONDS)
         except KeyboardInterrupt:
             loop, task = started.result()
             if task is not None:
-                loop.call_soon_threadsafe(task.cancel)
+                with suppress(RuntimeError):  # it has just ended
+                    loop.call_soon_threadsafe(task.cancel)
             raise
+        return outcome.result()

@@ -159,7 +159,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_the_work(shipped: Path,
     ]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_a_stopped_report_leaves_nothing_and_a_killed_one_what_the_next_clears(
     db: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
