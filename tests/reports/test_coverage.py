@@ -519,7 +519,7 @@ def test_definitions_carry_the_thresholds_that_were_used() -> None:
         "Unknown status",
         "Report date",
         "Complete",
-        "Interval",
+        "At most",
     } <= {*found}
     shown = {state.capitalize() for state in STATES} - {"Planned"} | {"Scheduled, not yet tested"}
     assert shown <= {*found}
