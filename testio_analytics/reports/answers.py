@@ -252,7 +252,8 @@ def _rate_words(least: float | None, most: float | None) -> str:
     """Return a rate that lies between two ends, in words."""
     if least is None or most is None or pd.isna(least) or pd.isna(most):
         return "rate unknown"
-    return percent(float(least)) if least == most else interval_words(float(least), float(most))
+    ends = percent(float(least)), percent(float(most))
+    return ends[0] if ends[0] == ends[1] else interval_words(float(least), float(most))
 
 
 def _share_words(least: int, most: int, total: int) -> str:
@@ -283,7 +284,7 @@ def triage_answer(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 
     sentence = (
         f"{'Of the bugs that were read, ' if is_unread else ''}{reviewed:,} of {counted(int(total['total']), 'bug')} ({share}) "
         f"{'was' if reviewed == 1 else 'were'} triaged manually and {int(total['auto_accepted']):,} auto-accepted; "
-        + (f"of {unclear:,} accepted {'one' if unclear == 1 else 'ones'} it is not known by whom; " if unclear else "")
+        + (f"{unclear:,} more {'was' if unclear == 1 else 'were'} accepted, not said by whom; " if unclear else "")
         + f"{int(total['open']):,} {'is' if int(total['open']) == 1 else 'are'} open"
         + (f", and {int(total['other']):,} in another state" if int(total["other"]) else "")
     )

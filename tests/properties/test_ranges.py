@@ -173,7 +173,7 @@ RANGES = {
 }
 
 
-@settings(max_examples=settings().max_examples // 5)  # each is two accounts with eleven reports
+@settings(max_examples=settings().max_examples // 2)  # each is two accounts with eleven reports
 @given(hidden())
 def test_the_truth_lies_within_every_range(accounts: tuple[Account, Account, bool]) -> None:
     """The least and the most are bounds, in each report; an empty end promises nothing; rows in no doubt are true."""
