@@ -74,7 +74,9 @@ def bugs_per_feature(mirror: Mirror, *, as_of: AsOf = None, window: float | None
     bugs = bugs[bugs["where"] == "feature"]
     read, read_bugs = (rows[~rows["test_id"].isin(unread_tests(mirror, "bugs"))] for rows in (scope, bugs))
     counts = _counts(bugs, ["feature_id"])
-    stray = stray_bugs(mirror, as_of=instant)
+    stray, located = stray_bugs(mirror, as_of=instant), located_bugs(mirror, as_of=instant)
+    # A test of unknown status may have been executed, and then its bugs count as well.
+    perhaps = located[(located["group"] == "unknown") & located["may_be_valid"].astype(bool)]
     if since is not None:
         stray = stray[stray["test_id"].isna() | stray["test_id"].isin(scope["test_id"])]
     found = described_features(mirror).merge(counts, on="feature_id", how="left", validate="one_to_one")
@@ -83,7 +85,7 @@ def bugs_per_feature(mirror: Mirror, *, as_of: AsOf = None, window: float | None
         ("tests", scope, "test_id"),
         ("tests_read", read, "test_id"),
         ("bugs_read", valid, "bug_id"),
-        ("stray", stray, "bug_id"),
+        ("stray", pd.concat([stray, perhaps]), "bug_id"),
     ):
         found[name] = looked_up(found["feature_id"], distinct(rows, what, "feature_id"))
     found = _filled(found, [*COUNTS, "unsaid", "tests", "tests_read", "bugs_read", "stray"])
