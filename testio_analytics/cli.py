@@ -347,8 +347,7 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
 
     with one_state(resolve_db_path(db)) as state:
         mirror = load_mirror(state.copy, product_id=products or None).at(as_of)
-        pages = make_pages(state, output, product_ids=products or None, as_of=as_of, impact=impact)
-        for page in pages:
+        for page in make_pages(state, output, product_ids=products or None, as_of=as_of, impact=impact):
             put(str(page))
         _name_unknown_weights(state.copy, impact)
     _name_doubts(doubts(mirror), scope_note(mirror))

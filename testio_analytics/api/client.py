@@ -210,8 +210,8 @@ class Client:
         return await read_pages(page, known)
 
     def _page(self, path: str, key: str, query: Query = ()) -> Page:
-        async def page(number: int, size: int, *, is_last_try: bool) -> Listed:
-            paged = (*query, ("page", number), ("per_page", size))
+        async def page(number: int | None, size: int, *, is_last_try: bool) -> Listed:
+            paged = query if number is None else (*query, ("page", number), ("per_page", size))
             return await self._list(path, key, paged, attempts=ATTEMPTS if is_last_try else FEWER_ATTEMPTS)
 
         return page

@@ -23,9 +23,12 @@ PAGE_ERRORS = (errors.ServerError, errors.UnreadableAnswerError, errors.Connecti
 
 
 class Page(Protocol):
-    """Fetch page `number` (from 1) of `size` rows, with all tries where nothing smaller can be asked for."""
+    """Fetch page `number` (from 1) of `size` rows, with all tries where nothing smaller can be asked for.
 
-    async def __call__(self, number: int, size: int, *, is_last_try: bool) -> Listed:
+    Without a number, fetch the list as it comes when no page is asked for.
+    """
+
+    async def __call__(self, number: int | None, size: int, *, is_last_try: bool) -> Listed:
         """Return the rows of that page, none beyond the end, and what the answer says of the number of all rows."""
 
 

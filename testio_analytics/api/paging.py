@@ -20,9 +20,9 @@ from testio_analytics.concurrency import gather
 from testio_analytics.text import counted, listed
 
 PAGE_SIZE = 25
-SMALLEST = 2  # of a whole reading; single rows are asked for only where larger pages fail
 PAGES_AT_ONCE = 4
 MOST_READINGS = 4
+LIST_ERRORS = (*PAGE_ERRORS, errors.NotFoundError, errors.RequestRefusedError, errors.RateLimitedError)
 UNPAGED_ROWS = 150  # what a list without paging holds at most (testio-api 7.1)
 
 
@@ -148,7 +148,7 @@ async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedL
     while len(readings) < MOST_READINGS:
         try:
             reading = await _read_once(page, size, rows_expected=len(before or ()))
-        except (*PAGE_ERRORS, errors.NotFoundError, errors.RequestRefusedError, errors.RateLimitedError) as error:
+        except LIST_ERRORS as error:
             if not readings:
                 raise
             return _whole(readings, f"it could not be read a second time: {error}")
@@ -158,7 +158,9 @@ async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedL
         readings.append(reading)
         agrees = reading.ids == (before or frozenset()) and not reading.moved
         agrees &= not reading.hidden or (len(readings) > 1 and not reading.is_capped)
-        if reading.repeated is None and (agrees or reading.is_unpaged):
+        if reading.is_unpaged:
+            return await _unpaged(page, readings)
+        if reading.repeated is None and agrees:
             return _whole(readings, None)
         is_same = agrees and len(readings) > 1 and readings[-2].repeated is not None
         if is_same or (reading.has_lost and not reading.is_capped):
@@ -167,11 +169,27 @@ async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedL
     return _whole(readings, _doubt(readings))
 
 
+async def _unpaged(page: Page, readings: Sequence[_Reading]) -> PagedList:
+    """Return the list of a server that answers the same to every page: whole where it answers so without a page, too.
+
+    Small pages from a cache look the same.
+    """
+    last, everything = readings[-1], _Reading(PAGE_SIZE)
+    try:
+        everything.add(await page(None, PAGE_SIZE, is_last_try=True))
+    except LIST_ERRORS as error:
+        return _whole(readings, f"it could not be read a second time: {error}")
+    if everything.ids == last.ids:
+        return _whole(readings, None)
+    words = f"every page brought the same {len(last.ids)} rows, and the list without pages {len(everything.ids)}"
+    return _whole([*readings, everything], words)
+
+
 def _next_size(reading: _Reading) -> int:
     if reading.is_capped:
-        return max(smaller(reading.size), SMALLEST)
+        return smaller(reading.size)
     held = [len(page) for page in reading.pages if page]
-    return max(held[0], SMALLEST) if len(held) == 1 and held[0] < reading.size else reading.size
+    return held[0] if len(held) == 1 and held[0] < reading.size else reading.size
 
 
 def _doubt(readings: Sequence[_Reading]) -> str | None:

@@ -264,3 +264,20 @@ KNOWN_FIELDS: Mapping[str, frozenset[str]] = {
     "executions": frozenset("id status comment executed_at device_reports test_cycle".split()),
 }
 """The fields of each row that the API's description knows. Others are stored as well, and counted."""
+
+CAN_BE_UNSAID: Mapping[str, Mapping[str, bool]] = {
+    "tests": {"features": True, "testing_type": False},
+    "bugs": {"auto_accepted": False, "known": False},
+}
+"""By table, the fields that a figure rests on and of which the column alone does not tell whether the API said them;
+with each, whether a null says as little as a missing key (otherwise a null has a meaning: testio-api 7.3, 8.2)."""
+
+
+def not_said(table: str, raw: Mapping[str, Any]) -> str | None:
+    """Return those of these fields that a payload does not say, joined with a comma; None where it says them all."""
+    silent = (
+        name
+        for name, needs_value in CAN_BE_UNSAID[table].items()
+        if name not in raw or (needs_value and raw[name] is None)
+    )
+    return ",".join(silent) or None

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 import pandas as pd
 
 from testio_analytics.errors import ReportError
-from testio_analytics.text import clean, day_words, percent
+from testio_analytics.text import EN_DASH, clean, day_words, percent
 
 Kind: TypeAlias = Literal["truth", "number", "time", "text"]
 
@@ -121,6 +121,15 @@ def cell_words(value: object, column: str, *, shares: Collection[str], unknown: 
     if column in shares:
         return share_words(float(value))  # type: ignore[arg-type]  # whatever is no number raises
     return value_words(value, column=column)
+
+
+def range_words(least: str, most: str) -> str:
+    """Return two values in words as one range, like "12–18 %"; one value where both read the same."""
+    if least == most:
+        return least
+    unit = f"{NO_BREAK_SPACE}%"
+    least = least.removesuffix(unit) if most.endswith(unit) else least
+    return f"{least}{EN_DASH}{most}"
 
 
 def checked_frame(frame: pd.DataFrame, named: Collection[str] = ()) -> pd.DataFrame:

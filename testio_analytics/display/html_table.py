@@ -28,6 +28,7 @@ from testio_analytics.display.cells import (
     is_id,
     is_missing,
     kind_of,
+    range_words,
     rounded,
 )
 from testio_analytics.display.csv_json import BYTE_ORDER_MARK, csv_text
@@ -55,6 +56,7 @@ class _Layout:
     moments: Collection[str]
     intervals: Mapping[str, tuple[str, str]]
     words: Mapping[str, Mapping[str, str]]
+    highest: Mapping[str, str]
     choices: Mapping[str, Mapping[str, int]]
 
     def is_number(self, name: str) -> bool:
@@ -77,6 +79,7 @@ def html_table(
     moments: Collection[str] = (),
     intervals: Mapping[str, tuple[str, str]] | None = None,
     words: Mapping[str, Mapping[str, str]] | None = None,
+    highest: Mapping[str, str] | None = None,
     choices: Sequence[str] = (),
     download: str | None = None,
 ) -> Block:
@@ -96,6 +99,7 @@ def html_table(
         moments: columns of times of which the time of day matters, such as the start of a run; it is shown in UTC.
         intervals: shares whose interval stands small below them, each with the columns of its bounds.
         words: columns whose values read as other words, each with the words by value.
+        highest: columns that hold the least of a range, each with the column of the most.
         choices: columns of few values, such as a product or a state, by each of which a page's script can filter.
         download: name of a CSV file with all columns of the frame, offered below the table.
 
@@ -108,6 +112,7 @@ def html_table(
     named = [
         *(labels or ()),
         *(words or ()),
+        *(highest or {}).values(),
         *under,
         *shares,
         *bounds,
@@ -118,7 +123,7 @@ def html_table(
     ]
     frame = checked_frame(frame, named)
     ranks = _ranks(frame)
-    layout = _layout(frame, labels, row_header, under, shares, unknown, moments, intervals, words or {})
+    layout = _layout(frame, labels, row_header, under, shares, unknown, moments, intervals, words or {}, highest or {})
     layout = replace(layout, choices=_choices(frame, choices, layout, ranks))
     rows = "".join(_row(dict(zip(frame.columns, row, strict=True)), layout, ranks) for row in _tuples(frame))
     title = for_html(one_sentence(caption))
@@ -142,6 +147,7 @@ def _layout(
     moments: Collection[str],
     intervals: Mapping[str, tuple[str, str]],
     words: Mapping[str, Mapping[str, str]],
+    highest: Mapping[str, str],
 ) -> _Layout:
     shown = dict(labels) if labels else {name: heading(name) for name in frame.columns if name not in under}
     if not shown:
@@ -150,7 +156,7 @@ def _layout(
     if first not in shown:
         raise ReportError(f"The row header {first!r} is not among the columns shown: {', '.join(shown)}.")
     kinds = {name: kind_of(frame[name]) for name in frame.columns}
-    return _Layout(shown, kinds, first, under, shares, unknown, moments, intervals, words, {})
+    return _Layout(shown, kinds, first, under, shares, unknown, moments, intervals, words, highest, {})
 
 
 def _tuples(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
@@ -228,7 +234,11 @@ def _cell(name: str, values: Mapping[str, Any], layout: _Layout, rank: Mapping[A
     missing = is_missing(value)
     classes = [*(["num"] if layout.is_number(name) else []), *(["missing"] if missing else [])]
     attributes = _class(classes) + ("" if missing else _sort_attribute(value, layout.kinds[name], rank))
-    shown = _cell_html(value, name, layout) + _interval(name, values, layout)
+    if name in layout.highest and not missing:
+        said = (layout.says(values[end], name) for end in (name, layout.highest[name]))
+        shown = for_html(range_words(*said)) + _interval(name, values, layout)
+    else:
+        shown = _cell_html(value, name, layout) + _interval(name, values, layout)
     if name == layout.row_header:
         return f'<th scope="row"{attributes}>{shown}{_under(values, layout)}</th>'
     return f'<td{attributes} data-label="{for_html(one_line(layout.headings[name]))}">{shown}</td>'

@@ -63,6 +63,7 @@ def table(
         unknown=[column.name for column in shown if column.reads_unknown],
         moments=[column.name for column in shown if column.unit == "minute"],
         intervals=_intervals(shown, frame),
+        highest={column.name: column.highest for column in shown if column.highest in frame.columns},
         words={column.name: column.words for column in shown if column.words},
         choices=_choices(view, shown),
         download=f"{name}.csv",

@@ -18,6 +18,7 @@ from testio_analytics.display.cells import (
     is_id,
     is_missing,
     kind_of,
+    range_words,
 )
 from testio_analytics.display.csv_json import csv_text, json_text
 from testio_analytics.reports.registry import Report
@@ -49,20 +50,27 @@ class _Column:
 
 
 def text_table(
-    frame: pd.DataFrame, *, width: int | None = None, shares: Collection[str] = (), unknown: Collection[str] = ()
+    frame: pd.DataFrame,
+    *,
+    width: int | None = None,
+    shares: Collection[str] = (),
+    unknown: Collection[str] = (),
+    highest: Mapping[str, pd.Series[Any]] | None = None,
 ) -> str:
     """Return the frame as lines of text: column names, a rule, one line per row, and how many rows there are.
 
     Long text is cut with … to fit `width` terminal columns, the widest first; numbers and dates are never cut. What
     cannot be made to fit is written as one block of lines per row instead, so that no column is lost. With no
     `width`, as for a pipe, nothing is cut. Columns in `shares` read as per cent; a missing value is a dash, in
-    the columns in `unknown` it reads "unknown". Control characters are made visible.
+    the columns in `unknown` it reads "unknown". A column in `highest` reads as a range where its most, given there, is
+    another value. Control characters are made visible.
 
     Raises:
         ReportError: column names that are not text or not distinct, or a share outside 0 to 1.
     """
     frame = checked_frame(frame, [*shares, *unknown])
-    columns = [_as_text(frame[name], shares, unknown) for name in frame.columns]
+    most = highest or {}
+    columns = [_as_text(frame[name], most.get(name), shares, unknown) for name in frame.columns]
     if not columns:
         return "(no columns)"
     fits = _set_widths(columns, width)
@@ -78,10 +86,15 @@ def fitted(text: str, width: int) -> str:
     return clip(text, 0, width - 1).rstrip() + ELLIPSIS
 
 
-def _as_text(column: pd.Series[Any], shares: Collection[str], unknown: Collection[str]) -> _Column:
+def _as_text(
+    column: pd.Series[Any], highest: pd.Series[Any] | None, shares: Collection[str], unknown: Collection[str]
+) -> _Column:
     name, kind = str(column.name), kind_of(column)
     values = _time_words(column) if kind == "time" else column
     cells = [one_line(cell_words(value, name, shares=shares, unknown=unknown)) for value in values]
+    if highest is not None:
+        most = [cell_words(value, name, shares=shares, unknown=unknown) for value in highest]
+        cells = [range_words(*pair) for pair in zip(cells, most, strict=True)]
     return _Column(one_line(name), cells, is_number=_is_aligned_right(kind, name), is_text=kind == "text")
 
 
@@ -151,7 +164,8 @@ def formatted(frame: pd.DataFrame, form: str, *, report: Report, width: int | No
     rows = frame[[column.name for column in shown]]
     for column in (column for column in shown if column.words):
         rows = rows.assign(**{column.name: rows[column.name].map(partial(_reads_as, column.words)).astype("str")})
-    return text_table(rows, width=width, shares=shares, unknown=unknown)
+    highest = {column.name: frame[column.highest] for column in shown if column.highest in frame.columns}
+    return text_table(rows, width=width, shares=shares, unknown=unknown, highest=highest)
 
 
 def _reads_as(words: Mapping[str, str], value: Any) -> Any:

@@ -20,7 +20,14 @@ from testio_analytics.frames.query import (
 )
 from testio_analytics.frames.runs import READ_OUTCOMES, load_runs
 from testio_analytics.frames.snapshot import Source, rows_of, snapshot
-from testio_analytics.mirror.schema import ALL_TABLES
+from testio_analytics.mirror.schema import ALL_TABLES, TABLES
+
+WHOLE = ("products", "features")
+"""Tables that are looked up in the whole account, whichever products are asked for."""
+
+SAYS_AUTO_ACCEPTED = (
+    "SELECT EXISTS (SELECT 1 FROM bugs WHERE status = 'accepted' AND auto_accepted IS NOT NULL AND removed_at IS NULL)"
+)
 
 
 def load_products(
@@ -202,11 +209,16 @@ def load_mirror(db: Source = None, *, product_id: ProductFilter = None) -> Mirro
             table.name: read_table(fetch, table, *mirror_condition(table, ids), without=UNREAD_BY_REPORTS)
             for table in ALL_TABLES
         }
+        everything = frames if ids is None else {name: read_table(fetch, TABLES[name], [], {}) for name in WHOLE}
+        says_auto_accepted = bool(rows_of(fetch, SAYS_AUTO_ACCEPTED)[0][0])
         version = int(rows_of(fetch, "PRAGMA user_version")[0][0])
         runs = load_runs(fetch, frames["sync_runs"])
     versions = dict(zip(frames["sync_runs"]["id"].tolist(), frames["sync_runs"]["package_version"], strict=True))
     return Mirror(
         **frames,
+        catalogue=everything["features"][["id", "product_id", "removed_at"]],
+        account_products=everything["products"][["id", "name"]],
+        says_auto_accepted=says_auto_accepted,
         product_ids=ids,
         as_of=runs.as_of,
         runs=runs,

@@ -25,6 +25,9 @@ class Mirror:
         products, sections, features, feature_sections, user_stories, tests, test_features, bugs, bug_devices,
         test_feature_results, test_user_stories, executions: mirrored tables.
         sync_runs, stream_states, sync_gaps, rejected_rows, test_reads, endpoint_findings: the completeness ledger.
+        catalogue, account_products: all features and products of the account, whichever products were asked for, removed
+            ones included (id, product_id, removed_at; id, name).
+        says_auto_accepted: whether any accepted bug of the account says whether it was accepted by the timer.
         product_ids: the products asked for, None for all.
         as_of: the instant that the reports speak of: the end of the last run, by number, that stored something; None
             when nothing was read yet. Never the wall clock.
@@ -52,6 +55,9 @@ class Mirror:
     rejected_rows: pd.DataFrame
     test_reads: pd.DataFrame
     endpoint_findings: pd.DataFrame
+    catalogue: pd.DataFrame
+    account_products: pd.DataFrame
+    says_auto_accepted: bool
     product_ids: tuple[int, ...] | None
     as_of: pd.Timestamp | None
     runs: Runs
@@ -64,10 +70,14 @@ class Mirror:
         rows: pd.DataFrame = getattr(self, table)
         return rows[rows["removed_at"].isna()]
 
+    def own(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of the products asked for: of others a mirror holds only what touches their features."""
+        return rows if self.product_ids is None else rows[rows["product_id"].isin([*self.product_ids])]
+
     @cached_property
     def product_names(self) -> dict[int, str]:
-        """The names of all stored products by id, removed ones included; "Product 5" where there is no name."""
-        rows = zip(self.products["id"].tolist(), self.products["name"].tolist(), strict=True)
+        """The names of all products of the account by id, removed ones included; "Product 5" where there is no name."""
+        rows = zip(self.account_products["id"].tolist(), self.account_products["name"].tolist(), strict=True)
         return {key: label(name, "Product", key) for key, name in rows}
 
     def named(self, product_ids: pd.Series[int]) -> pd.Series[str]:

@@ -70,6 +70,10 @@ _MIRROR_CONDITIONS: Mapping[str, str] = {
         ("bug_devices", "test_feature_results", "test_user_stories", "test_reads"),
         f"t.test_id IN ({_TESTS_OF_PRODUCTS})",
     ),
+    **dict.fromkeys(
+        ("stream_states", "sync_gaps"),
+        f"t.product_id IN (SELECT product_id FROM tests WHERE id IN ({_TESTS_OF_PRODUCTS}))",  # noqa: S608  own text
+    ),
 }
 """Rows of other products that the mirror of some products needs all the same."""
 

@@ -17,6 +17,7 @@ from sqlite_utils import Database
 from sqlite_utils.db import Table as DbTable
 
 from testio_analytics import errors
+from testio_analytics.api.payloads import CAN_BE_UNSAID
 from testio_analytics.mirror import schema
 from testio_analytics.mirror.file_errors import file_error
 
@@ -25,6 +26,7 @@ VERSIONS: dict[int, str] = {
     2: "exploratory tests and their features",
     3: "bugs with their devices, results of features and stories, executions",
     4: "which lists the API offers for each product",
+    5: "which fields the API did not say of tests and bugs",
 }
 """Every schema version and what it brought."""
 
@@ -102,6 +104,20 @@ def _bring(db: Database, version: int) -> None:
         for column in columns:
             if column.since == version > spec.since:
                 _table(db, spec).add_column(column.name, _SQLITE_TYPES[column.kind])
+                if column.name == schema.NOT_SAID:
+                    _fill_not_said(db, spec)
+                # New columns come last, and the payload is the last one.
+                _table(db, spec).transform(column_order=[column.name for column in columns])
+
+
+def _fill_not_said(db: Database, spec: schema.Table) -> None:
+    """Say of the rows that are there already what `payloads.not_said` says of those to come."""
+    parts = []
+    for name, needs_value in CAN_BE_UNSAID[spec.name].items():
+        kind = f"json_type(raw_data, '$.{name}')"
+        is_unsaid = f"ifnull({kind}, 'null') = 'null'" if needs_value else f"{kind} is null"
+        parts.append(f"case when {is_unsaid} then ',{name}' else '' end")
+    db.execute(f"update {spec.name} set {schema.NOT_SAID} = nullif(substr({' || '.join(parts)}, 2), '')")  # noqa: S608  our own names
 
 
 def _take_away(db: Database, version: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -35,13 +35,16 @@ _QUOTED = re.compile(r"""\((['"]).{8,40}\1\)""")
 # -- what was just read -----------------------------------------------------------------------------------------------
 
 
-def learn(db: Database, known: Credentials, reads: Iterable[StreamRead]) -> None:
+def learn(db: Database, known: Credentials, reads: Sequence[StreamRead]) -> None:
     """Know the credentials that the answers held, and those that an earlier run cut out of the same texts."""
     for read in reads:
         known.add(read.rows.credentials)
+    for read in reads:
         for name, rows in read.rows.by_table.items():
             for key, raw_data in _stored_cut(db, schema.TABLES[name], rows):
-                known.add(recalled(json.loads(raw_data), json.loads(rows[key]["raw_data"])))
+                stored, came = json.loads(raw_data), json.loads(rows[key]["raw_data"])
+                if known.cut_within(came) != stored:  # what is known does not explain it
+                    known.add(recalled(stored, came))
 
 
 def _stored_cut(

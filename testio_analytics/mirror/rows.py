@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from testio_analytics.api.payloads import KNOWN_FIELDS, Payload, read
+from testio_analytics.api.payloads import CAN_BE_UNSAID, KNOWN_FIELDS, Payload, not_said, read
 from testio_analytics.api.values import as_json, row_name, shown
 from testio_analytics.mirror import schema
 
@@ -102,6 +102,8 @@ _PLAIN = frozenset({str, int, type(None)})
 
 def _row(table: schema.Table, raw: Any, values: dict[str, Any]) -> Row:
     values["raw_data"] = as_json(raw)
+    if table.name in CAN_BE_UNSAID:
+        values[schema.NOT_SAID] = not_said(table.name, raw)
     if values.keys() != table.content_set:  # a fault of this package, never in the data
         raise TypeError(
             f"a row of {table.name} differs from its specification in {sorted(table.content_set ^ values.keys())}"
@@ -109,17 +111,13 @@ def _row(table: schema.Table, raw: Any, values: dict[str, Any]) -> Row:
     # Most values are texts, numbers and nulls: no call for those.
     content = [value if value.__class__ in _PLAIN else _stored(value) for value in table.content_of(values)]
     row = dict(zip(table.content_columns, content, strict=True))
-    row["content_hash"] = _hash(content)
+    row["content_hash"] = content_hash(table, row)
     return row
 
 
 def content_hash(table: schema.Table, row: Mapping[str, Any]) -> str:
     """Return the fingerprint of what the API said in this row (BLAKE2b, 128 bits, hexadecimal)."""
-    return _hash([*table.content_of(row)])
-
-
-def _hash(content: list[Any]) -> str:
-    return _digest(repr(content))
+    return _digest(repr([*table.hashed_of(row)]))
 
 
 def _digest(text: str) -> str:

@@ -69,12 +69,20 @@ class Table:
         return itemgetter(*self.content_columns)
 
     @cached_property
+    def hashed_of(self) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+        """A function that takes the values out of a row that its hash is made of."""
+        return itemgetter(*(name for name in self.content_columns if name != NOT_SAID))
+
+    @cached_property
     def content_set(self) -> frozenset[str]:
         """The same as a set."""
         return frozenset(self.content_columns)
 
 
 BOOKKEEPING = ("content_hash", "first_seen", "last_synced", "removed_at")
+
+NOT_SAID = "not_said"
+"""A column that is derived from ``raw_data``, and so has no part in the hash of a row."""
 
 
 def _mirrored(*columns: Column) -> tuple[Column, ...]:
@@ -226,6 +234,13 @@ TESTS = Table(
         Column("enable_low", "boolean", "Low functional bugs in scope."),
         Column("enable_high", "boolean", "High functional bugs in scope."),
         Column("enable_critical", "boolean", "Critical functional bugs in scope."),
+        Column(
+            NOT_SAID,
+            "text",
+            "Fields that the API did not say, joined with a comma: `features` (null or absent; an empty list says that "
+            "there are none), `testing_type` (absent).",
+            since=5,
+        ),
     ),
     stream="tests",
     since=2,
@@ -295,6 +310,12 @@ BUGS = Table(
         Column("reported_at", "time", "When the tester reported it."),
         Column("exported_at", "time", "When it was exported to the customer's tracker."),
         Column("external_idx", "text", "Its key in that tracker."),
+        Column(
+            NOT_SAID,
+            "text",
+            "Fields that are absent, joined with a comma: `auto_accepted`, `known`. (A null of theirs has a meaning.)",
+            since=5,
+        ),
     ),
     stream="bugs",
     since=3,

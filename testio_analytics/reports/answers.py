@@ -10,7 +10,7 @@ from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.bugs import bugs_by_product, bugs_per_feature
 from testio_analytics.reports.coverage import coverage_total
-from testio_analytics.reports.doubts import doubts_of, missing_of, nothing_read, sentences, words
+from testio_analytics.reports.doubts import doubts, doubts_of, missing_of, nothing_read, sentences, words
 from testio_analytics.reports.facts import NO_STATUS, feature_scope
 from testio_analytics.reports.features import STATES, features_with_state
 from testio_analytics.reports.impact import ImpactSource
@@ -156,10 +156,11 @@ def _has(count: int) -> str:
 
 def _causes(mirror: Mirror, instant: pd.Timestamp, unknown: pd.DataFrame) -> str:
     """Return why features have unknown status: gaps of their products' tests, and statuses that are not known."""
-    missing = missing_of(mirror, "tests")
-    products = [key for key in unknown["product_id"].drop_duplicates().tolist() if key in missing]
+    owners = {*unknown["product_id"].tolist()}
+    missing = dict.fromkeys([*missing_of(mirror, "tests").values(), *doubts(mirror, ("tests.features",))])
+    missing = {one: None for one in missing if one.stream == "tests"}
     # The sentence names whose tests are missing; which of them are is said once, by the list of gaps.
-    causes = [words(replace(missing[key], places=())) for key in products]
+    causes = [words(replace(one, places=())) for one in missing if owners & {one.product_id, *one.others}]
     scope = feature_scope(mirror, as_of=instant)
     tests = scope[(scope["group"] == "unknown") & scope["feature_id"].isin(unknown["feature_id"])]
     for status, rows in tests.groupby("status")["test_id"]:
@@ -230,39 +231,60 @@ def stories_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
         return Answer("No active user story is known." if doubts else "There are no active user stories.", doubts)
     sums = {
         name: int(rows[name].fillna(0).sum())
-        for name in ("covered", "passed", "failed", "failed_by_bug", "blocked", "unknown")
+        for name in ("covered", "covered_highest", "passed", "failed", "failed_by_bug", "blocked", "unknown")
     }
+    least, most = sums["covered"], sums["covered_highest"]
     if sums["unknown"] == total:
         return Answer(
             f"Whether any of {counted(total, 'story', 'stories')} passed is unknown: no result was read.", doubts
         )
-    least = "at least " if sums["unknown"] else ""
+    so_far = "" if least == most else "as far as read, "
     by_bug = f" ({sums['failed_by_bug']:,} inferred from a linked bug)" if sums["failed_by_bug"] else ""
     sentence = (
-        f"{least}{sums['covered']:,} of {total:,} active stories ({percent(sums['covered'] / total)}) have a result: {sums['passed']:,} passed, {sums['failed']:,} failed{by_bug}; "
+        f"{_share_words(least, most, total)} have a result: {so_far}{sums['passed']:,} passed, {sums['failed']:,} failed{by_bug}; "
         f"{sums['blocked']:,} more {'is' if sums['blocked'] == 1 else 'are'} blocked"
     )
     sentence += f", and {sums['unknown']:,} {_has(sums['unknown'])} unknown status." if sums["unknown"] else "."
     return Answer(sentence[0].upper() + sentence[1:], doubts)
 
 
+def _rate_words(least: float | None, most: float | None) -> str:
+    """Return a rate that lies between two ends, in words."""
+    if least is None or most is None or pd.isna(least) or pd.isna(most):
+        return "rate unknown"
+    return percent(float(least)) if least == most else interval_words(float(least), float(most))
+
+
+def _share_words(least: int, most: int, total: int) -> str:
+    """Return "k of n active stories" with the share; a range where that is all that is known."""
+    if least == most:
+        return f"{least:,} of {total:,} active stories ({percent(least / total)})"
+    return f"{least:,} to {most:,} of {total:,} active stories ({interval_words(least / total, most / total)})"
+
+
 def triage_answer(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 10) -> Answer:
     """Return whether bugs are triaged in time: the review rate, and the products outside the bands."""
     mirror = mirror.at(as_of)
-    doubts = sentences(doubts_of(mirror, "triage_total"))
+    found = doubts_of(mirror, "triage_total")
+    doubts, is_unread = sentences(found), any(one.kind != "missing field" for one in found)
     total = triage_total(mirror, as_of=as_of, matures_after=matures_after).iloc[0]
     if pd.isna(total["total"]):
         return Answer("The triage outcomes are unknown: bugs were never read.", doubts)
     if not int(total["total"]):
         return Answer("There are no bugs to triage.", doubts)
     reviewed = int(total["active_accepted"]) + int(total["rejected"])
-    share = (
-        f"{percent(float(total['review']))}, 95 % interval {interval_words(total['review_low'], total['review_high'])}"
+    interval = (
+        ""
+        if pd.isna(total["review"])
+        else f", 95 % interval {interval_words(total['review_low'], total['review_high'])}"
     )
+    share = f"{_rate_words(total['review'], total['review_highest'])}{interval}"
+    unclear = int(total["accepted_unclear"])
     sentence = (
-        f"{'Of the bugs that were read, ' if doubts else ''}{reviewed:,} of {counted(int(total['total']), 'bug')} ({share}) "
+        f"{'Of the bugs that were read, ' if is_unread else ''}{reviewed:,} of {counted(int(total['total']), 'bug')} ({share}) "
         f"{'was' if reviewed == 1 else 'were'} triaged manually and {int(total['auto_accepted']):,} auto-accepted; "
-        f"{int(total['open']):,} {'is' if int(total['open']) == 1 else 'are'} open"
+        + (f"of {unclear:,} accepted {'one' if unclear == 1 else 'ones'} it is not known by whom; " if unclear else "")
+        + f"{int(total['open']):,} {'is' if int(total['open']) == 1 else 'are'} open"
         + (f", and {int(total['other']):,} in another state" if int(total["other"]) else "")
     )
     rows = triage(mirror, as_of=as_of, matures_after=matures_after)

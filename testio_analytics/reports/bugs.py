@@ -17,7 +17,7 @@ from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.comparison import comparable
-from testio_analytics.reports.doubts import never_synced_products, with_row_doubts
+from testio_analytics.reports.doubts import never_synced_products, products_in_doubt, with_row_doubts
 from testio_analytics.reports.facts import (
     BUCKETS,
     PLACES,
@@ -28,6 +28,7 @@ from testio_analytics.reports.facts import (
     looked_up,
     once,
     product_rows,
+    stray_bugs,
     unread_tests,
 )
 from testio_analytics.reports.posterior import Exposures
@@ -50,7 +51,7 @@ NO_DEVICE = "(no device named)"
 SIGNALS = ("above", "as expected", "below")
 
 PLACE_COLUMNS = ("to_feature", "to_removed_feature", "not_in_catalogue", "not_attributable")
-COUNTS = ("bugs", "known", "rejected", "active_accepted", "auto_accepted", "open", "other", *SEVERITIES, OTHER_SEVERITY)
+COUNTS = ("bugs", "known", *BUCKETS, *SEVERITIES, OTHER_SEVERITY)
 FEATURE_COLUMNS = column_names("bugs_per_feature")
 
 
@@ -73,15 +74,20 @@ def bugs_per_feature(mirror: Mirror, *, as_of: AsOf = None, window: float | None
     bugs = bugs[bugs["where"] == "feature"]
     read, read_bugs = (rows[~rows["test_id"].isin(unread_tests(mirror, "bugs"))] for rows in (scope, bugs))
     counts = _counts(bugs, ["feature_id"])
+    stray = stray_bugs(mirror, as_of=instant)
+    if since is not None:
+        stray = stray[stray["test_id"].isna() | stray["test_id"].isin(scope["test_id"])]
     found = described_features(mirror).merge(counts, on="feature_id", how="left", validate="one_to_one")
     valid = read_bugs[read_bugs["is_valid"].astype(bool)]
     for name, rows, what in (
         ("tests", scope, "test_id"),
         ("tests_read", read, "test_id"),
         ("bugs_read", valid, "bug_id"),
+        ("stray", stray, "bug_id"),
     ):
         found[name] = looked_up(found["feature_id"], distinct(rows, what, "feature_id"))
-    found = _filled(found, [*COUNTS, "tests", "tests_read", "bugs_read"])
+    found = _filled(found, [*COUNTS, "unsaid", "tests", "tests_read", "bugs_read", "stray"])
+    found["bugs_highest"] = _most(mirror, found)
     unread = found["product_id"].isin(never_synced_products(mirror, "bugs"))
     found[list(COUNTS)] = found[list(COUNTS)].mask(unread)
     found = with_row_doubts(found.join(_rates(found, _exposures(found, read, valid))), mirror, "bugs_per_feature")
@@ -90,6 +96,14 @@ def bugs_per_feature(mirror: Mirror, *, as_of: AsOf = None, window: float | None
     order = ["rank", "bugs", "product", "feature", "feature_id"]
     found = found.sort_values(order, ascending=[True, False, True, True, True], na_position="last", ignore_index=True)
     return found[FEATURE_COLUMNS]
+
+
+def _most(mirror: Mirror, found: pd.DataFrame) -> pd.Series[Any]:
+    """Return the most bugs that each feature can have; nothing where tests or their bugs are not fully read."""
+    is_open = found["product_id"].isin(products_in_doubt(mirror, "tests", "bugs")) | (
+        found["tests"] > found["tests_read"]
+    )
+    return (found["bugs"] + found["unsaid"] + found["stray"]).mask(is_open)
 
 
 def _executed(rows: pd.DataFrame, since: pd.Timestamp | None) -> pd.DataFrame:
@@ -101,7 +115,8 @@ def _counts(bugs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Return distinct bugs by group: valid ones, known ones, one column per bucket and one per severity of the valid."""
     valid = bugs["is_valid"].astype(bool)
     severity = bugs["severity"].where(bugs["severity"].isin(SEVERITIES), OTHER_SEVERITY)
-    flags: dict[str, Any] = {"bugs": valid, "known": valid & bugs["is_known"].astype(bool)}
+    flags: dict[str, Any] = {"unsaid": bugs["may_be_valid"].astype(bool) & ~valid}
+    flags |= {"bugs": valid, "known": valid & bugs["is_known"].astype(bool)}
     flags |= {bucket: bugs["bucket"] == bucket for bucket in BUCKETS}
     flags |= {name: valid & (severity == name) for name in (*SEVERITIES, OTHER_SEVERITY)}
     marked = pd.DataFrame({**{name: bugs[name] for name in by}, **flags})
@@ -161,13 +176,15 @@ def bugs_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     places = places.rename(columns=dict(zip(PLACES, PLACE_COLUMNS, strict=True)))
     found = product_rows(mirror).merge(_counts(bugs, ["product_id"]), on="product_id", how="left")
     found = found.merge(places.reset_index(), on="product_id", how="left")
-    found = _filled(found, [*COUNTS, *PLACE_COLUMNS])
+    found = _filled(found, [*COUNTS, "unsaid", *PLACE_COLUMNS])
+    found["bugs_highest"] = (found["bugs"] + found["unsaid"]).mask(
+        found["product_id"].isin(products_in_doubt(mirror, "tests", "bugs"))
+    )
     found["total"] = found[list(BUCKETS)].sum(axis=1).astype("Int64")
     unread = found["product_id"].isin(never_synced_products(mirror, "bugs"))
-    numbers = ["total", *COUNTS, *PLACE_COLUMNS]
+    numbers = ["total", *COUNTS, "bugs_highest", *PLACE_COLUMNS]
     found[numbers] = found[numbers].mask(unread)
-    columns = ["product_id", "product", "total", *BUCKETS, "bugs", *SEVERITIES, OTHER_SEVERITY, "known", *PLACE_COLUMNS]
-    return with_row_doubts(found[columns], mirror, "bugs_by_product")
+    return with_row_doubts(found, mirror, "bugs_by_product")[column_names("bugs_by_product")]
 
 
 @documented

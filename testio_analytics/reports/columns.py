@@ -46,6 +46,7 @@ class Column:
         meaning: one or more sentences; may name a threshold.
         unit: what a rate or a count is measured in, where the label does not say it.
         bounds: the columns with the ends of its 95 % interval; none for most.
+        highest: the column with the most that it can be, where the value is the least; none for most.
         none: whether a missing count means that there is none; otherwise it means that the count is unknown.
         words: what its values read as, for people, where that is not the value itself.
     """
@@ -56,6 +57,7 @@ class Column:
     meaning: str
     unit: str = ""
     bounds: tuple[str, str] | None = None
+    highest: str = ""
     none: bool = False
     words: Mapping[str, str] = field(default_factory=dict)
 
@@ -70,16 +72,21 @@ class Column:
 
 
 def _rate(name: str, label: str, meaning: str, *, has_band: bool = True) -> tuple[Column, ...]:
-    """Return the columns of a triage rate: the share, its interval, and its band."""
+    """Return the columns of a triage rate: the share, the most that it can be, its interval, and its band."""
     low, high = f"{name}_low", f"{name}_high"
+    most = Column(
+        f"{name}_highest", f"{label}, at most", "share", f"The same, if all that is not said counts as {name}."
+    )
     band = Column(
         f"{name}_band",
         f"{label}, band",
         "state",
-        f'How {label.lower()} compares with its limits: "ok", "warning" or "critical"; "unknown" without bugs.',
+        f'How {label.lower()} compares with its limits: "ok", "warning" or "critical"; "unknown" without bugs, and where '
+        "the least and the most that it can be are in different bands.",
     )
     return (
-        Column(name, label, "share", meaning, bounds=(low, high)),
+        Column(name, label, "share", f"{meaning} The least that it can be.", bounds=(low, high), highest=most.name),
+        most,
         *_interval(name, label.lower(), share=True),
         *((band,) if has_band else ()),
     )
@@ -98,6 +105,7 @@ def _interval(name: str, what: str, *, share: bool = False, stem: str | None = N
 BUCKET_WORDS = {
     "active_accepted": "accepted manually",
     "auto_accepted": "auto-accepted",
+    "accepted_unclear": "accepted, not said by whom",
     "rejected": "rejected",
     "open": "open",
     "other": "other",
@@ -204,14 +212,40 @@ _ALL: tuple[Column, ...] = (
         "Those, and the features that are unknown or stale only because of a gap.",
     ),
     Column("recent_share", "Covered, last {stale_after} days", "share", "recent_covered / active_features."),
-    Column("covered", "Covered", "count", "How many of them count as covered: the fewest."),
+    Column(
+        "covered",
+        "Covered",
+        "count",
+        "How many of them count as covered: the fewest.",
+        highest="covered_highest",
+    ),
     Column("covered_highest", "Covered, at most", "count", "Those and the unknown ones."),
-    Column("share", "Share", "share", "covered as a share of all."),
+    Column("share", "Share", "share", "covered as a share of all.", highest="share_highest"),
+    Column("share_highest", "Share, at most", "share", "The same of the most that it can be."),
     # -- bugs
     Column("total", "All bugs", "count", "All active bugs, of whatever outcome; a bug belongs to its test."),
-    Column("bugs", "Bugs", "count", "Distinct valid bugs: those that were not rejected."),
+    Column(
+        "bugs",
+        "Bugs",
+        "count",
+        "Distinct valid bugs: those that were not rejected. The fewest: a bug that does not say its status may be.",
+        highest="bugs_highest",
+    ),
+    Column(
+        "bugs_highest",
+        "Bugs, at most",
+        "count",
+        "Those, and the bugs that may be among them because they do not say their status or their feature; empty where "
+        "not all tests were read.",
+    ),
     Column("active_accepted", "Accepted manually", "count", "Bugs that a person accepted."),
     Column("auto_accepted", "Auto-accepted", "count", "Bugs that were accepted because nobody triaged them in time."),
+    Column(
+        "accepted_unclear",
+        "Accepted, not said by whom",
+        "count",
+        "Accepted bugs of which nothing tells whether a person accepted them.",
+    ),
     Column("rejected", "Rejected", "count", "Bugs that were rejected."),
     Column("open", "Open", "count", "Bugs that nobody has triaged yet."),
     Column("other", "Other", "count", "Bugs of any other status, or of none."),
@@ -299,12 +333,19 @@ _ALL: tuple[Column, ...] = (
     Column("api_status", "API status", "state", "The API's own word for the feature in that test, as it came."),
     Column("differs", "Differs from API", "flag", "Whether that is another word than ours means; empty where unknown."),
     Column("in_scope", "In scope, all time", "count", "Active features that any executed test had in scope."),
-    Column("exercised", "Exercised", "count", "Active features with an executed story or a bug: the fewest."),
+    Column(
+        "exercised",
+        "Exercised",
+        "count",
+        "Active features with an executed story or a bug: the fewest.",
+        highest="exercised_highest",
+    ),
     Column("exercised_highest", "Exercised, at most", "count", "Those, and the features where a gap could hide more."),
     Column("status", "Status", "state", "The status, as it came."),
     # -- stories
     Column("tested_by", "Testers", "count", "Distinct testers who ran the story in that test."),
     Column("is_by_bug", "Inferred from a linked bug", "flag", "Whether perhaps only a linked bug says failed."),
+    Column("may_differ", "May be another", "flag", "Whether a test that was not fully read may hold a newer result."),
     Column("is_old_version", "Changed since", "flag", "Whether the story's text was another one in that test."),
     Column("failed", "Failed", "count", "Stories whose newest result is failed."),
     Column("blocked", "Blocked", "count", "Stories whose newest result is blocked."),
@@ -312,7 +353,7 @@ _ALL: tuple[Column, ...] = (
     Column("in_scope_not_run", "Not run", "count", "Stories whose feature was in scope, and that nobody ran."),
     Column("never_in_scope", "Never in scope", "count", "Stories whose feature no executed test had in scope."),
     Column("old_version", "Changed since", "count", "Covered stories whose text has changed since."),
-    Column("passed_share", "Passed of those", "share", "passed / covered."),
+    Column("passed_share", "Passed of those", "share", "passed / (passed + failed)."),
     # -- triage and trends
     *_rate("active_acceptance", "Active acceptance", "active_accepted / total."),
     *_rate("auto_acceptance", "Auto-acceptance", "auto_accepted / all accepted bugs."),

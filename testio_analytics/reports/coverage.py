@@ -26,6 +26,7 @@ from testio_analytics.reports.facts import (
     labels,
     memberships,
     product_rows,
+    silent_tests,
 )
 from testio_analytics.reports.features import STATES, features_with_state
 from testio_analytics.reports.registry import documented
@@ -101,7 +102,7 @@ def coverage_total(
     sums = _flags(states)[list(_COUNTED)].sum().astype("Int64")
     found = pd.DataFrame({"product": pd.Series([ALL_PRODUCTS], dtype="str")})
     found = found.assign(**{name: sums[[name]].array for name in _COUNTED})
-    if nothing_read(mirror, "features"):
+    if states.empty and nothing_read(mirror, "features"):
         found[list(_COUNTED)] = found[list(_COUNTED)].mask(found[list(_COUNTED)].notna())
     found = _measured(found)
     return with_doubts(found, mirror, "coverage_total")
@@ -127,8 +128,10 @@ def coverage_over_time(
     scope = feature_scope(mirror, as_of=instant)
     scope = scope[scope["feature_id"].isin(features["feature_id"])]
     executed, unknown = scope[scope["group"] == "executed"], scope[scope["group"] == "unknown"]
-    old_since = _old_since(mirror)
+    old_since, is_known = _old_since(mirror), not (features.empty and nothing_read(mirror, "features"))
     first = _oldest_executed(mirror, instant)
+    silent = silent_tests(mirror, as_of=instant)[["product_id", "at", "start_at"]]
+    silent = silent.merge(features[["product_id", "feature_id"]], on="product_id")
     rows: list[tuple[object, ...]] = []
     for until in _instants(instant, months):
         if until < instant and not first + span <= until:
@@ -137,9 +140,9 @@ def coverage_over_time(
         has_gap = features["product_id"].isin(
             [key for key, since in old_since.items() if since is None or since < until]
         )
-        begun = unknown if until == instant else unknown[~(unknown["start_at"] > until)]
+        perhaps = pd.concat([unknown, silent])
+        begun = perhaps if until == instant else perhaps[~(perhaps["start_at"] > until)]
         highest = covered | undated | _ids(features[has_gap]) | _ids(begun[~(begun["at"] < until - span)])
-        is_known = not nothing_read(mirror, "features")
         counts = (len(features), len(covered), len(highest)) if is_known else (None, None, None)
         rows.append((until, until == instant, *counts, share(counts[1], counts[0])))
     return _frame(rows)

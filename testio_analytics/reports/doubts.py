@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -13,8 +13,20 @@ import pandas as pd
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ACCOUNT, BY_TEST, ON_REQUEST, STREAMS
 from testio_analytics.reports.asked import asked_for, owes_account
-from testio_analytics.reports.facts import NO_STATUS, dated_tests, once, unread_tests
-from testio_analytics.reports.registry import REPORTS, STATUSES
+from testio_analytics.reports.facts import (
+    NO_STATUS,
+    NO_VALUE,
+    dated_tests,
+    is_unsaid,
+    located_bugs,
+    looks_beyond,
+    once,
+    silent_tests,
+    stray_bugs,
+    test_case_runs,
+    unread_tests,
+)
+from testio_analytics.reports.registry import FIELDS, REPORTS, STATUSES
 from testio_analytics.text import counted, instant_words, label, listed, short
 
 Kind = Literal[
@@ -27,10 +39,31 @@ Kind = Literal[
     "unread tests",
     "unknown status",
     "unknown results",
+    "missing field",
 ]
 
-ORDER = (*STREAMS, *ON_REQUEST, STATUSES)
+ORDER = (*STREAMS, *ON_REQUEST, STATUSES, *FIELDS)
 LONGEST_PLACE = 100
+FIELD_WORDS: Mapping[str, tuple[str, str, str]] = {
+    "tests.features": (
+        "executed test",
+        "does not say which features it covers",
+        "do not say which features they cover",
+    ),
+    "tests.test_cases": ("test-case run", "names its features elsewhere", "name their features elsewhere"),
+    "bugs.status": ("bug", "has no status", "have no status"),
+    "bugs.auto_accepted": (
+        "accepted bug",
+        "does not say whether a person or the timer accepted it",
+        "do not say whether a person or the timer accepted them",
+    ),
+    "bugs.severity": ("bug", "has no severity", "have no severity"),
+    "bugs.known": ("bug", "does not say whether it was known before", "do not say whether they were known before"),
+    "bugs.test_feature": ("bug", "names no feature of its test", "name no feature of their test"),
+    "bugs.test": ("bug", "names no test", "name no test"),
+}
+"""For each field that can be missing: whose it is, and what one, and several, then do not say."""
+
 NOT_OWED = ("products", *ON_REQUEST)
 """Streams of a product that need not have been read: its details come with the list, single runs where asked for."""
 
@@ -46,12 +79,15 @@ class Doubt:
             is known); "wrong clock" (the end of a run contradicts those of others); "no date" (executed tests whose end
             is not possible, or which have no date); "unread tests" (executed tests whose bugs or results were not
             read); "unknown status" (tests that may or may not count as executed); "unknown results" (stories whose
-            result is missing or no known word).
+            result is missing or no known word); "missing field" (rows in which the API left a field out that figures
+            rest on).
         product_id, product: whose; None and "the account" for the account's list of products.
-        count: gaps, tests or stories.
+        count: gaps, tests, stories or bugs.
         places: the places that could not be read, like "page 5"; the titles of tests.
-        value: the unknown status; "" where it is missing; the number of the run with a wrong clock.
+        value: the unknown status, "" where it is missing; the number of the run with a wrong clock; the missing field, as in
+            `registry.FIELDS`.
         features: the features that it is about; None where it may be about any of the product.
+        others: other products that it touches: those at whose features the tests of this product look.
         since: up to when that stream is known, None where it is not known; from when on anything is known; the
             wrong time of a run.
         was_asked: whether a run was ever asked for it; what was not is missing all the same, but is no fault.
@@ -65,8 +101,14 @@ class Doubt:
     places: tuple[str, ...] = ()
     value: str = ""
     features: frozenset[int] | None = None
+    others: frozenset[int] = frozenset()
     since: pd.Timestamp | None = None
     was_asked: bool = True
+
+    @property
+    def source(self) -> str:
+        """What a report declares that rests on it: the stream, or the field that is missing."""
+        return self.value if self.kind == "missing field" else self.stream
 
 
 def doubts(mirror: Mirror, streams: Collection[str] = ORDER) -> tuple[Doubt, ...]:
@@ -76,7 +118,7 @@ def doubts(mirror: Mirror, streams: Collection[str] = ORDER) -> tuple[Doubt, ...
     them rests on the tests as well.
     """
     rests_on = {"products", *streams, *(("tests",) if {*streams} & {*BY_TEST} else ())}
-    return tuple(doubt for doubt in _all_doubts(mirror) if doubt.stream in rests_on)
+    return tuple(doubt for doubt in _all_doubts(mirror) if doubt.source in rests_on)
 
 
 def doubts_of(mirror: Mirror, report: str) -> tuple[Doubt, ...]:
@@ -114,6 +156,13 @@ def words(doubt: Doubt, owner: str | None = None) -> str:
             return f"{counted(doubt.count, 'test')} of {whose}{_titles(doubt)} {has} {value}"
         case "unknown results":
             return f"The result of {counted(doubt.count, 'story', 'stories')} of {whose} is missing or not a known word"
+        case "missing field":
+            return _missing_words(doubt, whose)
+
+
+def _missing_words(doubt: Doubt, whose: str) -> str:
+    owner, one, several = FIELD_WORDS[doubt.value]
+    return f"{counted(doubt.count, owner)} of {whose} {one if doubt.count == 1 else several}"
 
 
 def sentences(found: Collection[Doubt], owner: str | None = None) -> tuple[str, ...]:
@@ -159,20 +208,23 @@ def with_row_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataF
 
     Where the rows have a feature_id, what is known to be about some features touches those alone.
     """
-    of_product, of_feature = defaultdict[int, list[Doubt]](list), defaultdict[int, list[Doubt]](list)
+    of_product, of_feature, of_others = (defaultdict[int, list[Doubt]](list) for _ in range(3))
     for doubt in doubts_of(mirror, report):
         if doubt.product_id is None:
             continue
         if doubt.features is None or "feature_id" not in rows:
             of_product[doubt.product_id].append(doubt)
+            for other in doubt.others:
+                of_others[other].append(doubt)
             continue
         for feature_id in doubt.features:
             of_feature[feature_id].append(doubt)
     said = {key: sentences(found, "this product") for key, found in of_product.items()}
     more = {key: sentences(found, "this product") for key, found in of_feature.items()}
+    beyond = {key: sentences(found) for key, found in of_others.items()}
     features = rows["feature_id"].tolist() if "feature_id" in rows else [None] * len(rows)
     pairs = zip(rows["product_id"].tolist(), features, strict=True)
-    texts = ["; ".join([*said.get(one, ()), *more.get(other, ())]) or None for one, other in pairs]
+    texts = ["; ".join([*said.get(one, ()), *more.get(key, ()), *beyond.get(one, ())]) or None for one, key in pairs]
     return with_gap(rows, pd.Series(texts, index=rows.index, dtype="str"))
 
 
@@ -188,10 +240,16 @@ def with_gap(rows: pd.DataFrame, gap: pd.Series[str]) -> pd.DataFrame:
 
 
 def missing_of(mirror: Mirror, stream: str) -> dict[int, Doubt]:
-    """Return by product why rows of a stream may be missing: not fully synced, or last read before the report date."""
+    """Return by product why rows of a stream may be missing: not fully synced, or last read before the report date.
+
+    What is missing of a product's tests, bugs or results may be about another product: that is so as soon as a stored
+    test of it looks at a feature of the other. A test that does and is missing itself, where none is stored that does,
+    is the one case in which the other product does not know of it.
+    """
     kinds = ("never read", "incomplete", "older than the report")
-    found = (one for one in doubts(mirror, (stream,)) if one.stream == stream and one.kind in kinds)
-    return {one.product_id: one for one in found if one.product_id is not None}
+    found = [one for one in doubts(mirror, (stream,)) if one.stream == stream and one.kind in kinds]
+    of_others = {other: one for one in found for other in one.others}
+    return of_others | {one.product_id: one for one in found if one.product_id is not None}
 
 
 def products_in_doubt(mirror: Mirror, *streams: str) -> frozenset[int]:
@@ -224,14 +282,17 @@ def nothing_read(mirror: Mirror, stream: str) -> bool:
 
 @once
 def _all_doubts(mirror: Mirror) -> tuple[Doubt, ...]:
-    sources = (_account_doubts, _stream_doubts, _clock_doubts, _before_the_data, _undated, _unread, _unknown_statuses)
+    sources = (
+        *(_account_doubts, _stream_doubts, _clock_doubts, _before_the_data, _undated, _unread, _unknown_statuses),
+        _missing_fields,
+    )
     return tuple(sorted((one for source in sources for one in source(mirror)), key=_place))
 
 
 def _place(doubt: Doubt) -> tuple[bool, str, int, int, str]:
     """Return where a doubt stands among others: the account first, then products by name, inside one by stream."""
     of_product = doubt.product_id is not None
-    return of_product, doubt.product, doubt.product_id or ACCOUNT, ORDER.index(doubt.stream), doubt.value
+    return of_product, doubt.product, doubt.product_id or ACCOUNT, ORDER.index(doubt.source), doubt.value
 
 
 def _open_gaps(mirror: Mirror) -> dict[tuple[int, str], tuple[str, ...]]:
@@ -260,19 +321,21 @@ def _stream_doubts(mirror: Mirror) -> Iterator[Doubt]:
     Gaps of products that are not stored themselves are said as well.
     """
     states, gaps, names = _states(mirror), _open_gaps(mirror), mirror.product_names
-    current = {*mirror.active("products")["id"].tolist()}
+    current, beyond = {*mirror.active("products")["id"].tolist()}, looks_beyond(mirror)
     for stream in (*STREAMS, *ON_REQUEST):
         of_account = () if stream == "products" else gaps.get((ACCOUNT, stream), ())
         not_stored = {key for key, of in gaps if of == stream and key != ACCOUNT} - {*names}
-        for product_id in sorted(current | not_stored):
+        looking = {*beyond} if stream in ("tests", *BY_TEST) else set[int]()
+        for product_id in sorted(current | not_stored | looking):
             places, known = gaps.get((product_id, stream), ()) + of_account, states.get((product_id, stream))
             if stream in NOT_OWED and not places and (known is None or known.is_complete):
                 continue
             if kind := _kind_of(mirror, known, places):
                 name = names.get(product_id) or label(None, "Product", product_id)
+                others = beyond.get(product_id, frozenset()) & current if product_id in looking else frozenset()
                 was_asked = kind != "never read" or asked_for(mirror).covers(product_id, stream)
-                since = known and known.until
-                yield Doubt(stream, kind, product_id, name, len(places), places, since=since, was_asked=was_asked)
+                found = Doubt(stream, kind, product_id, name, len(places), places, others=others)
+                yield replace(found, since=known and known.until, was_asked=was_asked)
 
 
 class _State(NamedTuple):
@@ -350,7 +413,9 @@ def _undated(mirror: Mirror) -> Iterator[Doubt]:
 def _unread(mirror: Mirror) -> Iterator[Doubt]:
     """Say how many executed tests of each product were not read in a stream that is complete by its own account."""
     tests = dated_tests(mirror)
-    tests = tests[(tests["group"] == "executed") & tests["product_id"].isin(mirror.active("products")["id"])]
+    tests, beyond = tests[tests["group"] == "executed"], looks_beyond(mirror)
+    current = {*mirror.active("products")["id"].tolist()}
+    tests = tests[tests["product_id"].isin([*current, *beyond])]
     incomplete = {(doubt.product_id, doubt.stream) for doubt in _stream_doubts(mirror)}
     for stream in BY_TEST:
         if stream in ON_REQUEST:
@@ -359,17 +424,76 @@ def _unread(mirror: Mirror) -> Iterator[Doubt]:
         for product_id, count in unread.groupby("product_id")["test_id"].nunique().items():
             key = int(str(product_id))
             if (key, stream) not in incomplete:
-                yield Doubt(stream, "unread tests", key, mirror.product_names[key], int(count))
+                others = beyond.get(key, frozenset()) & current
+                yield Doubt(stream, "unread tests", key, mirror.product_names[key], int(count), others=others)
 
 
 def _unknown_statuses(mirror: Mirror) -> Iterator[Doubt]:
     """Say which tests have a status that no definition knows: whether they were executed is not known."""
     tests = dated_tests(mirror)
-    tests = tests[tests["group"] == "unknown"].sort_values("test_id")
+    tests, silent = tests[tests["group"] == "unknown"].sort_values("test_id"), silent_tests(mirror)["test_id"]
     copies = mirror.active("test_features").dropna(subset=["feature_id"])
     for (status, product_id), rows in tests.groupby(["status", "product_id"]):
         key, titles = int(str(product_id)), tuple(rows["test"].head(3).tolist())
         name = mirror.product_names.get(key) or label(None, "Product", key)
         value = "" if status == NO_STATUS else str(status)
-        scope = frozenset(copies[copies["test_id"].isin(rows["test_id"])]["feature_id"].tolist())
-        yield Doubt(STATUSES, "unknown status", key, name, len(rows), titles, value, scope)
+        looked_at = frozenset(copies[copies["test_id"].isin(rows["test_id"])]["feature_id"].tolist())
+        scope = None if rows["test_id"].isin(silent).any() else looked_at
+        others = looks_beyond(mirror).get(key, frozenset())
+        yield Doubt(STATUSES, "unknown status", key, name, len(rows), titles, value, scope, others)
+
+
+def _missing_fields(mirror: Mirror) -> Iterator[Doubt]:
+    """Say in how many rows the API left out what figures rest on (definitions.md, 1.7).
+
+    | field | figures | what its absence becomes |
+    | --- | --- | --- |
+    | tests.status | whether a test was executed | an unknown status |
+    | tests.features, test_features.feature_id | what was covered | features that no other test covers are unknown |
+    | the same of a scripted run | what was covered | a doubt of its product |
+    | tests.start_at and end_at | when it was covered | a doubt; the feature is stale, and may be recent |
+    | bugs.status | valid, rejected, accepted | in no rate's lowest, in each rate's highest |
+    | bugs.auto_accepted (absent) | who accepted it | accepted, unclear by whom: in the highest of both |
+    | bugs.severity | critical and other bugs | "other severity", so that the others are the fewest |
+    | bugs.known (absent) | issues, known bugs | an issue, with a doubt |
+    | bugs.test_feature | bugs of features | in the highest of each feature that it may belong to |
+    | bugs.test | bugs of features and months | the same, and in no month |
+    | results: features of a test's detail | results | a gap |
+    | results: execution_status of a story | its result | unknown |
+
+    A null means what the API says it does: no description, no stories, no devices, scope of content bugs not said, not
+    known before, accepted by a person. A draft without end, and a planned test without features, are not looked at.
+    """
+    bugs = located_bugs(mirror)
+    may_be_valid, stray = bugs["may_be_valid"].astype(bool), stray_bugs(mirror)
+    silent = silent_tests(mirror)
+    rows: dict[str, pd.DataFrame] = {
+        "tests.features": silent[silent["group"] == "executed"],
+        "tests.test_cases": test_case_runs(mirror),
+        "bugs.status": bugs[bugs["status"] == NO_VALUE],
+        "bugs.auto_accepted": bugs[bugs["bucket"] == "accepted_unclear"],
+        "bugs.severity": bugs[may_be_valid & (bugs["severity"] == NO_VALUE)],
+        "bugs.known": bugs[may_be_valid & is_unsaid(bugs, "known")],
+        "bugs.test_feature": bugs[bugs["bug_id"].isin(stray["bug_id"])],
+        "bugs.test": bugs[may_be_valid & bugs["test_id"].isna()],
+    }
+    current = mirror.active("products")["id"]
+    about: dict[str, Mapping[int, frozenset[int]]] = {
+        "bugs.test_feature": _features_of(stray, "bug_id"),
+    }
+    for field, found in rows.items():
+        found = found[found["product_id"].isin(current)]
+        for product_id, of_product in found.groupby("product_id"):
+            key, stream = int(str(product_id)), field.partition(".")[0]
+            keys, features = of_product[KEYS[stream]].tolist(), None
+            if field in about:
+                features = frozenset[int]().union(*(about[field].get(one, frozenset()) for one in keys))
+            name = mirror.product_names[key]
+            yield Doubt(stream, "missing field", key, name, len(keys), value=field, features=features)
+
+
+KEYS = {"tests": "test_id", "bugs": "bug_id"}
+
+
+def _features_of(pairs: pd.DataFrame, key: str) -> dict[int, frozenset[int]]:
+    return {int(str(one)): frozenset(rows.tolist()) for one, rows in pairs.groupby(key)["feature_id"]}

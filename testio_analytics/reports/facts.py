@@ -24,16 +24,16 @@ from testio_analytics.text import label
 Group = Literal["executed", "planned", "neither", "unknown"]
 LAPSED_AFTER = 30
 """After how many days a test that was to be over by then, and was not even begun, is no plan any more."""
-Bucket = Literal["active_accepted", "auto_accepted", "rejected", "open", "other"]
+Bucket = Literal["active_accepted", "auto_accepted", "accepted_unclear", "rejected", "open", "other"]
 
 NO_STATUS = "(no status)"
 
-BUCKETS: tuple[Bucket, ...] = ("active_accepted", "auto_accepted", "rejected", "open", "other")
+BUCKETS: tuple[Bucket, ...] = ("active_accepted", "auto_accepted", "accepted_unclear", "rejected", "open", "other")
 NO_VALUE = "(not said)"
 PLACES = ("feature", "removed feature", "not in the catalogue", "not attributable")
 LOCATED_COLUMNS = (
     *("bug_id", "product_id", "test_id", "test_feature_id", "feature_id", "where", "title", "severity", "status"),
-    *("bucket", "is_valid", "is_known", "group", "at", "is_running", "reported_at"),
+    *("bucket", "is_valid", "may_be_valid", "is_known", "not_said", "group", "at", "is_running", "reported_at"),
 )
 RUN_COLUMNS = (
     *("test_feature_id", "user_story_id", "test_id", "feature_id", "title", "api_status", "status", "is_by_bug"),
@@ -199,6 +199,49 @@ def feature_scope(mirror: Mirror, *, as_of: AsOf = None, lapsed_after: float = L
     return pairs.sort_values(["feature_id", "at", "test_id"], na_position="first", ignore_index=True)
 
 
+@once
+def silent_tests(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return the tests that may have covered features which they do not name: columns of `dated_tests`, by id.
+
+    They were executed, or perhaps executed, and their features are null or absent, or one of their test features names
+    no catalogue feature. Any feature of their product may be meant. A scripted test-case run (``testing_type`` null) is
+    not among them: it names its features elsewhere (see `test_case_runs`).
+    """
+    tests = dated_tests(mirror, as_of=as_of)
+    copies = mirror.active("test_features")
+    nameless = copies[copies["feature_id"].isna()]["test_id"]
+    said = mirror.active("tests")
+    silent = {*said[is_unsaid(said, "features")]["id"].tolist(), *nameless.tolist()} - _scripted(mirror)
+    return tests[tests["group"].isin(["executed", "unknown"]) & tests["test_id"].isin([*silent])]
+
+
+@once
+def test_case_runs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return the executed scripted test-case runs that name no feature themselves: columns of `dated_tests`, by id."""
+    tests = dated_tests(mirror, as_of=as_of)
+    naming = mirror.active("test_features").dropna(subset=["feature_id"])["test_id"]
+    scripted = _scripted(mirror) - {*naming.tolist()}
+    return tests[(tests["group"] == "executed") & tests["test_id"].isin([*scripted])]
+
+
+test_case_runs.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it for its name
+
+
+def _scripted(mirror: Mirror) -> set[int]:
+    tests = mirror.active("tests")
+    return {*tests[tests["testing_type"].isna() & ~is_unsaid(tests, "testing_type")]["id"].tolist()}
+
+
+@once
+def looks_beyond(mirror: Mirror) -> dict[int, frozenset[int]]:
+    """Return for each product the other products at whose features a stored test of it looks, where there are any."""
+    pairs = mirror.active("test_features")[["product_id", "feature_id"]].drop_duplicates()
+    owners = mirror.catalogue.set_index("id")["product_id"]
+    pairs = pairs.assign(owner=looked_up(pairs["feature_id"], owners)).dropna()
+    pairs = pairs[pairs["owner"] != pairs["product_id"]]
+    return {int(str(key)): frozenset(rows.tolist()) for key, rows in pairs.groupby("product_id")["owner"]}
+
+
 # -- features -------------------------------------------------------------------------------------------------------
 
 
@@ -250,7 +293,10 @@ def product_rows(mirror: Mirror) -> pd.DataFrame:
 
 
 def bug_bucket(status: str | None, auto_accepted: bool | None) -> Bucket:
-    """Return the bucket of a bug; each bug is in exactly one. See the definitions of accepted, rejected, open bugs."""
+    """Return the bucket of a bug; each bug is in exactly one. See the definitions of accepted, rejected, open bugs.
+
+    A null flag is that of an account that says it of other bugs; see `located_bugs` for those that do not say it.
+    """
     if status == "accepted":
         return "auto_accepted" if auto_accepted is True else "active_accepted"
     if status == "rejected":
@@ -268,9 +314,10 @@ def located_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
 
     Columns: bug_id, product_id, test_id, test_feature_id, feature_id, where ("feature" when it leads to an active one,
     "removed feature", "not in the catalogue", "not attributable" when nothing names one), title, severity, status
-    ("(not said)" where the API is silent), bucket, is_valid, is_known, group (what its test counts as: "executed",
-    "planned", "lapsed", "neither", "unknown"; empty without test), at (the instant of its test, at most that of the
-    report), is_running (whether its test is), reported_at.
+    ("(not said)" where the API is silent), bucket ("accepted_unclear" where nothing tells whether a person or the timer
+    accepted it), is_valid (not rejected, and the API says so), may_be_valid (not rejected), is_known, not_said (see the
+    table), group (what its test counts as: "executed", "planned", "lapsed", "neither", "unknown"; empty without test),
+    at (the instant of its test, at most that of the report), is_running (whether its test is), reported_at.
     """
     bugs, instant = mirror.active("bugs"), mirror.instant(as_of)
     tests = dated_tests(mirror, as_of=instant)[["test_id", "group", "at", "is_running"]]
@@ -281,12 +328,41 @@ def located_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     found["at"] = found["at"].where(~(found["at"] > instant), instant)
     found["is_running"] = found["is_running"].fillna(False).astype("boolean")
     found["where"] = _places(mirror, found["feature_id"])
-    found["bucket"] = _buckets(found["status"], found["auto_accepted"])
+    is_unclear = found["auto_accepted"].isna() & (is_unsaid(found, "auto_accepted") | (not mirror.says_auto_accepted))
+    found["bucket"] = _buckets(found["status"], found["auto_accepted"], is_unclear)
     found["severity"] = found["severity"].fillna(NO_VALUE)
     found["status"] = found["status"].fillna(NO_VALUE)
-    found["is_valid"] = found["bucket"] != "rejected"
+    found["may_be_valid"] = found["bucket"] != "rejected"
+    found["is_valid"] = found["may_be_valid"] & (found["status"] != NO_VALUE)
     found["is_known"] = found["known"].fillna(False)
-    return found[list(LOCATED_COLUMNS)].astype({"is_valid": "boolean", "is_known": "boolean", "group": "str"})
+    flags = dict.fromkeys(("is_valid", "may_be_valid", "is_known"), "boolean")
+    return found[list(LOCATED_COLUMNS)].astype({**flags, "group": "str"})
+
+
+def is_unsaid(rows: pd.DataFrame, field: str) -> pd.Series[bool]:
+    """Return which rows of a table do not say a field (see `payloads.CAN_BE_UNSAID`)."""
+    distinct_texts = [text for text in rows["not_said"].dropna().unique() if field in text.split(",")]
+    return rows["not_said"].isin(distinct_texts)
+
+
+@once
+def stray_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return which features a bug may belong to that names none, one row per pair. Columns: bug_id, test_id, feature_id.
+
+    Only bugs that may be valid. One that names no test feature may belong to any feature in scope of its test. Where it
+    names one that does not lead to a feature, or its test is silent about features, or it names no test: to any of the
+    product.
+    """
+    bugs = located_bugs(mirror, as_of=as_of)
+    bugs = bugs[(bugs["where"] == "not attributable") & bugs["may_be_valid"].astype(bool)]
+    bugs = bugs[bugs["test_id"].isna() | bugs["group"].isin(["executed", "unknown"])]
+    silent = pd.concat([silent_tests(mirror, as_of=as_of), test_case_runs(mirror, as_of=as_of)])["test_id"]
+    of_scope = bugs["test_feature_id"].isna() & bugs["test_id"].notna() & ~bugs["test_id"].isin(silent)
+    scope = feature_scope(mirror, as_of=as_of)[["test_id", "feature_id"]]
+    features = mirror.active("features")[["product_id", "id"]].rename(columns={"id": "feature_id"})
+    keys = bugs[["bug_id", "product_id", "test_id"]]
+    everywhere = keys[~of_scope].merge(features, on="product_id")
+    return pd.concat([keys.merge(scope, on="test_id"), everywhere]).drop(columns="product_id").drop_duplicates()
 
 
 def _first_known(bugs: pd.DataFrame) -> pd.Series[pd.Timestamp]:
@@ -298,8 +374,8 @@ def _places(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[Any]:
     places = np.select(
         [
             feature_ids.isna(),
-            feature_ids.isin(mirror.active("features")["id"]),
-            feature_ids.isin(mirror.features["id"]),
+            feature_ids.isin(mirror.catalogue["id"][mirror.catalogue["removed_at"].isna()]),
+            feature_ids.isin(mirror.catalogue["id"]),
         ],
         ["not attributable", "feature", "removed feature"],
         default="not in the catalogue",
@@ -307,13 +383,13 @@ def _places(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(pd.Categorical(places, categories=list(PLACES)), index=feature_ids.index)
 
 
-def _buckets(status: pd.Series[str], auto_accepted: pd.Series[Any]) -> pd.Series[Any]:
+def _buckets(status: pd.Series[str], auto_accepted: pd.Series[Any], is_unclear: pd.Series[bool]) -> pd.Series[Any]:
     """Return the bucket of each bug, asked once for each pair of status and flag that there is."""
     statuses = {name: {flag: bug_bucket(name, flag) for flag in (False, True)} for name in status.dropna().unique()}
     by_hand, by_timer = (status.map({name: row[flag] for name, row in statuses.items()}) for flag in (False, True))
     found = (
         by_hand.mask(auto_accepted.fillna(False).astype(bool), by_timer).astype("str").fillna(bug_bucket(None, None))
-    )
+    ).mask(is_unclear & (status == "accepted").fillna(False), "accepted_unclear")
     return pd.Series(pd.Categorical(found, categories=list(BUCKETS)), index=status.index)
 
 

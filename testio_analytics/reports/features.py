@@ -14,7 +14,7 @@ import pandas as pd
 
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.doubts import missing_of, products_in_doubt, words
+from testio_analytics.reports.doubts import doubts, missing_of, products_in_doubt, words
 from testio_analytics.reports.facts import (
     LAPSED_AFTER,
     described_features,
@@ -22,6 +22,7 @@ from testio_analytics.reports.facts import (
     feature_scope,
     looked_up,
     once,
+    silent_tests,
     texts_differ,
 )
 from testio_analytics.reports.registry import column_names, documented
@@ -92,7 +93,7 @@ def feature_states(facts: pd.DataFrame, *, as_of: pd.Timestamp, stale_after: flo
     """Return the state of each feature as an ordered category, the first of these that holds.
 
     `facts` has one row per feature: executed_tests, planned_tests, last_tested_at, and may_be_covered (whether its
-    product's tests are not fully synced, or a test of unknown status has it in scope).
+    product's tests are not fully synced or do not say what they cover, or a test of unknown status has it in scope).
     """
     oldest = as_of - checked_days("stale_after", stale_after)
     rules = {
@@ -123,13 +124,16 @@ def features_with_state(
     facts["days_since_tested"] = (instant - facts["last_tested_at"]).dt.days.astype("Int64")
     facts["changed_since_tested"] = _changed(mirror, facts)
     has_gap = facts["product_id"].isin([*products_in_doubt(mirror, "tests")])
-    unknown = scope[scope["group"] == "unknown"]
-    facts["may_be_covered"] = has_gap | facts["feature_id"].isin(unknown["feature_id"])
+    unknown, silent = scope[scope["group"] == "unknown"], silent_tests(mirror, as_of=instant)
+    facts["may_be_covered"] = (
+        has_gap | facts["feature_id"].isin(unknown["feature_id"]) | facts["product_id"].isin(silent["product_id"])
+    )
     facts["state"] = feature_states(facts, as_of=instant, stale_after=stale_after)
     oldest = instant - checked_days("stale_after", stale_after)
     undated = scope[(scope["group"] == "executed") & ~scope["is_dated"]]
     may_be = has_gap | facts["feature_id"].isin(unknown[~(unknown["at"] < oldest)]["feature_id"])
     may_be |= facts["feature_id"].isin(undated["feature_id"])
+    may_be |= facts["product_id"].isin(silent[~(silent["at"] < oldest)]["product_id"])
     facts["may_be_recent"] = may_be & (facts["state"] != "tested")
     facts["reason"] = _reasons(mirror, facts, scope, instant, stale_after)
     return facts[[*CATALOG_COLUMNS, "may_be_recent"]]
@@ -180,10 +184,15 @@ def _reasons(
     others: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
     for test in _records(scope[scope["group"] != "executed"], ["feature_id", *_TESTS_IN_REASONS]):
         others[test["feature_id"]].append(test)
-    missing = {key: words(one, "this product") for key, one in missing_of(mirror, "tests").items()}
+    missing = defaultdict[int | None, list[str]](list)
+    for key, one in missing_of(mirror, "tests").items():
+        missing[key].append(words(one, "this product" if one.product_id == key else None))
+    for one in doubts(mirror, ("tests.features",)):
+        if one.kind == "missing field":
+            missing[one.product_id].append(words(one, "this product"))
     rows = zip(facts["product_id"].tolist(), _records(facts, ["feature_id", *_IN_REASONS]), strict=True)
     reasons = [
-        _reason(fact, others[fact["feature_id"]], missing.get(product, ""), instant, stale_after)
+        _reason(fact, others[fact["feature_id"]], "; ".join(missing.get(product, ())), instant, stale_after)
         for product, fact in rows
     ]
     return pd.Series(reasons, index=facts.index, dtype="str")

@@ -42,7 +42,8 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         "Stale": "Executed tests cover it, all of them older than {stale_after} days, or of unknown date.",
         "Unknown": (
             "No executed test is known to cover it, but one may: the product's tests are not fully synced, "
-            "were last read before the report date, or a test of unknown status has it in scope."
+            "were last read before the report date, one of them does not say which features it covers, or a test of "
+            "unknown status has it in scope."
         ),
         "Scheduled, not yet tested": "Only scheduled tests cover it.",
         "Untested": "No executed and no scheduled test covers it, and the product's tests are fully synced.",
@@ -56,11 +57,16 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
     "bugs": {
         "Accepted manually": "A bug of status accepted that a person accepted.",
         "Auto-accepted": "A bug of status accepted that was accepted automatically, because nobody triaged it in time.",
+        "Accepted, not said by whom": (
+            "A bug of status accepted that does not say whether a person or the timer accepted it. Rates that depend on "
+            "it are ranges, or unknown where no bug of the account says it."
+        ),
         "Rejected bug": "A bug of status rejected.",
         "Open bug": "A bug of status forwarded: handed to the customer, and not triaged yet.",
         "Other bug": "A bug of any other status, or of none. It counts in every total and in no rate's numerator.",
         "Valid bug": (
-            "A bug that was not rejected. Those that the customer knew before are valid, and counted separately, too."
+            "A bug that was not rejected; one without status may be one, and counts in the highest figure only. Those "
+            "that the customer knew before are valid, and counted separately, too."
         ),
         "Bug of a feature": (
             "By the test feature that the bug names, and its feature in that test's list; else as the bug "
@@ -117,7 +123,10 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
             "A test that may have run it was not read, a test of unknown status has its feature in scope, or "
             "its result is missing or of an unknown status."
         ),
-        "Story coverage": "Stories with a passed or failed result, out of all active stories.",
+        "Story coverage": (
+            "Stories with a passed or failed result, out of all active stories. Where a test that was not read may hold a "
+            "newer result, the story counts in the highest figure only."
+        ),
     },
     "triage": {
         "Active acceptance": "Manually accepted bugs out of all bugs.",

@@ -71,7 +71,7 @@ def unlinked_stories(mirror: Mirror) -> pd.DataFrame:
 @documented
 def unlinked_test_features(mirror: Mirror) -> pd.DataFrame:
     """Return the test features that are not linked to an active feature, one row each, newest test first, then by id."""
-    copies = mirror.active("test_features")
+    copies = mirror.own(mirror.active("test_features"))
     copies = copies.assign(reason=_link_reasons(mirror, copies["feature_id"]))
     copies = copies[copies["reason"] != ""][["id", "product_id", "test_id", "feature_id", "title", "reason"]]
     tests = dated_tests(mirror)[["test_id", "test", "at"]]
@@ -86,8 +86,9 @@ def unlinked_test_features(mirror: Mirror) -> pd.DataFrame:
 def _link_reasons(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[str]:
     """Return why each is not linked to an active feature, "" where it is."""
     reason = pd.Series("not in the catalogue", index=feature_ids.index, dtype="str")
-    reason = reason.mask(feature_ids.isin(mirror.features["id"]), "removed from the catalogue")
-    reason = reason.mask(feature_ids.isin(mirror.active("features")["id"]), "")
+    listed = mirror.catalogue
+    reason = reason.mask(feature_ids.isin(listed["id"]), "removed from the catalogue")
+    reason = reason.mask(feature_ids.isin(listed["id"][listed["removed_at"].isna()]), "")
     return reason.mask(feature_ids.isna(), "names no feature")
 
 
@@ -116,7 +117,7 @@ def lapsed_tests(mirror: Mirror, *, as_of: AsOf = None, lapsed_after: float = LA
 @documented
 def unknown_statuses(mirror: Mirror) -> pd.DataFrame:
     """Return the statuses that no definition knows, one row per product and status, by status and product."""
-    tests = dated_tests(mirror)
+    tests = mirror.own(dated_tests(mirror))
     tests = tests[tests["group"] == "unknown"].sort_values("test_id")
     grouped = tests.groupby(["status", "product_id"], sort=True, dropna=False)
     found = grouped.agg(tests=("test_id", "nunique"), examples=("test", _examples)).reset_index()
@@ -126,7 +127,7 @@ def unknown_statuses(mirror: Mirror) -> pd.DataFrame:
 @documented
 def unattributed_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     """Return the bugs that are not linked to an active feature, one row each, the newest test first, then by id."""
-    bugs = located_bugs(mirror, as_of=as_of)
+    bugs = mirror.own(located_bugs(mirror, as_of=as_of))
     bugs = bugs[bugs["where"] != "feature"]
     found = bugs.assign(product=mirror.named(bugs["product_id"]), bug=labels(bugs["title"], "Bug", bugs["bug_id"]))
     found = found.sort_values(["at", "bug_id"], ascending=[False, True], ignore_index=True)
@@ -141,7 +142,7 @@ def unknown_bug_values(mirror: Mirror) -> pd.DataFrame:
     They are stored as they came, count in every total, and have no bucket (but "other") or column of their own. Order:
     what ("severity", "status"), value, product.
     """
-    bugs = located_bugs(mirror)
+    bugs = mirror.own(located_bugs(mirror))
     parts = []
     for what, known in (("severity", (*SEVERITIES, *OLDER_BUG_KINDS)), ("status", BUG_STATUSES)):
         unknown = bugs[~bugs[what].isin(known)]
@@ -158,7 +159,7 @@ def unknown_story_statuses(mirror: Mirror) -> pd.DataFrame:
 
     They are stored as they came and count as no result.
     """
-    rows = mirror.active("test_user_stories")
+    rows = mirror.own(mirror.active("test_user_stories"))
     rows = rows.assign(status=rows["execution_status"].fillna(NO_VALUE))
     rows = rows[~rows["status"].isin(STORY_STATUSES)]
     grouped = rows.groupby(["status", "product_id"], sort=True)

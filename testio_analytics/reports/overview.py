@@ -1,7 +1,8 @@
-"""What a manager reads first: the verdict, five figures with their change, and ten features that need a test."""
+"""What a manager reads first: the verdict, five figures with their change, and the features that need a test."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,9 +21,10 @@ from testio_analytics.reports.shares import share
 from testio_analytics.reports.stories import story_coverage_by_product
 from testio_analytics.reports.trends import trends
 from testio_analytics.reports.triage import triage, triage_total
-from testio_analytics.text import EN_DASH, MONTHS, counted, interval_words, percent, signed
+from testio_analytics.text import EN_DASH, MONTHS, counted, interval_words, listed, percent, short, signed
 
 MOST_NAMED = 10
+ALIKE = ["state", "rank", "product_id", "product", "sections", "why"]
 UNKNOWN = "unknown"
 
 
@@ -41,8 +43,9 @@ class Overview:
         sentence: the verdict.
         figures: five figures by name. A change is given against the end of the last whole month, and for what belongs to
             that month against the one before, where enough is known of both.
-        urgent: the ten features that need a test most: those never tested first by risk, then the others.
-            Columns: those of `next_tests`, state, reason.
+        urgent: the features that need a test most, those never tested first by risk, then the others. What nothing tells
+            apart is one row: same product, sections, state, rank and reason; ten rows at most. Columns: state, rank,
+            product_id, product, sections, why, active_features (how many), examples (titles).
         doubts: what could not be read, a sentence each.
     """
 
@@ -53,7 +56,7 @@ class Overview:
 
 
 def overview(mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, impact: ImpactSource = None) -> Overview:
-    """Return the verdict, five figures, the ten features that need a test, and what is in doubt.
+    """Return the verdict, five figures, the features that need a test, and what is in doubt.
 
     Raises:
         UnknownValueError: `as_of` is no date or time, or `stale_after` is not above 0.
@@ -65,7 +68,7 @@ def overview(mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, im
     # What is scheduled will be tested without anybody doing anything, and what is unknown needs a sync.
     waiting = waiting[waiting["state"].isin(["untested", "stale"])]
     urgent = ranking.merge(waiting, on="feature_id", how="inner", validate="one_to_one")
-    urgent = urgent.sort_values(["state", "rank", "feature_id"], ignore_index=True).head(MOST_NAMED)
+    urgent = _grouped(urgent.sort_values(["state", "rank", "feature_id"])).head(MOST_NAMED)
     then = _month_end(mirror, instant)
     figures = {
         "Recently tested": _recent(mirror, instant, stale_after),
@@ -76,6 +79,16 @@ def overview(mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, im
     }
     sentence = coverage_summary(mirror, as_of=instant, stale_after=stale_after).sentence
     return Overview(sentence, figures, urgent, sentences(doubts(mirror)))
+
+
+def _grouped(features: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for the features that nothing tells apart, in the order of the first of them."""
+    alike = features.groupby(ALIKE, sort=False, dropna=False, observed=True, as_index=False)
+    rows = alike.agg(
+        active_features=("feature", "size"),
+        examples=("feature", lambda titles: listed([short(title) for title in titles])),
+    )
+    return rows.astype({"active_features": "Int64", "examples": "str"})
 
 
 def _month_end(mirror: Mirror, instant: pd.Timestamp) -> pd.Timestamp | None:
@@ -167,16 +180,23 @@ def _triaged(mirror: Mirror, instant: pd.Timestamp) -> Figure:
         return Figure("no bugs", (f"of {_month_words(months[-1])}",))
     last, before = known[months[-1]], known.get(months[0])
     change = ""
-    if len(months) > 1 and before is not None:
+    if pd.isna(last["review"]):
+        return Figure(UNKNOWN)
+    if len(months) > 1 and before is not None and _is_exact(last) and _is_exact(before):
         change = f"{signed(100 * (last['review'] - before['review']))} points against {_month_words(months[0])}"
     triaged = last["active_accepted"] + last["rejected"]
     read = "" if total["is_complete"] else ", as far as read"
     month = f"of {_month_words(months[-1])}{read}" + (", provisional" if last["is_provisional"] else "")
-    figure = _of(triaged, last["total"], triaged, month, change)
+    figure = _of(triaged, last["total"], round(last["review_highest"] * last["total"]), month, change)
     if not figure.notes:
         return figure
     interval = f"95 % interval {interval_words(last['review_low'], last['review_high'])}"
     return Figure(figure.value, (f"{figure.notes[0]}, {interval}", *figure.notes[1:]))
+
+
+def _is_exact(month: Mapping[Any, Any]) -> bool:
+    """Say whether the rate of bugs triaged manually is one number, and no range."""
+    return bool(pd.notna(month["review"]) and month["review"] == month["review_highest"])
 
 
 def _month_words(label: str) -> str:

@@ -84,10 +84,10 @@ def rate_posterior(
     of single exposures to those of whole tests, where that is below 1.
 
     Simulated (tests/benchmarks/intervals.py), 94 to 97 % of the intervals contain the rate where features or tests
-    differ. Where all features have the same rate it is 98 to nearly 100 %: the interval allows for differences that
-    cannot be excluded. Where a single feature has ten times the rate of the others *and* tests differ in yield by more than
-    half of their mean, that feature's own interval holds in 88 to 91 %: after one to three poor tests nothing tells it from the
-    others.
+    differ, and 94 to 99 % of those of the feature with the highest figure. Where all features, or all but one, have the same
+    rate, it is 98 to nearly 100 %: the interval allows for differences that cannot be excluded. Where one feature has ten
+    times the rate of the others *and* tests differ in yield by more than half of their mean, that feature's own interval
+    holds in 88 to 93 % only: after one to three poor tests nothing tells it from the others.
 
     Sources: C. N. Morris, "Parametric empirical Bayes inference: theory and applications", Journal of the American
     Statistical Association 78 (1983), 47-55, and N. M. Laird and T. A. Louis, "Empirical Bayes confidence intervals based on

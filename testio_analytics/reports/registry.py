@@ -29,6 +29,17 @@ READ_STREAMS = ("features", "tests", "bugs", "results")
 STATUSES = "statuses"
 """Stands among the streams of a report that asks which tests count as executed: a status may be an unknown word."""
 
+SCOPE_FIELDS = ("tests.features", "tests.test_cases")
+BUG_FIELDS = ("bugs.status", "bugs.severity", "bugs.known")
+LINK_FIELDS = ("bugs.test_feature", "bugs.test")
+FIELDS = (*SCOPE_FIELDS, *BUG_FIELDS, "bugs.auto_accepted", *LINK_FIELDS)
+"""Fields that the API may leave out of some rows; they stand among the streams of the reports that rest on them.
+``tests.test_cases`` are the features that a scripted test-case run names elsewhere."""
+
+_COVERAGE = ("features", "tests", STATUSES, *SCOPE_FIELDS)
+_MONTHS = ("bugs.test",)
+_BUGS_OF_FEATURES = (*_COVERAGE, "bugs", *BUG_FIELDS, *LINK_FIELDS)
+
 COVERAGE = "Which features were never tested, or not recently?"
 BUGS = "Where are the bugs?"
 STORIES = "Did the stories pass?"
@@ -98,7 +109,7 @@ _COVERED = columns(
     f"active_features {_STATES} never_executed never_executed_highest ever_covered ever_covered_highest ever_share"
     " recent_covered recent_covered_highest recent_share is_complete gap"
 )
-_BUCKETS = "active_accepted auto_accepted rejected open other"
+_BUCKETS = "active_accepted auto_accepted accepted_unclear rejected open other"
 _HIGH_AND_LOW: Mapping[str, Mapping[str, Any]] = {
     name: {"label": name.capitalize(), "kind": "count", "meaning": f"Valid bugs of severity {name}."}
     for name in ("high", "low")
@@ -106,19 +117,20 @@ _HIGH_AND_LOW: Mapping[str, Mapping[str, Any]] = {
 _SEVERITIES = "critical high low visual content suggestion custom severity_other"
 _STORY_COUNTS = columns(
     "stories failed blocked passed in_scope_not_run never_in_scope unknown old_version failed_by_bug covered"
-    " covered_highest share passed_share is_complete gap",
+    " covered_highest share share_highest passed_share is_complete gap",
     unknown={"meaning": "Stories whose newest result is unknown."},
-    covered={"meaning": "Stories with a passed or failed result: the fewest."},
+    covered={"meaning": "Stories with a passed or failed result that no missing test can change: the fewest."},
+    covered_highest={"meaning": "Those, and the stories of which a missing test may say otherwise."},
     share={"label": "With a result", "meaning": "covered / stories."},
 )
 _STORY_STATES = "stories failed blocked passed in_scope_not_run never_in_scope unknown share passed_share"
 _RATES = "active_acceptance auto_acceptance overall_acceptance rejection review"
 _TRIAGE = columns(
     f"total {_BUCKETS} immature"
-    " active_acceptance active_acceptance_low active_acceptance_high active_acceptance_band"
-    " auto_acceptance auto_acceptance_low auto_acceptance_high auto_acceptance_band"
-    " overall_acceptance overall_acceptance_low overall_acceptance_high"
-    " rejection rejection_low rejection_high rejection_band review review_low review_high review_band"
+    " active_acceptance active_acceptance_highest active_acceptance_low active_acceptance_high active_acceptance_band"
+    " auto_acceptance auto_acceptance_highest auto_acceptance_low auto_acceptance_high auto_acceptance_band"
+    " overall_acceptance overall_acceptance_highest overall_acceptance_low overall_acceptance_high"
+    " rejection rejection_highest rejection_low rejection_high rejection_band review review_highest review_low review_high review_band"
     " verdict is_provisional is_complete gap"
 )
 _TRIAGE_PAGE = f"total {_BUCKETS} active_acceptance auto_acceptance rejection review is_provisional"
@@ -145,7 +157,7 @@ _ALL: tuple[Report, ...] = (
         title="The features that need a test, or have unknown status.",
         question=COVERAGE,
         grain="One row per active feature that is not tested, by state, product and the longest untested first.",
-        streams=("features", "tests", STATUSES),
+        streams=_COVERAGE,
         columns=_CATALOGUE,
         terminal=_names("state product sections feature reason executed_tests stories"),
         caption="Features that need a test, or have unknown status.",
@@ -160,7 +172,7 @@ _ALL: tuple[Report, ...] = (
         title="Every active feature: how well it is described, and when it was tested.",
         question=COVERAGE,
         grain="One row per active feature, by product, title and id.",
-        streams=("features", "tests", STATUSES),
+        streams=_COVERAGE,
         columns=_CATALOGUE,
         terminal=_names("product sections feature state last_tested_at executed_tests stories"),
         caption="The catalogue, by product and feature.",
@@ -175,7 +187,7 @@ _ALL: tuple[Report, ...] = (
         title="How much of the whole catalogue is covered.",
         question=COVERAGE,
         grain="One row; each feature counts once.",
-        streams=("features", "tests", STATUSES),
+        streams=_COVERAGE,
         columns=(*columns("product"), *_COVERED),
         terminal=_names(f"product active_features {_STATES} ever_share"),
         caption="Active features of the account, by state.",
@@ -186,7 +198,7 @@ _ALL: tuple[Report, ...] = (
         title="How much of each product's catalogue is covered.",
         question=COVERAGE,
         grain="One row per active product, by name and id.",
-        streams=("features", "tests", STATUSES),
+        streams=_COVERAGE,
         columns=(*columns("product_id product"), *_COVERED),
         terminal=_names(f"product active_features {_STATES} ever_share recent_share"),
         caption="Active features of each product, by state.",
@@ -197,7 +209,7 @@ _ALL: tuple[Report, ...] = (
         title="How much of each section's catalogue is covered; a feature of two sections counts in both.",
         question=COVERAGE,
         grain="One row per section, by product, section name and id.",
-        streams=("features", "tests", STATUSES),
+        streams=_COVERAGE,
         columns=(*columns("product_id product section_id section"), *_COVERED),
         terminal=_names(f"product section active_features {_STATES} ever_share recent_share"),
         caption="Active features of each section, by state.",
@@ -209,7 +221,7 @@ _ALL: tuple[Report, ...] = (
         title="How many of today's active features a recent test had covered, month by month.",
         question=COVERAGE,
         grain="One row per month end and one for the report date, oldest first.",
-        streams=("features", "tests", STATUSES),
+        streams=_COVERAGE,
         columns=columns(
             "until is_partial active_features covered covered_highest share",
             active_features={"meaning": "Today's active features, in every row."},
@@ -225,10 +237,10 @@ _ALL: tuple[Report, ...] = (
         title="Bugs of each active feature for the tests that covered it.",
         question=BUGS,
         grain="One row per active feature, the most adjusted bugs per test first.",
-        streams=("features", "tests", STATUSES, "bugs"),
+        streams=_BUGS_OF_FEATURES,
         columns=columns(
-            f"product_id product feature_id feature sections rank tests tests_read bugs known rejected active_accepted"
-            f" auto_accepted open other {_SEVERITIES} bugs_per_test raw_low raw_high shrunk shrunk_low shrunk_high"
+            f"product_id product feature_id feature sections rank tests tests_read bugs bugs_highest known {_BUCKETS}"
+            f" {_SEVERITIES} bugs_per_test raw_low raw_high shrunk shrunk_low shrunk_high"
             " prior_mean is_pooled signal is_complete gap",
             **_HIGH_AND_LOW,
             tests={"meaning": "Distinct executed tests that cover the feature."},
@@ -248,9 +260,9 @@ _ALL: tuple[Report, ...] = (
         question=BUGS,
         grain="One row per active product, by name and id.",
         # The to_… columns name features, and no count depends on how many there are.
-        streams=("tests", "bugs"),
+        streams=("tests", "bugs", *BUG_FIELDS),
         columns=columns(
-            f"product_id product total {_BUCKETS} bugs {_SEVERITIES} known to_feature to_removed_feature"
+            f"product_id product total {_BUCKETS} bugs bugs_highest {_SEVERITIES} known to_feature to_removed_feature"
             " not_in_catalogue not_attributable is_complete gap",
             **_HIGH_AND_LOW,
         ),
@@ -263,7 +275,7 @@ _ALL: tuple[Report, ...] = (
         title="Valid bugs by operating system, or another part of the device.",
         question=BUGS,
         grain="One row per product and value, the most bugs first; a bug seen on two values counts in both.",
-        streams=("tests", "bugs"),
+        streams=("tests", "bugs", "bugs.status", "bugs.severity"),
         columns=columns(
             "product_id product value bugs critical split_bugs product_bugs is_complete gap",
             value={"label": "Operating system", "meaning": 'Operating system; "(no device named)" for bugs without.'},
@@ -279,7 +291,7 @@ _ALL: tuple[Report, ...] = (
         title="What the newest executed test of each active feature found.",
         question=STORIES,
         grain="One row per active feature, by product, title and id.",
-        streams=(*READ_STREAMS, STATUSES),
+        streams=(*_BUGS_OF_FEATURES, "results"),
         columns=columns(
             "product_id product feature_id feature sections result worst_severity bugs open_bugs critical_bugs"
             " stories_failed stories_blocked stories_passed stories_not_run failed_by_bug test_id test at api_status"
@@ -299,9 +311,9 @@ _ALL: tuple[Report, ...] = (
         title="How many features were shown to be exercised, per product.",
         question=STORIES,
         grain="One row per active product, by name and id.",
-        streams=(*READ_STREAMS, STATUSES),
+        streams=(*_BUGS_OF_FEATURES, "results"),
         columns=columns(
-            "product_id product active_features in_scope exercised exercised_highest share is_complete gap",
+            "product_id product active_features in_scope exercised exercised_highest share share_highest is_complete gap",
             share={"label": "Exercised", "meaning": "exercised / active_features."},
         ),
         terminal=_names("product active_features in_scope exercised share"),
@@ -313,9 +325,9 @@ _ALL: tuple[Report, ...] = (
         title="Every active user story with its newest result.",
         question=STORIES,
         grain="One row per active story, by product, state, feature and story.",
-        streams=("features", "tests", STATUSES, "results"),
+        streams=(*_COVERAGE, "results"),
         columns=columns(
-            "product_id product feature_id feature story_id story state test_id test at tested_by is_by_bug"
+            "product_id product feature_id feature story_id story state may_differ test_id test at tested_by is_by_bug"
             " is_old_version is_complete gap",
             state={"meaning": "The newest result of the story; see the definitions of stories."},
         ),
@@ -330,7 +342,7 @@ _ALL: tuple[Report, ...] = (
             title=f"Results of the stories of each {grain}{more}.",
             question=STORIES,
             grain=f"One row per {'active product' if grain == 'product' else f'{grain} with stories'}, by {order}.",
-            streams=("features", "tests", STATUSES, "results"),
+            streams=(*_COVERAGE, "results"),
             columns=(*columns(keys), *_STORY_COUNTS),
             terminal=_names(terminal),
             caption=f"Active stories of each {grain}, by state.{note}",
@@ -371,14 +383,14 @@ _ALL: tuple[Report, ...] = (
             title=title,
             question=TRIAGE,
             grain=grain,
-            streams=("tests", "bugs"),
+            streams=("tests", "bugs", "bugs.status", "bugs.auto_accepted", *more),
             columns=(*columns(keys), *_TRIAGE),
             terminal=_names(f"{shown} total open {_RATES} {verdict} is_provisional"),
             caption=caption,
             page=_names(f"{shown} {_TRIAGE_PAGE}"),
             under=under,
         )
-        for name, title, grain, keys, shown, verdict, caption, under in (
+        for name, title, grain, keys, shown, verdict, caption, under, more in (
             (
                 "triage",
                 "Triage outcomes and rates of each product.",
@@ -388,6 +400,7 @@ _ALL: tuple[Report, ...] = (
                 "verdict",
                 "Triage outcomes of each product. Below its name: how its rates stand against the bands.",
                 ("verdict",),
+                (),
             ),
             (
                 "triage_by_month",
@@ -398,6 +411,7 @@ _ALL: tuple[Report, ...] = (
                 "verdict",
                 "Triage outcomes of each month.",
                 (),
+                _MONTHS,
             ),
             (
                 "triage_by_product_and_month",
@@ -408,6 +422,7 @@ _ALL: tuple[Report, ...] = (
                 "",
                 "Triage outcomes of each product and month.",
                 (),
+                _MONTHS,
             ),
             (
                 "triage_total",
@@ -418,6 +433,7 @@ _ALL: tuple[Report, ...] = (
                 "verdict",
                 "Triage outcomes of all bugs.",
                 (),
+                (),
             ),
         )
     ),
@@ -426,7 +442,7 @@ _ALL: tuple[Report, ...] = (
         title="Tests, bugs and coverage by month, all products together.",
         question=TRIAGE,
         grain="One row per month, oldest first; months without tests are in.",
-        streams=("features", "tests", STATUSES, "bugs"),
+        streams=(*_COVERAGE, "bugs", "bugs.status", "bugs.severity", "bugs.test"),
         columns=_TRENDS,
         terminal=_names("label is_partial tests bugs critical bugs_per_test ever_covered is_provisional"),
         caption="Tests, bugs and coverage by month.",
@@ -437,7 +453,7 @@ _ALL: tuple[Report, ...] = (
         title="Tests, bugs and coverage by ISO week, all products together.",
         question=TRIAGE,
         grain="One row per week, oldest first; weeks without tests are in.",
-        streams=("features", "tests", STATUSES, "bugs"),
+        streams=(*_COVERAGE, "bugs", "bugs.status", "bugs.severity", "bugs.test"),
         columns=_TRENDS,
         terminal=_names("label is_partial tests bugs critical bugs_per_test ever_covered"),
         caption="Tests, bugs and coverage by week.",
@@ -448,7 +464,7 @@ _ALL: tuple[Report, ...] = (
         title="Tests, bugs and coverage of each product by month.",
         question=TRIAGE,
         grain="One row per active product and month, by product, then oldest first.",
-        streams=("features", "tests", STATUSES, "bugs"),
+        streams=(*_COVERAGE, "bugs", "bugs.status", "bugs.severity", "bugs.test"),
         columns=(*columns("product_id product"), *_TRENDS),
         terminal=_names("product label tests bugs critical bugs_per_test ever_covered"),
         caption="Tests, bugs and coverage of each product by month.",
@@ -461,7 +477,7 @@ _ALL: tuple[Report, ...] = (
         title="The active features by risk, with the parts of that figure.",
         question=NEXT,
         grain="One row per active feature, the highest risk first.",
-        streams=(*READ_STREAMS, STATUSES),
+        streams=(*_BUGS_OF_FEATURES, "results"),
         columns=columns(
             "rank rank_best rank_worst product_id product feature_id feature sections risk likelihood part_bugs part_age"
             " part_changed part_failures impact part_severity part_stories own_impact why flags planned_test"
@@ -481,7 +497,7 @@ _ALL: tuple[Report, ...] = (
         title="The three tests to order first, each of features that share a section.",
         question=NEXT,
         grain="One row per feature of a proposed test, by test and rank.",
-        streams=(*READ_STREAMS, STATUSES),
+        streams=(*_BUGS_OF_FEATURES, "results"),
         columns=columns("proposed_test product_id product feature_id feature sections rank risk why is_complete gap"),
         terminal=_names("proposed_test product sections feature rank risk why"),
         caption="Proposed tests.",
@@ -525,7 +541,7 @@ _ALL: tuple[Report, ...] = (
         title="The features that were removed from the catalogue.",
         question=TRUST,
         grain="One row per removed feature, the last removed first.",
-        streams=("features", "tests", STATUSES),
+        streams=_COVERAGE,
         columns=columns("product_id product feature_id feature removed_at first_seen executed_tests last_tested_at"),
         caption="Features that were removed from the catalogue.",
         page=_names("feature removed_at last_tested_at executed_tests"),
@@ -614,9 +630,14 @@ REPORTS: Mapping[str, Report] = {report.name: report for report in _ALL}
 
 PAGE_TABLES: Mapping[str, View] = {
     "features_to_test": View(
-        columns("product_id product feature_id feature sections state why rank", rank={"label": "Rank by risk"}),
-        "Features to order a test for.",
-        page=_names("feature state why rank"),
+        columns(
+            "examples active_features state why rank product_id product sections",
+            examples={"label": "Features", "meaning": "Up to three of their titles."},
+            active_features={"label": "How many", "meaning": "Active features that nothing tells apart."},
+            rank={"label": "Rank by risk"},
+        ),
+        "Features to order a test for; those that nothing tells apart stand in one row.",
+        page=_names("examples active_features state why rank"),
         under=("product", "sections"),
     ),
     "sync_runs": View(

@@ -5,6 +5,8 @@ The reports take a `Mirror` and return a frame. They read and write nothing, and
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 import pandas as pd
 
@@ -27,10 +29,12 @@ from testio_analytics.reports.facts import (
     located_bugs,
     once,
     product_rows,
+    silent_tests,
     story_outcomes,
+    stray_bugs,
     unread_tests,
 )
-from testio_analytics.reports.registry import STATUSES, column_names, documented
+from testio_analytics.reports.registry import FIELDS, LINK_FIELDS, STATUSES, column_names, documented
 from testio_analytics.reports.shares import with_share
 
 RESULTS = ("issues", "failed", "blocked", "known bugs", "passed", "no findings", "none", "unknown")
@@ -44,7 +48,7 @@ _API_WORD = {
 }
 STORY_COUNTS = ("stories_failed", "stories_blocked", "stories_passed", "stories_not_run")
 RESULT_COLUMNS = column_names("feature_results")
-EVIDENCE_COLUMNS = ("product_id", "product", "active_features", "in_scope", "exercised", "exercised_highest", "share")
+EVIDENCE_COLUMNS = column_names("evidence_by_product")
 _BUG_NAMES = ("bugs", "open_bugs", "critical_bugs", "issues")
 _STORY_NAMES = (*STORY_COUNTS, "failed_by_bug", "stories_unclear")
 
@@ -74,10 +78,11 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
         _bugs(mirror, pairs, instant),
         _stories(mirror, pairs),
         _unread(mirror, pairs),
+        _stray(mirror, pairs, instant),
         _words(mirror, newest),
     ):
         found = found.merge(part, on="feature_id", how="left", validate="one_to_one")
-    return _judged(mirror, found, everything)
+    return _judged(mirror, found, everything, instant)
 
 
 @documented
@@ -100,7 +105,8 @@ def evidence_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     found["exercised_highest"] = found["exercised"] + found["maybe"]
     found["exercised"] = found["exercised"].mask(nothing.fillna(False))
     found = with_share(found, "exercised", "active_features", "share")
-    return with_row_doubts(found[list(EVIDENCE_COLUMNS)], mirror, "evidence_by_product")
+    found = with_share(found, "exercised_highest", "active_features", "share_highest")
+    return with_row_doubts(found, mirror, "evidence_by_product")[EVIDENCE_COLUMNS]
 
 
 def _exercised(mirror: Mirror, instant: pd.Timestamp) -> pd.DataFrame:
@@ -120,6 +126,8 @@ def _exercised(mirror: Mirror, instant: pd.Timestamp) -> pd.DataFrame:
         stories[~stories["status"].isin(STORY_STATUSES)],
     ]
     maybe = features["feature_id"].isin(pd.concat([rows["feature_id"] for rows in hidden]))
+    maybe |= features["feature_id"].isin(stray_bugs(mirror, as_of=instant)["feature_id"])
+    maybe |= features["product_id"].isin(silent_tests(mirror, as_of=instant)["product_id"])
     maybe |= features["product_id"].isin(products_in_doubt(mirror, "tests", "bugs", "results"))
     in_scope = features["feature_id"].isin(pairs["feature_id"])
     return features.assign(in_scope=in_scope, exercised=exercised, maybe=~exercised & maybe)
@@ -179,6 +187,15 @@ def _unread(mirror: Mirror, pairs: pd.DataFrame) -> pd.DataFrame:
     return found.rename_axis("feature_id").reset_index().astype({"feature_id": "Int64"})
 
 
+def _stray(mirror: Mirror, pairs: pd.DataFrame, instant: pd.Timestamp) -> pd.DataFrame:
+    """Return how many bugs of the tests of each feature, or of no test, may be bugs of the feature."""
+    stray = stray_bugs(mirror, as_of=instant)
+    of_test = stray.merge(pairs, on=["feature_id", "test_id"], how="inner")
+    without = stray[stray["test_id"].isna() & stray["feature_id"].isin(pairs["feature_id"])]
+    found = distinct(pd.concat([of_test, without]), "bug_id", "feature_id").rename("stray_bugs")
+    return found.rename_axis("feature_id").reset_index().astype({"feature_id": "Int64"})
+
+
 def _words(mirror: Mirror, newest: pd.DataFrame) -> pd.DataFrame:
     """Return the API's own word for each feature in its newest test; of two copies of a feature the weightier one."""
     copies = mirror.active("test_features")[["id", "feature_id"]].rename(columns={"id": "test_feature_id"})
@@ -193,17 +210,19 @@ def _words(mirror: Mirror, newest: pd.DataFrame) -> pd.DataFrame:
     return said.rename(columns={"execution_status": "api_status"})
 
 
-def _judged(mirror: Mirror, found: pd.DataFrame, scope: pd.DataFrame) -> pd.DataFrame:
+def _judged(mirror: Mirror, found: pd.DataFrame, scope: pd.DataFrame, instant: pd.Timestamp) -> pd.DataFrame:
     """Say what the result is, blank the counts that nobody knows, and compare with the API's own word."""
     covered = found["test_id"].notna()
-    counts = [*_BUG_NAMES, *_STORY_NAMES, "unread_bugs", "unread_results"]
+    counts = [*_BUG_NAMES, *_STORY_NAMES, "unread_bugs", "unread_results", "stray_bugs"]
     found[counts] = found[counts].fillna(0).astype("Int64")
     unknown = scope[scope["group"] == "unknown"].groupby("feature_id")["test_id"].size().rename("unknown_tests")
     found = found.join(unknown, on="feature_id")
     found["unknown_tests"] = found["unknown_tests"].fillna(0).mask(covered, 0).astype("Int64")
-    found["result"] = _results(found, found["product_id"].isin(products_in_doubt(mirror, "tests")))
+    in_doubt = found["product_id"].isin(products_in_doubt(mirror, "tests"))
+    in_doubt |= found["product_id"].isin(silent_tests(mirror, as_of=instant)["product_id"])
+    found["result"] = _results(found, in_doubt)
     found["worst_severity"] = found["worst_severity"].where(found["result"] == "issues")
-    no_bugs, no_results = found["unread_bugs"] > 0, found["unread_results"] > 0
+    no_bugs, no_results = found["unread_bugs"] + found["stray_bugs"] > 0, found["unread_results"] > 0
     found[[*_BUG_NAMES]] = found[[*_BUG_NAMES]].mask(~covered | (no_bugs & (found["bugs"] == 0)))
     found[[*_STORY_NAMES]] = found[[*_STORY_NAMES]].mask(~covered | no_results)
     means = found["result"].astype("str").map(_API_WORD)
@@ -218,7 +237,7 @@ def _results(found: pd.DataFrame, in_doubt: pd.Series[bool]) -> pd.Series[str]:
         (~covered & may_be_covered, "unknown"),
         (~covered, "none"),
         (found["issues"] > 0, "issues"),
-        (found["unread_bugs"] > 0, "unknown"),
+        (found["unread_bugs"] + found["stray_bugs"] > 0, "unknown"),
         (found["stories_failed"] > 0, "failed"),
         ((found["unread_results"] > 0) | (found["stories_unclear"] > 0), "unknown"),
         (found["stories_blocked"] > 0, "blocked"),
@@ -232,17 +251,22 @@ def _results(found: pd.DataFrame, in_doubt: pd.Series[bool]) -> pd.Series[str]:
 
 def _row_gaps(mirror: Mirror, found: pd.DataFrame) -> pd.Series[str]:
     """Return what puts the result of each feature in doubt, in words: what is missing of its product and of itself."""
-    of_product: dict[int | None, list[str]] = {}
-    for one in doubts(mirror, ("tests",)):
-        of_product.setdefault(one.product_id, []).append(words(one, "this product"))
-    columns = ["product_id", "unread_bugs", "unread_results", "unknown_tests", "stories_unclear"]
+    of_product = defaultdict[int | None, list[str]](list)
+    for one in doubts(mirror, ("tests", *FIELDS)):
+        if one.value in LINK_FIELDS:
+            continue  # said feature by feature
+        of_product[one.product_id].append(words(one, "this product"))
+        for other in one.others:
+            of_product[other].append(words(one))
+    columns = ["product_id", "unread_bugs", "unread_results", "unknown_tests", "stories_unclear", "stray_bugs"]
     texts = []
-    for product, bugs, results, tests, stories in zip(*(found[name].tolist() for name in columns), strict=True):
+    for product, bugs, results, tests, stories, stray in zip(*(found[name].tolist() for name in columns), strict=True):
         own = [
             Doubt("bugs", "unread tests", product, "", bugs),
             Doubt("results", "unread tests", product, "", results),
             Doubt(STATUSES, "unknown status", product, "", tests),
             Doubt("results", "unknown results", product, "", 0 if pd.isna(stories) else stories),
+            Doubt("bugs", "missing field", product, "", stray, value="bugs.test_feature"),
         ]
         parts = [*of_product.get(product, ()), *(words(one, "this feature") for one in own if one.count)]
         texts.append("; ".join(parts) or None)

@@ -182,9 +182,8 @@ def _advice(mirror: Mirror, owed: pd.DataFrame, run: Any, failure: list[str], li
     if run["outcome"] == "running" and not failure:
         return "Next: wait until it is done, then ask again."
     if failure:
-        return (
-            "Next: mend what it says and run `testio-analytics sync`. Until then the reports show what was read before."
-        )
+        first = "mend what it says and run" if run["outcome"] == "failed" else "run"
+        return f"Next: {first} `testio-analytics sync`. Until then the reports show what was read before."
     if any(place.startswith(REMOVAL) for one in doubts(mirror) for place in one.places):
         return "Next: if those rows are really gone at the source, run `testio-analytics sync --full`."
     found = [one for one in doubts(mirror) if one.was_asked]

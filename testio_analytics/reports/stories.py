@@ -24,6 +24,7 @@ from testio_analytics.reports.facts import (
     memberships,
     once,
     product_rows,
+    silent_tests,
     story_outcomes,
     texts_differ,
     unread_tests,
@@ -35,6 +36,7 @@ STATES = ("failed", "blocked", "passed", "in scope, not run", "never in scope", 
 """The states of a story; those that need attention come first."""
 
 COUNT_COLUMNS = ("failed", "blocked", "passed", "in_scope_not_run", "never_in_scope", "unknown")
+COVERED = ("covered", "covered_highest")
 NO_FEATURE = "(no feature)"
 STORY_COLUMNS = column_names("story_coverage")
 
@@ -58,6 +60,7 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     found["is_by_bug"] = found["is_by_bug"].mask(no_results)
     found = found.drop(columns=["text", "text_then"])
     found["state"] = _states(mirror, found, instant)
+    found["may_differ"] = _may_differ(mirror, found, instant).astype("boolean")
     found = with_row_doubts(found, mirror, "story_coverage")
     order = ["product", "product_id", "state", "feature", "story_id"]
     return found.sort_values(order, ignore_index=True)[STORY_COLUMNS]
@@ -70,6 +73,10 @@ def _states(mirror: Mirror, found: pd.DataFrame, instant: pd.Timestamp) -> pd.Se
     no_results = found["status"].isna()
     doubt = found["product_id"].isin(products_in_doubt(mirror, "tests"))
     doubt |= found["feature_id"].isin(scope[scope["group"] == "unknown"]["feature_id"])
+    # A test that does not say what it covers says which stories it ran all the same, but not which it did not.
+    silent = silent_tests(mirror, as_of=instant)
+    never = ~found["feature_id"].isin(executed["feature_id"]) & found["was_listed"].isna()
+    doubt |= never & found["product_id"].isin(silent["product_id"])
     # Nothing tells which tests had a story in scope whose feature is not known.
     doubt |= found["feature_id"].isna() & found["product_id"].isin(_products_with_unread_results(mirror, instant))
     is_odd = ~no_results & ~found["status"].isin(STORY_STATUSES[:3])
@@ -82,6 +89,25 @@ def _states(mirror: Mirror, found: pd.DataFrame, instant: pd.Timestamp) -> pd.Se
     ]
     states = np.select([rule.to_numpy(dtype=bool) for rule, _ in rules], [name for _, name in rules], "never in scope")
     return pd.Series(pd.Categorical(states, categories=list(STATES), ordered=True), index=found.index)
+
+
+def _may_differ(mirror: Mirror, found: pd.DataFrame, instant: pd.Timestamp) -> pd.Series[bool]:
+    """Return for which stories a test that is missing, or of which something is, may hold another, newer result."""
+    scope = feature_scope(mirror, as_of=instant)
+    unknown = scope[scope["group"] == "unknown"]
+    silent = silent_tests(mirror, as_of=instant)
+    silent = silent[silent["test_id"].isin(unread_tests(mirror, "results")) | (silent["group"] == "unknown")]
+    # A test at an unknown instant may be the newest.
+    newest = unknown["at"].fillna(instant).groupby(unknown["feature_id"]).max()
+    newest_silent = silent["at"].fillna(instant).groupby(silent["product_id"]).max()
+    hidden = [looked_up(found["feature_id"], newest), looked_up(found["product_id"], newest_silent)]
+    may_differ = (found["state"] == "unknown") | found["product_id"].isin(products_in_doubt(mirror, "tests"))
+    for at in hidden:
+        may_differ |= at.notna() & ~(found["at"] > at).fillna(False)
+    without_feature = found["feature_id"].isna() & found["product_id"].isin(
+        _products_with_unread_results(mirror, instant)
+    )
+    return may_differ | without_feature | (found["status"].notna() & found["at"].isna())
 
 
 def _may_be_newer(
@@ -101,9 +127,9 @@ def story_coverage_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     found = _counted(story_coverage(mirror, as_of=as_of), ["product_id"])
     rows = product_rows(mirror).merge(found, on="product_id", how="left", validate="one_to_one")
     read = ~rows["product_id"].isin(products_in_doubt(mirror, "features"))
-    for name in ("stories", *COUNT_COLUMNS, "old_version", "failed_by_bug"):
+    for name in ("stories", *COUNT_COLUMNS, "old_version", "failed_by_bug", *COVERED):
         rows[name] = rows[name].where(rows[name].notna() | ~read, 0)
-    return with_row_doubts(_measured(rows), mirror, "story_coverage_by_product")
+    return _with_doubts(_measured(rows), mirror, "story_coverage_by_product")
 
 
 @documented
@@ -113,7 +139,7 @@ def story_coverage_by_feature(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     keys = ["product_id", "product", "feature_id", "feature"]
     found = _measured(_counted(stories, keys))
     found = found.sort_values(["product", "product_id", "feature", "feature_id"], ignore_index=True)
-    return with_row_doubts(found, mirror, "story_coverage_by_feature")
+    return _with_doubts(found, mirror, "story_coverage_by_feature")
 
 
 @documented
@@ -128,7 +154,11 @@ def story_coverage_by_section(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataF
     spread["section"] = spread["section"].fillna(NO_SECTION)
     found = _measured(_counted(spread, ["product_id", "product", "section_id", "section"]))
     found = found.sort_values(["product", "product_id", "section", "section_id"], ignore_index=True)
-    return with_row_doubts(found, mirror, "story_coverage_by_section")
+    return _with_doubts(found, mirror, "story_coverage_by_section")
+
+
+def _with_doubts(found: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataFrame:
+    return with_row_doubts(found, mirror, report)[column_names(report)]
 
 
 def _products_with_unread_results(mirror: Mirror, instant: pd.Timestamp) -> set[int]:
@@ -179,21 +209,25 @@ def _newest_results(mirror: Mirror, instant: pd.Timestamp) -> pd.DataFrame:
 def _counted(stories: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     flags = {name: stories["state"] == state for name, state in zip(COUNT_COLUMNS, STATES, strict=True)}
     covered = flags["failed"] | flags["passed"]
+    may_differ = stories["may_differ"].astype(bool)
     marked = stories[list(by)].assign(
         stories=True,
         **flags,
+        covered=covered & ~may_differ,
+        covered_highest=covered | may_differ,
         old_version=covered & stories["is_old_version"].fillna(False).astype(bool),
         failed_by_bug=flags["failed"] & stories["is_by_bug"].fillna(False).astype(bool),
     )
-    names = ["stories", *COUNT_COLUMNS, "old_version", "failed_by_bug"]
+    names = ["stories", *COUNT_COLUMNS, "old_version", "failed_by_bug", *COVERED]
     return marked.groupby(list(by), dropna=False)[names].sum().astype("Int64").reset_index()
 
 
 def _measured(found: pd.DataFrame) -> pd.DataFrame:
     # Where not one story could be judged, "0 covered" would be a number made of nothing.
-    is_known = ~((found["stories"] > 0) & (found["unknown"] == found["stories"])).fillna(False)
-    covered = found["passed"] + found["failed"]
-    found = found.assign(covered=covered.where(is_known), covered_highest=covered + found["unknown"])
+    nothing = (found["stories"] > 0) & (found["covered"] == 0) & (found["covered_highest"] == found["stories"])
+    found["covered"] = found["covered"].mask(nothing.fillna(False))
     found = with_share(found, "covered", "stories", "share")
-    judged = found.assign(passed=found["passed"].where(is_known))
-    return found.join(with_share(judged, "passed", "covered", "passed_share")["passed_share"])
+    found = with_share(found, "covered_highest", "stories", "share_highest")
+    with_result = found["passed"] + found["failed"]
+    judged = found[["passed"]].assign(with_result=with_result.mask(with_result == 0))
+    return found.join(with_share(judged, "passed", "with_result", "passed_share")["passed_share"])

@@ -13,7 +13,7 @@ from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.comparison import comparable
 from testio_analytics.reports.coverage import ALL_PRODUCTS
 from testio_analytics.reports.doubts import never_synced_products, nothing_read, with_doubts, with_row_doubts
-from testio_analytics.reports.facts import BUCKETS, located_bugs, product_rows
+from testio_analytics.reports.facts import BUCKETS, NO_VALUE, located_bugs, product_rows
 from testio_analytics.reports.rate_intervals import clustered_wilson
 from testio_analytics.reports.registry import documented
 from testio_analytics.reports.shares import with_share
@@ -30,15 +30,26 @@ BANDS: Mapping[str, tuple[float, float]] = {
 }
 """Warning and critical bounds of each rate; where the second is the lower one, low is bad."""
 
+ACCEPTED = ("active_accepted", "auto_accepted", "accepted_unclear")
 RATES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "active_acceptance": (("active_accepted",), BUCKETS),
-    "auto_acceptance": (("auto_accepted",), ("active_accepted", "auto_accepted")),
-    "overall_acceptance": (("active_accepted", "auto_accepted"), BUCKETS),
+    "auto_acceptance": (("auto_accepted",), ACCEPTED),
+    "overall_acceptance": (ACCEPTED, BUCKETS),
     "rejection": (("rejected",), BUCKETS),
     "review": (("active_accepted", "rejected"), BUCKETS),
 }
 """The triage outcomes that are counted, and out of which, for each rate."""
 
+BY_WHOM = ("active_acceptance", "auto_acceptance", "review")
+"""The rates that change with whether a person or the timer accepted a bug."""
+
+OF_TIMER = ("active_acceptance", "auto_acceptance")
+"""Those that there are none of in an account that never says it."""
+
+UNSAID = "unsaid"
+"""Counts the bugs of bucket "other" that do not say their status: each of them may count in any rate."""
+
+COUNTED = ("total", *BUCKETS, UNSAID, "immature")
 BAND_NAMES = ("ok", "warning", "critical", "unknown")
 
 
@@ -67,12 +78,12 @@ def triage(
     bugs = _dated(mirror, as_of, matures_after)
     keys = {"product": ["product_id"], "month": ["month"], "product_month": ["product_id", "month"]}[by]
     counts = _counts(bugs, keys)
-    found = _measured(_with_all_products(mirror, counts) if by == "product" else counts, bands)
+    found = _measured(mirror, _with_all_products(mirror, counts) if by == "product" else counts, bands)
     if by == "month":
         found = with_doubts(found, mirror, "triage_by_month")
         return found.sort_values("month", na_position="last", ignore_index=True)
     found.insert(1, "product", mirror.named(found["product_id"]))
-    found = with_row_doubts(found, mirror, "triage")
+    found = with_row_doubts(found, mirror, "triage" if by == "product" else "triage_by_product_and_month")
     order = ["product", "product_id", *keys[1:]]
     return found.sort_values(order, na_position="last", ignore_index=True)
 
@@ -115,9 +126,9 @@ def triage_total(
     if found.empty:
         # No bugs at all: 0 where they were read, empty where they never were.
         nothing = pd.NA if nothing_read(mirror, "bugs") or never_synced_products(mirror, "bugs") else 0
-        empty = {name: pd.Series([nothing], dtype="Int64") for name in ("total", *BUCKETS, "immature")}
+        empty = {name: pd.Series([nothing], dtype="Int64") for name in COUNTED}
         found = pd.DataFrame({"product": [ALL_PRODUCTS], **empty}).join(found.drop(columns=["product", *empty]))
-    return with_doubts(_measured(found.astype({"product": "str"}), bands), mirror, "triage_total")
+    return with_doubts(_measured(mirror, found.astype({"product": "str"}), bands), mirror, "triage_total")
 
 
 def band(rate: float | None, bounds: tuple[float, float]) -> Band:
@@ -145,45 +156,75 @@ def _dated(mirror: Mirror, as_of: AsOf, matures_after: float) -> pd.DataFrame:
 def _counts(bugs: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Return the bugs of each group by triage outcome, and the interval of each rate, with the test as the unit.
 
-    Bugs that name no test stand together for one.
+    Bugs that name no test stand together for one. The interval reaches from the lower end of the least that the rate can
+    be to the upper end of the most.
     """
-    flags = {bucket: (bugs["bucket"] == bucket).astype("Int64") for bucket in BUCKETS}
+    flags: dict[str, Any] = {bucket: (bugs["bucket"] == bucket).astype("Int64") for bucket in BUCKETS}
+    flags[UNSAID] = (bugs["status"] == NO_VALUE).astype("Int64")
     marked = bugs[[*keys, "test_id", "immature"]].assign(total=1, **flags).astype({"total": "Int64"})
-    numbers = ["total", *BUCKETS, "immature"]
+    numbers = [*COUNTED]
     tests = marked.groupby([*keys, "test_id"], dropna=False)[numbers].sum().reset_index()
     groups = tests.groupby(keys, dropna=False)
     found = groups[numbers].sum().reset_index()
-    for name, (parts, whole) in RATES.items():
-        hits, draws = (tests[list(columns)].sum(axis=1).to_numpy(dtype=float) for columns in (parts, whole))
-        low, high = clustered_wilson(hits, draws, groups.ngroup().to_numpy(), len(found))
+    for name in RATES:
+        least, most, of = (ends.to_numpy(dtype=float) for ends in _ends(tests, name))
+        group = groups.ngroup().to_numpy()
+        low, high = (clustered_wilson(hits, of, group, len(found))[end] for end, hits in enumerate((least, most)))
         found[f"{name}_low"], found[f"{name}_high"] = (pd.Series(bound).astype("Float64") for bound in (low, high))
     return found
 
 
 def _with_all_products(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
     """Add the active products without bugs: with 0 where their bugs were read, and empty where they never were."""
-    numbers = ["total", *BUCKETS, "immature"]
+    numbers = [*COUNTED]
     rows = product_rows(mirror)[["product_id"]].merge(found, on="product_id", how="left", validate="one_to_one")
     unread = rows["product_id"].isin(never_synced_products(mirror, "bugs"))
     rows[numbers] = rows[numbers].where(rows[numbers].notna(), 0).mask(unread)
     return rows.astype(dict.fromkeys(numbers, "Int64"))
 
 
-def _measured(found: pd.DataFrame, bands: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
+def _measured(mirror: Mirror, found: pd.DataFrame, bands: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
     bounds = found[[f"{name}_{end}" for name in RATES for end in ("low", "high")]]
     found = found.drop(columns=[*bounds])
-    for name, (parts, whole) in RATES.items():
-        found = found.assign(
-            k=found[list(parts)].sum(axis=1, skipna=False), n=found[list(whole)].sum(axis=1, skipna=False)
-        )
-        found = with_share(found, "k", "n", name).drop(columns=["k", "n"])
-        found = found.join(bounds[[f"{name}_low", f"{name}_high"]])
+    for name in RATES:
+        rates = _rate(mirror, found, name)
+        names = [f"{name}_low", f"{name}_high"]
+        found = found.join(rates).join(bounds[names].mask(rates[name].isna(), axis=0))
         if name in bands:
-            names = [band(rate, bands[name]) for rate in found[name]]
+            pairs = zip(rates[name], rates[f"{name}_highest"], strict=True)
+            names = [_one_band(least, most, bands[name]) for least, most in pairs]
             found[f"{name}_band"] = pd.Series(pd.Categorical(names, categories=list(BAND_NAMES)), index=found.index)
+    found = found.drop(columns=UNSAID)
     verdicts = [_verdict(row, bands) for row in found.to_dict("records")]
     found["verdict"] = pd.Series(verdicts, index=found.index, dtype="str")
     return found.assign(is_provisional=(found["immature"] > 0).astype("boolean"))
+
+
+def _rate(mirror: Mirror, found: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the least and the most that a rate can be; nothing where it may be any."""
+    least, most, of = _ends(found, name)
+    is_any = (least == 0) & (most == of)
+    if not mirror.says_auto_accepted and name in OF_TIMER:
+        is_any |= found["accepted_unclear"] > 0
+    ends = pd.DataFrame({"least": least, "most": most, "of": of}).mask(is_any)
+    return with_share(with_share(ends, "least", "of", name), "most", "of", f"{name}_highest").drop(columns=[*ends])
+
+
+def _ends(found: pd.DataFrame, name: str) -> tuple[pd.Series[int], pd.Series[int], pd.Series[int]]:
+    """Return how many bugs count in a rate, at least and at most, and out of how many.
+
+    A bug without status may count in it or not; so may one that was accepted by nobody knows whom.
+    """
+    parts, whole = RATES[name]
+    least, of = (found[list(names)].sum(axis=1, skipna=False) for names in (parts, whole))
+    most = least + found[UNSAID] + (found["accepted_unclear"] if name in BY_WHOM else 0)
+    return least, most, of + (found[UNSAID] if whole is ACCEPTED else 0)
+
+
+def _one_band(least: float | None, most: float | None, bounds: tuple[float, float]) -> Band:
+    """Return the band that a rate lies in whatever it is between its ends; unknown where that is not one band."""
+    found = band(least, bounds)
+    return found if found == band(most, bounds) else "unknown"
 
 
 def _verdict(row: Mapping[Hashable, Any], bands: Mapping[str, tuple[float, float]]) -> str:

@@ -1,6 +1,6 @@
 """How often the intervals contain the truth, in simulated accounts; the intervals of before stand beside.
 
-Wanted are 93 to 97 %. Run it by hand (about two minutes)::
+Wanted are 93 to 97 %. Run it by hand (a few minutes)::
 
     python tests/benchmarks/intervals.py [--products 40] [--draws 1000] [--seed 9]
 

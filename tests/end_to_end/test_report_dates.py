@@ -51,7 +51,7 @@ def shown(report: str, db: Path, *options: str) -> tuple[int, list[dict[str, Any
     return done.exit_code, json.loads(done.stdout), done.stderr
 
 
-def by_product(frame: pd.DataFrame, column: str) -> dict[int, list[Any]]:
+def by_product(frame: pd.DataFrame, column: str) -> dict[Any, list[Any]]:
     """Return the values of a column by product."""
     return frame.groupby("product_id")[column].agg(list).to_dict()
 
@@ -168,7 +168,7 @@ def test_what_only_the_run_with_the_wrong_clock_read_has_no_date(db_path: Path) 
     found = ta.coverage_by_product(ta.load_mirror(db_path)).set_index("product_id")
 
     assert found["is_complete"].tolist() == [True, False]
-    assert "not known when" in found.loc[2, "gap"]
+    assert "not known when" in str(found.loc[2, "gap"])
 
 
 def test_a_last_run_whose_clock_fell_back_does_not_date_the_report(db_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_an_impossible_end_makes_no_age_and_no_years_of_trend(end: str, db_path:
 
 def _planned(number: int, days_ago: int) -> Any:
     end = NOW - timedelta(days=days_ago)
-    times = {"start_at": (end - timedelta(days=1)).isoformat(), "end_at": end.isoformat()}
+    times: dict[str, Any] = {"start_at": (end - timedelta(days=1)).isoformat(), "end_at": end.isoformat()}
     cycle = locked_test(1, number, status="waiting", **times)
     cycle.bugs.clear()
     return cycle
@@ -269,7 +269,10 @@ def _with_reports(account: Account) -> Account:
 def test_nothing_of_the_future_is_in_a_report_of_the_past(db_path: Path) -> None:
     """Neither bugs that were reported later, nor tests of unknown status that began later."""
     account = _with_reports(small_account())
-    later = {"start_at": (NOW - timedelta(hours=2)).isoformat(), "end_at": (NOW - timedelta(hours=1)).isoformat()}
+    later: dict[str, Any] = {
+        "start_at": (NOW - timedelta(hours=2)).isoformat(),
+        "end_at": (NOW - timedelta(hours=1)).isoformat(),
+    }
     account.products[0].cycles += [
         locked_test(1, 4, status="paused", **later),
         locked_test(1, 8, status="waiting", end_at=(NOW + timedelta(days=3)).isoformat()),
@@ -304,12 +307,15 @@ def test_coverage_over_time_says_what_coverage_said_at_each_date(db_path: Path) 
     """The series begins at the oldest executed test, whatever it covered, and a running test counts from its start on."""
     account = small_account()
     for number, days in ((5, 500), (6, 250), (7, 40)):
-        dates = {
+        dates: dict[str, Any] = {
             "start_at": (NOW - timedelta(days=days)).isoformat(),
             "end_at": (NOW - timedelta(days=days - 1)).isoformat(),
         }
         account.products[0].cycles.append(locked_test(1, number, **dates))
-    running = {"start_at": (NOW - timedelta(days=50)).isoformat(), "end_at": (NOW + timedelta(days=50)).isoformat()}
+    running: dict[str, Any] = {
+        "start_at": (NOW - timedelta(days=50)).isoformat(),
+        "end_at": (NOW + timedelta(days=50)).isoformat(),
+    }
     account.products[1].cycles.append(locked_test(2, 8, status="running", **running))
     account.products[0].cycles[3].payload["features"][0]["feature_id"] = None  # the oldest test covers nothing known
     read(_with_reports(account), db_path, NOW)

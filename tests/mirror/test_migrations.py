@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +18,7 @@ from strategies import (
     with_findings,
 )
 from testio_analytics import errors
+from testio_analytics.api.payloads import CAN_BE_UNSAID, not_said
 from testio_analytics.mirror import database, migrations, schema
 from testio_analytics.mirror.migrations import HEAD, VERSIONS, migrate, version_of
 
@@ -42,6 +44,8 @@ def _fill(db: Database) -> None:
     account.test(700, "locked").covers(700, 81001, None, 404).synced(1)
     account.rows["rejected_rows"] = [_filled("rejected_rows", table="tests", stream="tests", reason="id is missing")]
     with_findings(account)
+    account.rows["tests"][0]["raw_data"] = '{"features": [], "testing_type": null}'
+    account.rows["bugs"][0]["raw_data"] = '{"auto_accepted": null, "known": null}'
     for spec in schema.ALL_TABLES:
         assert account.rows.get(spec.name), f"{spec.name} is empty"
         for row in account.rows[spec.name]:
@@ -61,6 +65,12 @@ def _of_streams(name: str, rows: list[tuple[Any, ...]], version: int) -> list[tu
         return rows
     gone = {stream for stream, spec in schema.MAIN_TABLE.items() if spec.since > version}
     return [row for row in rows if row[names.index("stream")] not in gone]
+
+
+def _of_columns(name: str, row: tuple[Any, ...], version: int) -> tuple[Any, ...]:
+    """Leave out the columns that the version does not have; what they hold comes from the payload again."""
+    columns = schema.TABLES[name].columns
+    return tuple(value for column, value in zip(columns, row, strict=True) if column.since <= version)
 
 
 def _schema(db: Database) -> list[tuple[Any, ...]]:
@@ -118,7 +128,7 @@ def test_down_and_up_again_keeps_what_it_can(db: Database, to: int) -> None:
     assert (version_of(db), len(down)) == (to, HEAD - to)
     kept = {name: _of_streams(name, rows, to) for name, rows in before.items() if schema.TABLES[name].since <= to}
     assert to == 0 or {name for name, rows in kept.items() if not rows} <= {"rejected_rows"}
-    assert _content(db) == kept
+    assert _content(db) == {name: [_of_columns(name, row, to) for row in rows] for name, rows in kept.items()}
     up = migrate(db)
     assert len(up) == HEAD - to
     assert _schema(db) == layout
@@ -263,3 +273,24 @@ def test_store_brings_an_older_file_up_after_a_backup(db_path: Path) -> None:
         assert version_of(db) == HEAD
         assert {name: rows for name, rows in _content(db).items() if rows or name in before} == before
     assert len(list(db_path.parent.glob("*.backup*"))) == 1
+
+
+def test_rows_that_were_there_before_say_what_they_do_not_say(db: Database) -> None:
+    """The payloads that are stored are asked the same question as those to come."""
+    payloads: dict[str, list[dict[str, Any]]] = {
+        "tests": [{}, {"features": None, "testing_type": None}, {"features": [], "testing_type": "coverage"}],
+        "bugs": [{}, {"auto_accepted": None, "known": None}, {"auto_accepted": True, "known": False}],
+    }
+    migrate(db, 4)
+    db.table("products").insert(_filled("products", id=1))
+    for table, found in payloads.items():
+        for number, payload in enumerate(found, 1):
+            row = _filled(table, id=number, product_id=1, raw_data=json.dumps(payload))
+            del row["not_said"]
+            db.table(table).insert(row)
+    migrate(db)
+
+    for table, found in payloads.items():
+        stored = [row["not_said"] for row in db.query(f"select not_said from {table} order by id")]
+        assert stored == [not_said(table, payload) for payload in found]
+        assert stored == [",".join(CAN_BE_UNSAID[table]), "features" if table == "tests" else None, None]

@@ -34,7 +34,7 @@ def _account(*, states: tuple[str, ...] = ("products", "features", "tests", "bug
         account.test(10 + product, "waiting", ago(90), product_id=product)
         account.add("user_stories", id=product, product_id=product, feature_id=product, feature_link="id")
         bug = {"id": product, "product_id": product, "test_id": product, "severity": "low", "status": "accepted"}
-        account.add("bugs", **bug, feature_id=product, feature_link="bug")
+        account.add("bugs", **bug, auto_accepted=0, feature_id=product, feature_link="bug")
         result = {"test_feature_id": product, "user_story_id": product, "test_id": product, "product_id": product}
         account.add("test_user_stories", **result, execution_status="passed", tested_by_count=1, bugs_found=0)
         for stream in ("bugs", "results"):
@@ -55,6 +55,21 @@ def _unknown_status() -> Account:
     for stream in ("bugs", "results"):
         account.add("test_reads", test_id=7, stream=stream, product_id=DOUBTED, is_complete=1, run_id=1)
     return account.covers(7, DOUBTED, product_id=DOUBTED)
+
+
+def _lacking(table: str, **values: object) -> Account:
+    """Return the account with a row of the doubted product that lacks something: another one where an id is given."""
+    account = _account()
+    row = next(row for row in account.rows[table] if row["product_id"] == DOUBTED)
+    if "not_said" in values and table == "bugs":
+        values["auto_accepted" if values["not_said"] == "auto_accepted" else "known"] = None
+    if "id" not in values:
+        row.update(values)
+        return account
+    account.rows[table].append(row | values)
+    for stream in ("bugs", "results"):
+        account.add("test_reads", test_id=values["id"], stream=stream, product_id=DOUBTED, is_complete=1, run_id=1)
+    return account
 
 
 def _older() -> Account:
@@ -86,6 +101,14 @@ KINDS: dict[str, tuple[str, Callable[[], Account]]] = {
     "tests last read before the report date": ("tests", _older),
     "a test without date": ("tests", _undated),
     "unknown status": (STATUSES, _unknown_status),
+    "tests that do not say their features": ("tests.features", lambda: _lacking("tests", not_said="features", id=3)),
+    "test-case runs": ("tests.test_cases", lambda: _lacking("tests", testing_type=None, id=3)),
+    "tests without date": ("tests.end_at", lambda: _lacking("tests", end_at=None)),
+    "bugs without status": ("bugs.status", lambda: _lacking("bugs", status=None)),
+    "bugs accepted by nobody knows whom": ("bugs.auto_accepted", lambda: _lacking("bugs", not_said="auto_accepted")),
+    "bugs without severity": ("bugs.severity", lambda: _lacking("bugs", severity=None)),
+    "bugs that may be known": ("bugs.known", lambda: _lacking("bugs", not_said="known")),
+    "bugs without feature": ("bugs.test_feature", lambda: _lacking("bugs", feature_id=None)),
 }
 """Each kind of doubt: the stream that it is of, and an account that has exactly this one."""
 
@@ -116,7 +139,7 @@ def test_an_account_has_one_doubt_and_a_sentence_for_it(kind: str) -> None:
     stream = KINDS[kind][0]
     (doubt,) = doubts(_mirror_in(kind))
 
-    assert doubt.stream == ("products" if stream == "account" else stream)
+    assert doubt.source == ("products" if stream == "account" else stream)
     assert ("the account" if stream == "account" else "Lighthouse") in words(doubt)
     assert words(doubt, "this product").count("this product") == 1
 

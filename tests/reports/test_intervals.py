@@ -19,6 +19,7 @@ from testio_analytics.reports.comparison import comparable
 from testio_analytics.reports.posterior import Exposures, rate_posterior
 from testio_analytics.reports.rate_intervals import clustered_wilson, poisson_interval, wilson
 from testio_analytics.reports.shrinkage import shrunk_rates
+from testio_analytics.reports.triage import BANDS, band
 
 COUNTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=30).map(
     lambda rows: [(min(pair), max(pair)) for pair in rows]
@@ -219,3 +220,16 @@ def test_figures_are_compared_without_their_last_digits() -> None:
     assert comparable(1 / 3) != comparable(0.33333333)
     assert comparable(-123456.7890123) == -123456.789
     np.testing.assert_array_equal(comparable([np.nan, np.inf, -np.inf, 0.0]), [np.nan, np.inf, -np.inf, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("rate", "name", "expected"),
+    [
+        (0.2 * 3, "review", "critical"),
+        (0.1 * 3 + 0.05, "rejection", "critical"),
+        (0.7 / 2, "active_acceptance", "warning"),
+    ],
+)
+def test_a_rate_at_its_limit_has_passed_it_however_it_was_computed(rate: float, name: str, expected: str) -> None:
+    """60 % is at the limit of 60 %, also where a float says 0.6000000000000001."""
+    assert band(rate, BANDS[name]) == expected

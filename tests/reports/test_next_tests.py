@@ -210,7 +210,8 @@ def test_an_empty_account_has_an_empty_plan() -> None:
     """With the same columns."""
     report = ta.next_tests(_mirror(Account()))
     assert report.empty and "proposed_test" in report
-    assert ta.plan_answer(_mirror(Account())).sentence.startswith("There is no feature")
+    assert ta.plan_answer(_mirror(Account().synced())).sentence.startswith("There is no feature")
+    assert ta.plan_answer(_mirror(Account())).sentence.startswith("No active feature is known")
 
 
 # -- the backtest ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The manager's page: five figures with their change, and the ten features that need a test."""
+"""The manager's page: five figures with their change, and the features that need a test."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _account() -> Account:
     for test, found in statuses.items():
         for number, status in enumerate(found):
             bug = {"id": test * 10 + number, "product_id": 1, "test_id": test, "status": status, "severity": "low"}
-            account.add("bugs", **bug, feature_id=(test + 1) // 2, feature_link="bug")
+            account.add("bugs", **bug, auto_accepted=0, feature_id=(test + 1) // 2, feature_link="bug")
         result = {"test_feature_id": test, "user_story_id": 10 * ((test + 1) // 2), "execution_status": "passed"}
         account.add("test_user_stories", **result, test_id=test, product_id=1, bugs_found=0, tested_by_count=1)
         for stream in ("bugs", "results"):
@@ -89,15 +89,34 @@ def test_what_was_never_read_is_unknown(streams: tuple[str, ...]) -> None:
     assert any("never read" in doubt for doubt in found.doubts)
 
 
-def test_the_ten_are_those_that_nobody_tested_by_risk() -> None:
-    """Untested ones first, then stale ones; what is scheduled or of unknown status is not among them."""
-    account = _account()
+def test_features_that_nothing_tells_apart_share_a_row() -> None:
+    """Untested ones first, by risk, then stale ones; what is scheduled or of unknown status is not among them."""
+    account = _account().product(2, "Ferry")
     for feature in range(5, 30):
         account.feature(feature)
+    account.feature(40, product_id=2).feature(41, product_id=2)
     account.test(4, "waiting", ago(-3)).covers(4, 5)
     account.test(5, "archived", ago(300)).covers(5, 6)
-    urgent = _overview(account).urgent
+    urgent = _overview(account.synced(1, 2)).urgent
 
-    assert len(urgent) == 10 and urgent["feature_id"].is_unique
-    assert not {1, 2, 5, 6} & {*urgent["feature_id"]}
-    assert urgent["risk"].is_monotonic_decreasing and {*urgent["state"].astype(str)} == {"untested"}
+    rows = [tuple(row) for row in urgent[["state", "product", "active_features", "examples"]].itertuples(index=False)]
+    assert rows == [
+        ("untested", "Harbour", 25, "Feature 3, Feature 4, Feature 7 and 22 more"),
+        ("untested", "Ferry", 2, "Feature 40 and Feature 41"),
+        ("stale", "Harbour", 1, "Feature 6"),
+    ]
+    assert urgent["rank"][:2].is_monotonic_increasing
+    assert (urgent.dtypes["active_features"], urgent.dtypes["rank"]) == ("Int64", "Int64")
+
+
+def test_no_more_than_ten_rows_are_urgent_and_none_where_nothing_is() -> None:
+    """Eleven products with an untested feature each give ten rows; an empty account none, with the same columns."""
+    account = Account()
+    for product in range(1, 12):
+        account.product(product).feature(product, product_id=product)
+    full = _overview(account.synced(*range(1, 12))).urgent
+    empty = _overview(Account()).urgent
+
+    assert len(full) == 10
+    assert empty.empty
+    assert list(empty.columns) == list(full.columns)

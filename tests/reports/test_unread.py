@@ -30,7 +30,14 @@ def _read(account: Account, *test_ids: int, streams: tuple[str, ...] = ("bugs", 
 
 
 def _bug(account: Account, number: int, test_id: int, feature_id: int | None, **values: Any) -> None:
-    known = {"id": number, "product_id": 1, "severity": "low", "status": "accepted", "feature_link": "bug"}
+    known = {
+        "id": number,
+        "product_id": 1,
+        "severity": "low",
+        "status": "accepted",
+        "auto_accepted": 0,
+        "feature_link": "bug",
+    }
     account.add("bugs", **(known | {"test_id": test_id, "feature_id": feature_id} | values))
 
 

@@ -66,8 +66,8 @@ class Account:
         self, id: int, status: str | None, end_at: str | None = None, product_id: int = 1, **values: Any
     ) -> Account:
         """Add a test."""
-        title = values.pop("title", f"Test {id}")
-        return self.add("tests", id=id, product_id=product_id, title=title, status=status, end_at=end_at, **values)
+        known = {"title": f"Test {id}", "testing_type": "coverage"}
+        return self.add("tests", id=id, product_id=product_id, status=status, end_at=end_at, **(known | values))
 
     def covers(self, test_id: int, *feature_ids: int | None, product_id: int = 1, **values: Any) -> Account:
         """Let a test have features in scope."""
@@ -210,7 +210,9 @@ def draw_tests(draw: st.DrawFn, account: Account, product_id: int) -> None:
         test = product_id * 100 + number
         removed = gone or draw(removals())
         dates = {"end_at": draw(instants()), "start_at": draw(instants())}
-        account.test(test, draw(st.sampled_from(STATUSES)), product_id=product_id, removed_at=removed, **dates)
+        says = {"testing_type": draw(st.sampled_from(["coverage", None]))}
+        says["not_said"] = draw(st.sampled_from([None, None, "features", "features,testing_type"]))
+        account.test(test, draw(st.sampled_from(STATUSES)), product_id=product_id, removed_at=removed, **dates, **says)
         scope = draw(st.lists(st.sampled_from([*features, None, 9999]), max_size=5))
         for feature in scope:
             texts = {"title": draw(NAMES), "description": draw(NAMES), "howtofind": draw(NAMES)}
@@ -269,6 +271,7 @@ def draw_findings(draw: st.DrawFn, account: Account, product_id: int) -> None:
             status=draw(st.sampled_from(BUG_STATUSES)),
             auto_accepted=draw(st.sampled_from([None, 0, 1])),
             known=draw(st.sampled_from([None, 0, 1])),
+            not_said=draw(st.sampled_from([None, "auto_accepted", "auto_accepted,known"])),
         )
         for position in range(1, draw(st.integers(0, 3)) + 1):
             parts = {name: draw(SYSTEMS) for name in ("category", "operating_system", "os_version", "browsers")}

@@ -183,8 +183,12 @@ def _missing_values(account: Account) -> None:
 
 def _test_features(account: Account, ids: Ids) -> None:
     rows = [cycle for cycle in executed(account.product(PLATFORM)) if len(cycle.payload["features"]) > 2]
-    del rows[30].payload["features"][0]["feature_id"]
-    rows[31].payload["features"][0]["feature_id"] = None
+    # In the product whose tests have a gap anyway: what such an entry covered is not known, whatever it is called.
+    nameless = [
+        cycle.payload["features"] for cycle in executed(account.product(APP)) if len(cycle.payload["features"]) > 2
+    ]
+    del nameless[10][0]["feature_id"]
+    nameless[11][0]["feature_id"] = None
     rows[32].payload["features"][0]["feature_id"] = 999_999_001  # in no catalogue
     rows[33].payload["features"][0].update(enable_default=None, enable_content=None, enable_visual=None)
     rows[34].payload["features"][0].update(title=None, description=None, howtofind=None)

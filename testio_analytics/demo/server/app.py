@@ -24,6 +24,7 @@ from testio_analytics.demo.server.middleware import (
     RequestLog,
     error_answer,
 )
+from testio_analytics.demo.server.missing import leaving_out
 
 NO_FAULTS = Faults()
 
@@ -34,7 +35,7 @@ def create_app(account: Account, *, token: str = "demo", faults: Faults = NO_FAU
     ``app.state.account`` and ``app.state.faults`` may be changed or exchanged between requests; ``app.state.log`` is
     the `RequestLog`.
     """
-    routes = [Route(path, endpoint, methods=["GET"]) for path, endpoint in ENDPOINTS.items()]
+    routes = [Route(path, leaving_out(endpoint), methods=["GET"]) for path, endpoint in ENDPOINTS.items()]
     app = Starlette(
         routes=[Mount(PREFIX, routes=routes)],
         middleware=[Middleware(RequestChecks)],

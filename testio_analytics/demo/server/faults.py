@@ -5,6 +5,7 @@ Counters drive all of them, so that the same requests in the same order meet the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -43,6 +44,8 @@ class Faults:
         down_after: status 200 with an HTML page for every request after the n-th.
         slow: seconds until an answer.
         concurrent_limit: 500 for every request above so many at once.
+        missing_fields, null_fields: fields like ``bugs.status`` or ``tests.features.feature_id`` that answers lack, or
+            hold null in; missing_every: only in rows whose id it divides.
         revoked_after: 401 on every request after the first n, as if the token were revoked in the middle.
         redirect_to: another host to which every request is sent.
         page_limit: the most rows of a page, whatever ``per_page`` says.
@@ -78,6 +81,9 @@ class Faults:
     down_after: int = 0
     slow: float = 0.0
     concurrent_limit: int = 0
+    missing_fields: frozenset[str] = frozenset()
+    null_fields: frozenset[str] = frozenset()
+    missing_every: int = 1
     revoked_after: int = 0
     redirect_to: str = ""
     page_limit: int = 0
@@ -123,6 +129,9 @@ endless-every=9                       an answer that trickles and never ends on 
 down-after=3                          an HTML page with status 200 on every request after the n-th
 slow=0.2                              seconds until each answer
 concurrent-limit=3                    500 for every request above so many at once
+missing-field=bugs.status             answers without this field (products, features, user_stories, tests, bugs, executions)
+null-field=tests.features             null in this field
+missing-every=2                       both only in rows whose id it divides
 revoked-after=20                      401 on every request after the first n
 redirect=https://elsewhere.invalid    every request sent to another host
 page-limit=20                         no page with more rows, whatever per_page says
@@ -174,6 +183,18 @@ def _ids(attribute: str) -> Change:
             raise UnknownValueError(f"The list for {attribute.replace('_', ' ')}", value, ["ids separated by commas"])
         known: frozenset[int] = getattr(faults, attribute)
         more: Any = known | {int(part) for part in parts}
+        return replace(faults, **{attribute: more})
+
+    return apply
+
+
+def _fields(attribute: str) -> Change:
+    def apply(faults: Faults, value: str) -> Faults:
+        parts = frozenset(part.strip() for part in value.split(","))
+        if not all(re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", part) for part in parts):
+            raise UnknownValueError("A field", value, ["what it is of and its name, such as bugs.status"])
+        known: frozenset[str] = getattr(faults, attribute)
+        more: Any = known | parts
         return replace(faults, **{attribute: more})
 
     return apply
@@ -235,6 +256,9 @@ _CHANGES: Mapping[str, Change] = {
     "down-after": _number("down_after"),
     "slow": _slow,
     "concurrent-limit": _number("concurrent_limit"),
+    "missing-field": _fields("missing_fields"),
+    "null-field": _fields("null_fields"),
+    "missing-every": _number("missing_every"),
     "revoked-after": _number("revoked_after"),
     "redirect": _redirect,
     "page-limit": _number("page_limit"),

@@ -46,6 +46,7 @@ STORY_COLOURS: Mapping[str, str] = {
 BUCKET_COLOURS: Mapping[str, str] = {
     "active_accepted": GREEN,
     "auto_accepted": AMBER,
+    "accepted_unclear": GREY,
     "rejected": RED,
     "open": BLUE,
     "other": VIOLET,

@@ -43,17 +43,17 @@ async def read_tests(
         return StreamRead("tests", Rows(), tuple(gaps.noted), None)
     missing = _note_missing(listed, gaps)
     found = await worker(test_rows, product_id, listed.rows)
-    gone = diff.vanished(db, StreamRead("tests", found), product_id=product_id)
-    came_once = (id_in(row) for row in listed.withdrawn)
-    ids = dict.fromkeys((*gone.ids, *(row_id for row_id in came_once if row_id is not None)))
 
     def is_elsewhere(detail: Any) -> bool:
         return id_in(detail.get("product")) not in {None, product_id}
 
-    gone = Vanished(tuple(ids), max(gone.stored, len(listed.rows)))
-    details = await gaps.still_there("tests", gone, api.test, full=full, is_elsewhere=is_elsewhere)
-    here = [detail for detail in details if not is_elsewhere(detail)]
-    found.extend(test_rows(product_id, here))
+    gone = diff.vanished(db, StreamRead("tests", found), product_id=product_id)
+    came_once = tuple(row_id for row in listed.withdrawn if (row_id := id_in(row)) and row_id not in gone.ids)
+    # However many came only once, they are none of the stored ones that may not vanish by halves.
+    for name, ids in (("tests", gone), ("tests of an earlier reading", Vanished(came_once, 2 * len(came_once)))):
+        details = await gaps.still_there(name, ids, api.test, full=full, is_elsewhere=is_elsewhere)
+        here = [detail for detail in details if not is_elsewhere(detail)]
+        found.extend(test_rows(product_id, here))
     return StreamRead("tests", found, tuple(gaps.noted), missing)
 
 
