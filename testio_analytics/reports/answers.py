@@ -198,7 +198,8 @@ def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
     tested = found[found["shrunk"].notna()]
     above = tested[tested["signal"] == "above"]
     bugs, valid = int(totals["total"].sum()), int(totals["bugs"].sum())
-    unlinked = int(totals[["to_removed_feature", "not_in_catalogue", "not_attributable"]].sum().sum())
+    places = totals[["to_removed_feature", "not_in_catalogue", "not_attributable"]]
+    unlinked, not_less = int(places.sum().sum()), "at least " if places.isna().any(axis=None) else ""
     if len(tested) and tested["signal"].isna().all():
         compared = (
             f"no product has enough tested features to say which of the {len(tested):,} has more bugs than others"
@@ -214,7 +215,7 @@ def bugs_answer(mirror: Mirror, *, as_of: AsOf = None) -> Answer:
         names = [f"{row['feature']} ({row['shrunk']:.1f})" for row in above.head(3).to_dict("records")]
         sentence += f", most of all {listed(names)}"
     sentence += (
-        f"; {counted(unlinked, 'bug')} {'is' if unlinked == 1 else 'are'} not linked to an active feature."
+        f"; {not_less}{counted(unlinked, 'bug')} {'is' if unlinked == 1 else 'are'} not linked to an active feature."
         if unlinked
         else "."
     )

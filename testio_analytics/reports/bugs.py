@@ -50,7 +50,8 @@ DEVICE_PARTS = ("category", "vendor", "operating_system", "os_version", "device"
 NO_DEVICE = "(no device named)"
 SIGNALS = ("above", "as expected", "below")
 
-PLACE_COLUMNS = ("to_feature", "to_removed_feature", "not_in_catalogue", "not_attributable")
+CATALOGUE_PLACES = ("to_feature", "to_removed_feature", "not_in_catalogue")
+PLACE_COLUMNS = (*CATALOGUE_PLACES, "not_attributable")
 COUNTS = ("bugs", "known", *BUCKETS, *SEVERITIES, OTHER_SEVERITY)
 FEATURE_COLUMNS = column_names("bugs_per_feature")
 
@@ -172,7 +173,11 @@ def _rates(found: pd.DataFrame, exposures: Mapping[Hashable, Exposures]) -> pd.D
 
 @documented
 def bugs_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
-    """Return the bugs of each active product, one row each, by name and id."""
+    """Return the bugs of each active product, one row each, by name and id.
+
+    Whether the feature of a bug is in the catalogue is empty where the product's features are not fully synced; all other
+    counts rest on bugs and tests alone.
+    """
     bugs = located_bugs(mirror, as_of=as_of)
     places = pd.crosstab(bugs["product_id"], bugs["where"].astype(str)).reindex(columns=list(PLACES), fill_value=0)
     places = places.rename(columns=dict(zip(PLACES, PLACE_COLUMNS, strict=True)))
@@ -186,6 +191,8 @@ def bugs_by_product(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     unread = found["product_id"].isin(never_synced_products(mirror, "bugs"))
     numbers = ["total", *COUNTS, "bugs_highest", *PLACE_COLUMNS]
     found[numbers] = found[numbers].mask(unread)
+    has_gap = found["product_id"].isin(products_in_doubt(mirror, "features"))
+    found[list(CATALOGUE_PLACES)] = found[list(CATALOGUE_PLACES)].mask(has_gap)
     return with_row_doubts(found, mirror, "bugs_by_product")[column_names("bugs_by_product")]
 
 

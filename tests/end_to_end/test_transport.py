@@ -15,7 +15,7 @@ import sys
 import termios
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -140,7 +140,9 @@ async def talking(talk: Talk) -> AsyncIterator[str]:
             pass  # the client has hung up, or the test is over
         finally:
             under_way.discard(task)
-            writer.close()
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v2"
@@ -319,7 +321,7 @@ def test_a_terminated_report_leaves_nothing_behind(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    wait_for(lambda: list(place.glob("testio-*/k.json")), "a kernel")
+    wait_for(lambda: process.poll() is not None or list(place.rglob("k.json")), "a kernel")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=PATIENCE)
 
