@@ -136,3 +136,8 @@ def percent(share: object) -> str:
 def interval_words(low: float, high: float) -> str:
     """Return the bounds of a share in percent, like "19 to 35 %" with a dash between."""
     return f"{low * 100:.0f}{EN_DASH}{high * 100:.0f} %"
+
+
+def percent_range(low: float, high: float) -> str:
+    """Return a share that lies between two, one percentage where both read the same."""
+    return percent(low) if percent(low) == percent(high) else interval_words(low, high)

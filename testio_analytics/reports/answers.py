@@ -18,7 +18,7 @@ from testio_analytics.reports.next_tests import next_tests
 from testio_analytics.reports.shares import share
 from testio_analytics.reports.stories import story_coverage_by_product
 from testio_analytics.reports.triage import RATES, triage, triage_total
-from testio_analytics.text import counted, instant_words, interval_words, listed, lowered, percent, short
+from testio_analytics.text import counted, instant_words, interval_words, listed, lowered, percent, percent_range, short
 
 
 @dataclass(frozen=True)
@@ -253,15 +253,14 @@ def _rate_words(least: float | None, most: float | None) -> str:
     """Return a rate that lies between two ends, in words."""
     if least is None or most is None or pd.isna(least) or pd.isna(most):
         return "rate unknown"
-    ends = percent(float(least)), percent(float(most))
-    return ends[0] if ends[0] == ends[1] else interval_words(float(least), float(most))
+    return percent_range(float(least), float(most))
 
 
 def _share_words(least: int, most: int, total: int) -> str:
     """Return "k of n active stories" with the share; a range where that is all that is known."""
     if least == most:
         return f"{least:,} of {total:,} active stories ({percent(least / total)})"
-    return f"{least:,} to {most:,} of {total:,} active stories ({interval_words(least / total, most / total)})"
+    return f"{least:,} to {most:,} of {total:,} active stories ({percent_range(least / total, most / total)})"
 
 
 def triage_answer(mirror: Mirror, *, as_of: AsOf = None, matures_after: float = 10) -> Answer:

@@ -21,7 +21,16 @@ from testio_analytics.reports.shares import share
 from testio_analytics.reports.stories import story_coverage_by_product
 from testio_analytics.reports.trends import trends
 from testio_analytics.reports.triage import triage, triage_total
-from testio_analytics.text import EN_DASH, MONTHS, counted, interval_words, listed, percent, short, signed
+from testio_analytics.text import (
+    EN_DASH,
+    MONTHS,
+    counted,
+    interval_words,
+    listed,
+    percent_range,
+    short,
+    signed,
+)
 
 MOST_NAMED = 10
 ALIKE = ["state", "rank", "product_id", "product", "sections", "why"]
@@ -110,11 +119,11 @@ def _since(change: int, end: pd.Timestamp) -> str:
 
 def _of(part: Any, whole: Any, highest: Any, *notes: str) -> Figure:
     """Return "k of n" with its share; a range where a gap could raise k."""
-    rate = share(part, whole)
-    if rate is None:
+    lowest, most = share(part, whole), share(highest, whole)
+    if lowest is None or most is None:
         return Figure(UNKNOWN)
     number = f"{int(part):,}" if int(highest) == int(part) else f"{int(part):,}{EN_DASH}{int(highest):,}"
-    return Figure(f"{number} of {int(whole):,}", (percent(rate), *(note for note in notes if note)))
+    return Figure(f"{number} of {int(whole):,}", (percent_range(lowest, most), *(note for note in notes if note)))
 
 
 def _recent(mirror: Mirror, instant: pd.Timestamp, stale_after: float) -> Figure:
