@@ -52,7 +52,9 @@ def test_sync_over_a_real_port(account: Account, tmp_path: Path) -> None:
     counts = json.loads(second.stdout)["streams"]["features"]
     assert (counts["created"], counts["updated"], counts["unchanged"]) == (0, 0, 334)
     status = command("status", "--db", str(db), address="http://127.0.0.1:9/unused")
-    assert status.returncode == 0, status.stdout + status.stderr
+    # Everything was read; that some bugs of this account name no status is no gap of the sync, and is said.
+    assert (status.returncode, "complete" in status.stdout) == (3, True), status.stdout + status.stderr
+    assert "2 bugs of Skerry Lines Platform have no status." in status.stderr
 
 
 def test_a_refusing_server_on_a_real_port(account: Account, tmp_path: Path) -> None:
