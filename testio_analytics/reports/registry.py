@@ -259,8 +259,8 @@ _ALL: tuple[Report, ...] = (
         title="Bugs of each product by triage outcome, severity and what they are linked to.",
         question=BUGS,
         grain="One row per active product, by name and id.",
-        # The to_… columns name features, and no count depends on how many there are.
-        streams=("tests", "bugs", *BUG_FIELDS),
+        # Not on the catalogue: what a bug is linked to is empty where that is not fully synced.
+        streams=("tests", "bugs", "tests.features", *BUG_FIELDS, "bugs.auto_accepted", *LINK_FIELDS),
         columns=columns(
             f"product_id product total {_BUCKETS} bugs bugs_highest {_SEVERITIES} known to_feature to_removed_feature"
             " not_in_catalogue not_attributable is_complete gap",
