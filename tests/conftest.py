@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,8 +27,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 share_folder()
 
-# A shell starts background jobs with Ctrl-C ignored, and whoever ignores it hands that down to its children.
+# A shell starts background jobs with Ctrl-C ignored, nohup ignores the end of the terminal, and whoever ignores a signal
+# hands that down to its children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if sys.platform != "win32":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_report_header() -> str:

@@ -215,9 +215,8 @@ def _judged(mirror: Mirror, found: pd.DataFrame, scope: pd.DataFrame, instant: p
     covered = found["test_id"].notna()
     counts = [*_BUG_NAMES, *_STORY_NAMES, "unread_bugs", "unread_results", "stray_bugs"]
     found[counts] = found[counts].fillna(0).astype("Int64")
-    unknown = scope[scope["group"] == "unknown"].groupby("feature_id")["test_id"].size().rename("unknown_tests")
-    found = found.join(unknown, on="feature_id")
-    found["unknown_tests"] = found["unknown_tests"].fillna(0).mask(covered, 0).astype("Int64")
+    found = found.join(_unknown_tests(scope, found), on="feature_id")
+    found["unknown_tests"] = found["unknown_tests"].fillna(0).astype("Int64")
     in_doubt = found["product_id"].isin(products_in_doubt(mirror, "tests"))
     in_doubt |= found["product_id"].isin(silent_tests(mirror, as_of=instant)["product_id"])
     found["result"] = _results(found, in_doubt)
@@ -228,6 +227,14 @@ def _judged(mirror: Mirror, found: pd.DataFrame, scope: pd.DataFrame, instant: p
     means = found["result"].astype("str").map(_API_WORD)
     found["differs"] = (found["api_status"] != means).astype("boolean").mask(found["api_status"].isna() | means.isna())
     return with_gap(found, _row_gaps(mirror, found))[RESULT_COLUMNS]
+
+
+def _unknown_tests(scope: pd.DataFrame, found: pd.DataFrame) -> pd.Series[int]:
+    """Return by feature how many tests of unknown status may be its newest executed one."""
+    unknown = scope[scope["group"] == "unknown"][["feature_id", "test_id", "at"]]
+    unknown = unknown.merge(found[["feature_id", "at"]], on="feature_id", suffixes=("", "_of_newest"))
+    is_older = unknown["at"] < unknown["at_of_newest"]
+    return unknown[~is_older].groupby("feature_id")["test_id"].size().rename("unknown_tests")
 
 
 def _results(found: pd.DataFrame, in_doubt: pd.Series[bool]) -> pd.Series[str]:

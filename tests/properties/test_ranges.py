@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -173,6 +174,7 @@ RANGES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of an account with every table
 @settings(max_examples=settings().max_examples // 2)  # each is two accounts with eleven reports
 @given(hidden())
 def test_the_truth_lies_within_every_range(accounts: tuple[Account, Account, bool]) -> None:
