@@ -237,7 +237,7 @@ _ALL: tuple[Report, ...] = (
         title="Bugs of each active feature for the tests that covered it.",
         question=BUGS,
         grain="One row per active feature, the most adjusted bugs per test first.",
-        streams=_BUGS_OF_FEATURES,
+        streams=(*_BUGS_OF_FEATURES, "bugs.auto_accepted"),
         columns=columns(
             f"product_id product feature_id feature sections rank tests tests_read bugs bugs_highest known {_BUCKETS}"
             f" {_SEVERITIES} bugs_per_test raw_low raw_high shrunk shrunk_low shrunk_high"

@@ -123,7 +123,7 @@ def edit(account: Account, kind: str, index: int) -> None:
         case "add test":
             product.cycles.append(locked_test(1, 300 + index))
         case "add feature":
-            account.add_feature(1, feature_payload(150 + index))
+            account.add_feature(1, feature_payload(110 + index))
         case "drop test" if product.cycles:
             del product.cycles[index % len(product.cycles)]
         case "drop feature" if product.features:
