@@ -19,7 +19,7 @@ from testio_analytics.text import clean, one_line
 
 if TYPE_CHECKING:
     from testio_analytics.mirror.sync import SyncResult
-    from testio_analytics.reports.doubts import Doubt
+    from testio_analytics.reports.doubt_words import Doubt
     from testio_analytics.reports.status import Status
 
 INCOMPLETE = 3
@@ -249,7 +249,7 @@ def terminal_width() -> int | None:
 
 def _name_doubts(found: Collection[Doubt], scope: str | None) -> None:
     """Say what the figures cover and what puts them in doubt; where anything does, exit as incomplete."""
-    from testio_analytics.reports.doubts import sentences
+    from testio_analytics.reports.doubt_words import sentences
 
     if scope is not None:
         say(scope)

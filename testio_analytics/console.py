@@ -190,7 +190,9 @@ def _told(error: Exception) -> Exception:
         return Failure(f"Error: {error}")
     if isinstance(error, OSError):
         place = f"{error.filename} cannot be used" if error.filename else "A file or connection could not be used"
-        return Failure(f"Error: {place}: {error.strerror or error}. Is there room, and may you read and write there?")
+        return Failure(
+            f"Error: {place}: {error.strerror or error}. Is there free space, and are you allowed to read and write there?"
+        )
     if isinstance(error, sqlite3.Error):
         return Failure(f"Error: The database could not be used: {error}.")
     return error

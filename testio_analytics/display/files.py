@@ -20,7 +20,8 @@ from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ALL_TABLES
 from testio_analytics.reports.asked import scope_note
-from testio_analytics.reports.doubts import doubts, sentences
+from testio_analytics.reports.doubt_words import sentences
+from testio_analytics.reports.doubts import doubts
 from testio_analytics.reports.impact import ImpactSource
 from testio_analytics.reports.registry import REPORTS, options_of
 from testio_analytics.text import formula_safe

@@ -130,7 +130,7 @@ def copy_state(path: Path, copy: Path) -> None:
             target.execute("pragma journal_mode = delete")  # one file, which needs no others beside it
     except (OSError, sqlite3.Error) as error:
         raise errors.StoreError(
-            f"{path} could not be copied to read one state of it: {error}. Is there room in {copy.parent.parent}? "
+            f"{path} could not be copied to read one state of it: {error}. Is there free space in {copy.parent.parent}? "
             "The variable TMPDIR names another folder."
         ) from error
 

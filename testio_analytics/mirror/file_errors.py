@@ -33,7 +33,9 @@ def _cause(path: Path, error: sqlite3.Error | OSError) -> str:
     if not path.parent.is_dir():
         return f"The folder of {path} cannot be made or used: something on the way there is no folder. {ANOTHER}"
     if code == sqlite3.SQLITE_FULL or number in _FULL_ERRNO or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
-        return f"There is no room left to write {path}: make some and sync again. Every product stored so far is whole."
+        return (
+            f"There is no space left to write {path}: free some and sync again. Every product stored so far is whole."
+        )
     if code in _LOCKED:
         return f"Another program holds {path} locked: close it (a database browser, a backup) and try again."
     if code in _DENIED or number in _DENIED_ERRNO or (code == sqlite3.SQLITE_CANTOPEN and path.exists()):

@@ -10,7 +10,8 @@ from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.bugs import bugs_by_product, bugs_per_feature
 from testio_analytics.reports.coverage import coverage_total
-from testio_analytics.reports.doubts import doubts, doubts_of, missing_of, nothing_read, sentences, words
+from testio_analytics.reports.doubt_words import sentences, words
+from testio_analytics.reports.doubts import doubts, doubts_of, missing_of, nothing_read
 from testio_analytics.reports.facts import NO_STATUS, feature_scope
 from testio_analytics.reports.features import STATES, features_with_state
 from testio_analytics.reports.impact import ImpactSource

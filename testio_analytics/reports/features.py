@@ -14,7 +14,8 @@ import pandas as pd
 
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.doubts import doubts, missing_of, products_in_doubt, words
+from testio_analytics.reports.doubt_words import words
+from testio_analytics.reports.doubts import doubts, missing_of, products_in_doubt
 from testio_analytics.reports.facts import (
     LAPSED_AFTER,
     described_features,

@@ -11,7 +11,9 @@ from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ACCOUNT, ON_REQUEST, STREAMS
 from testio_analytics.reports.asked import owes_account, scope_note
-from testio_analytics.reports.doubts import LONGEST_PLACE, doubts, sentences, words, wrong_clocks
+from testio_analytics.reports.doubt_sources import wrong_clocks
+from testio_analytics.reports.doubt_words import LONGEST_PLACE, sentences, words
+from testio_analytics.reports.doubts import doubts
 from testio_analytics.reports.registry import documented
 from testio_analytics.text import counted, instant_words, listed, short
 

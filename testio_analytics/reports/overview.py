@@ -12,7 +12,8 @@ from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.answers import coverage_summary
 from testio_analytics.reports.coverage import coverage_over_time, coverage_total
-from testio_analytics.reports.doubts import doubts, sentences
+from testio_analytics.reports.doubt_words import sentences
+from testio_analytics.reports.doubts import doubts
 from testio_analytics.reports.facts import dated_tests
 from testio_analytics.reports.features import untested_features
 from testio_analytics.reports.impact import ImpactSource

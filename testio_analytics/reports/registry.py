@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from testio_analytics.frames.mirror import Mirror
-    from testio_analytics.reports.doubts import Doubt
+    from testio_analytics.reports.doubt_words import Doubt
     from testio_analytics.reports.impact import ImpactSource
 
 Made = TypeVar("Made", bound="Callable[..., pd.DataFrame]")

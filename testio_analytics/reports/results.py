@@ -13,15 +13,8 @@ import pandas as pd
 from testio_analytics.api.vocabulary import SEVERITIES, STORY_STATUSES
 from testio_analytics.frames.instants import AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.doubts import (
-    Doubt,
-    doubts,
-    never_synced_products,
-    products_in_doubt,
-    with_gap,
-    with_row_doubts,
-    words,
-)
+from testio_analytics.reports.doubt_words import Doubt, words
+from testio_analytics.reports.doubts import doubts, never_synced_products, products_in_doubt, with_gap, with_row_doubts
 from testio_analytics.reports.facts import (
     described_features,
     distinct,

@@ -452,7 +452,7 @@ def test_a_damaged_file_gets_true_advice_from_every_command(account: Account, db
 def test_a_full_disk_is_said_and_keeps_what_was_stored(
     account: Account, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sync that finds no room fails with that cause; the rows of before are there, and room makes it go on."""
+    """A sync that finds no space fails with that cause; the rows of before are there, and free space makes it go on."""
     synced(account, db)
     features, real = active(db, "features", 1), database._opened
     account.product(1).features.extend(
@@ -464,11 +464,11 @@ def test_a_full_disk_is_said_and_keeps_what_was_stored(
         connection.execute("pragma max_page_count = 1")  # no more than there are now
         return connection
 
-    with monkeypatch.context() as patch, pytest.raises(StoreError, match=r"no room left.*Every product stored"):
+    with monkeypatch.context() as patch, pytest.raises(StoreError, match=r"no space left.*Every product stored"):
         patch.setattr(database, "_opened", on_a_full_disk)
         synced(account, db)
     assert active(db, "features", 1) == features
-    assert "There is no room left" in call(db, "status").stderr
+    assert "There is no space left" in call(db, "status").stderr
     assert synced(account, db).outcome == "complete"
     assert len(active(db, "features", 1)) == len(features) + 10
 
@@ -505,7 +505,7 @@ def test_what_is_no_database_is_named(account: Account, tmp_path: Path, name: st
 @pytest.mark.parametrize(
     ("error", "advice"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "no room left"),
+        (OSError(errno.ENOSPC, "No space left on device"), "no space left"),
         (PermissionError(errno.EACCES, "Permission denied"), "give the right to it"),
         (OSError(errno.EROFS, "Read-only file system"), "give the right to it"),
         (_sqlite(sqlite3.SQLITE_READONLY_DBMOVED), "give the right to it"),

@@ -12,7 +12,8 @@ from strategies import Account, a_third, accounts, ago, opened
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import STREAMS
-from testio_analytics.reports.doubts import doubts, products_in_doubt, sentences, words
+from testio_analytics.reports.doubt_words import sentences, words
+from testio_analytics.reports.doubts import doubts, products_in_doubt
 from testio_analytics.reports.health import completeness
 
 

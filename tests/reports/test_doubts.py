@@ -18,7 +18,8 @@ from testio_analytics.display import files
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.coverage import coverage_total
-from testio_analytics.reports.doubts import Doubt, doubts, doubts_of, words
+from testio_analytics.reports.doubt_words import Doubt, words
+from testio_analytics.reports.doubts import doubts, doubts_of
 from testio_analytics.reports.registry import REPORTS, STATUSES, options_of
 
 SOUND, DOUBTED = 1, 2
