@@ -11,8 +11,6 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import httpx
@@ -22,11 +20,12 @@ from testio_analytics import errors
 from testio_analytics.api.pacing import Pacer
 from testio_analytics.api.pages import Page
 from testio_analytics.api.paging import PagedList, read_counted_pages, read_pages
+from testio_analytics.api.refusals import LONGEST_WAIT_SECONDS, PASSING_ERRORS, REPORT_IT, retry_delay, status_error
 from testio_analytics.api.route import route_to
 from testio_analytics.api.scrubbing import scrub_text
 from testio_analytics.api.values import Listed, count_in, from_json, id_in, list_in
 from testio_analytics.concurrency import gc_paused
-from testio_analytics.config import BASE_URL_VARIABLE, DEFAULT_BASE_URL, TOKEN_HELP, ApiSettings
+from testio_analytics.config import BASE_URL_VARIABLE, DEFAULT_BASE_URL, ApiSettings
 from testio_analytics.text import counted, one_line, short
 
 log = logging.getLogger("testio_analytics.api.client")
@@ -41,23 +40,11 @@ SILENCE_SECONDS = 90.0  # that an answer may pause; slow lists need it (testio-a
 CONNECT_SECONDS = 20.0
 ATTEMPTS = 4
 FEWER_ATTEMPTS = 2  # where the caller can ask for less
-LONGEST_WAIT_SECONDS = 60.0
 MAX_REDIRECTS = 3
 LONGEST_WORDS = 200  # characters that are kept of what the server says
 MOST_FAILED = 20  # tries in a row after which it is asked whether the server answers at all
 MOST_ADDRESSES = 3  # that fail where none ever answered
 ATTEMPTS_IN_DOUBT = 6  # so that a short outage is waited out
-
-PASSING_STATUSES = frozenset({408, 425, 429})
-"""Statuses below 500 that may pass by themselves: too slow, too early, too many."""
-
-PASSING_ERRORS = (
-    errors.RateLimitedError,
-    errors.ServerError,
-    errors.ConnectionFailedError,
-    errors.UnreadableAnswerError,
-)
-"""What another try may mend."""
 
 Query = Sequence[tuple[str, str | int]]
 WITH_STORIES: Query = (("includes[]", "user_stories"),)
@@ -227,11 +214,11 @@ class Client:
         found = answer.get(key) if isinstance(answer, Mapping) else None
         if not isinstance(found, dict):
             raise errors.UnreadableAnswerError(
-                f"GET /{path} answered without an object named `{key}`. {_REPORT_IT}", path=path, status=200
+                f"GET /{path} answered without an object named `{key}`. {REPORT_IT}", path=path, status=200
             )
         if id_in(found) not in {None, wanted}:
             raise errors.UnreadableAnswerError(
-                f"GET /{path} answered with number {id_in(found)} instead. {_REPORT_IT}", path=path, status=200
+                f"GET /{path} answered with number {id_in(found)} instead. {REPORT_IT}", path=path, status=200
             )
         return found
 
@@ -260,7 +247,7 @@ class Client:
 
     def _tries(self, attempts: int) -> AsyncIterator[stamina.Attempt]:
         return stamina.retry_context(
-            on=_retry_delay,
+            on=retry_delay,
             attempts=attempts,
             timeout=None,
             wait_initial=self._waits.initial,
@@ -338,7 +325,7 @@ class Client:
         answer = await self._send(url)
         if envelope and list_in(answer, envelope) is None:
             raise errors.UnreadableAnswerError(
-                f"GET {self._shown(url)} answered without a list named `{envelope}`. {_REPORT_IT}", status=200
+                f"GET {self._shown(url)} answered without a list named `{envelope}`. {REPORT_IT}", status=200
             )
         return answer
 
@@ -392,7 +379,8 @@ class Client:
         path, status = self._shown(url), response.status_code
         if status != 200:
             said = self._words(response)
-            error = _status_error(response, path, f' It said: "{said}".' if said else "")
+            detail = f' It said: "{said}".' if said else ""
+            error = status_error(status, path, detail, retry_after=response.headers.get("retry-after"))
             error.said = said
             raise error
         try:
@@ -402,7 +390,7 @@ class Client:
             kind = self._said(response.headers.get("content-type", "no content type"))
             raise errors.UnreadableAnswerError(
                 f"GET {path} answered with something that is not JSON ({kind}, {len(response.content)} bytes). "
-                f"{_REPORT_IT}",
+                f"{REPORT_IT}",
                 path=path,
                 status=status,
             ) from None  # the cause holds the whole answer
@@ -440,61 +428,3 @@ _CERTIFICATE_HELP = (
     "Where a proxy of your company signs with a certificate of its own, let SSL_CERT_FILE name that certificate."
 )
 _ADDRESS_HELP = f"It comes from {BASE_URL_VARIABLE}, or is {DEFAULT_BASE_URL}."
-_REPORT_IT = "If it stays so, the API has changed or there is something between you and it (a proxy, a login page)."
-
-
-def _status_error(response: httpx.Response, path: str, detail: str) -> errors.ApiError:
-    """Return the error for a status that is not 200, with what to do about it."""
-    status = response.status_code
-    if status == 401:
-        return errors.AuthenticationError(
-            f"The API refused the token (401 at GET {path}).{detail} {TOKEN_HELP}", path=path, status=status
-        )
-    if status in {403, 404}:
-        return errors.NotFoundError(
-            f"GET {path} answered {status}: there is no such object, or this token has no right to it.{detail} "
-            "`testio-analytics status` lists the products that were synced.",
-            path=path,
-            status=status,
-        )
-    if status in PASSING_STATUSES or status >= 500:
-        error = _passing_error(status, path, detail)
-        error.retry_after = retry_after_seconds(response.headers.get("retry-after"), now=datetime.now(UTC))
-        return error
-    return errors.RequestRefusedError(f"GET {path} answered {status}.{detail} {_REPORT_IT}", path=path, status=status)
-
-
-def _passing_error(status: int, path: str, detail: str) -> errors.ApiError:
-    """Return the error for a status that may pass by itself."""
-    if status == 429:
-        return errors.RateLimitedError(
-            f"GET {path} answered 429: too many requests.{detail} Try again later, or with a smaller --concurrency.",
-            path=path,
-            status=status,
-        )
-    return errors.ServerError(
-        f"GET {path} answered {status}.{detail} The fault is the server's; try again later.", path=path, status=status
-    )
-
-
-def retry_after_seconds(header: str | None, *, now: datetime) -> float | None:
-    """Return the wait that a ``Retry-After`` header asks for, in seconds from `now`; None where it asks for none.
-
-    Both forms are read: a number of seconds and an HTTP date.
-    """
-    text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text), LONGEST_WAIT_SECONDS) if len(text) < 10 else LONGEST_WAIT_SECONDS
-    try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return min(max(0.0, (until - now).total_seconds()), LONGEST_WAIT_SECONDS)
-
-
-def _retry_delay(error: Exception) -> bool | float:
-    """Decide whether another try can help, and after how many seconds where the server said so."""
-    if not isinstance(error, PASSING_ERRORS):
-        return False
-    return error.retry_after or True  # 0 means soon, not at once: all tries would be gone within a second

@@ -23,7 +23,14 @@ from asking import BASE, NOW, TOKEN, Handler, ask, failing
 from hostile import deep
 from testio_analytics import errors
 from testio_analytics.api import client as client_module
-from testio_analytics.api.client import ATTEMPTS, LONGEST_WAIT_SECONDS, Client, Waits, retry_after_seconds
+from testio_analytics.api.client import ATTEMPTS, Client, Waits
+from testio_analytics.api.refusals import (
+    LONGEST_WAIT_SECONDS,
+    PASSING_ERRORS,
+    retry_after_seconds,
+    retry_delay,
+    status_error,
+)
 from testio_analytics.concurrency import gather
 from testio_analytics.config import ApiSettings
 
@@ -290,7 +297,7 @@ def test_retry_after_of_nothing_means_soon(header: str) -> None:
     """Asked at once again, all tries would be gone within a second: the usual wait is kept."""
     error = errors.RateLimitedError("Too many.")
     error.retry_after = retry_after_seconds(header, now=NOW)
-    assert client_module._retry_delay(error) is True
+    assert retry_delay(error) is True
 
 
 # -- an answer that does not end, a server that does not answer ------------------------------------------------------
@@ -341,7 +348,7 @@ def test_server_that_answers_nothing_any_more_is_an_outage_after_few_requests(ha
 
 
 async def _given_up_or_not(client: Client, number: int) -> None:
-    with suppress(*client_module.PASSING_ERRORS):  # one part of the data is missing
+    with suppress(*PASSING_ERRORS):  # one part of the data is missing
         await client.features(number)
 
 
@@ -655,7 +662,6 @@ def test_nesting_that_can_be_decoded_is_data() -> None:
 
 def test_retry_after_of_a_503_is_obeyed_as_well() -> None:
     """A server in maintenance that says how long is not asked again before."""
-    response = httpx.Response(503, headers={"Retry-After": "17"}, request=httpx.Request("GET", "http://localhost/"))
-    error = client_module._status_error(response, "/products", "")
+    error = status_error(503, "/products", "", retry_after="17")
 
-    assert (type(error), error.retry_after, client_module._retry_delay(error)) == (errors.ServerError, 17.0, 17.0)
+    assert (type(error), error.retry_after, retry_delay(error)) == (errors.ServerError, 17.0, 17.0)
