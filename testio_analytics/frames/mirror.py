@@ -107,7 +107,10 @@ class Mirror:
         Raises:
             UnknownValueError: `as_of` is no date or time.
         """
-        instant = self.instant(as_of)
+        return self.moved_to(self.instant(as_of))
+
+    def moved_to(self, instant: pd.Timestamp) -> Mirror:
+        """Return the same tables with another instant to judge them by: the clock moves, what is known stays."""
         if self.as_of is None or instant == self.as_of:
             return self
         if instant not in self._views:
