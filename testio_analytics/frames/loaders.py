@@ -238,7 +238,7 @@ def _read(fetch: Fetch, product_id: ProductFilter, load_past: Callable[[int], Mi
         table.name: read_table(fetch, table, *mirror_condition(table, ids), without=UNREAD_BY_REPORTS)
         for table in ALL_TABLES
     }
-    everything = frames if ids is None else {name: read_table(fetch, TABLES[name], [], {}) for name in WHOLE}
+    everything = frames if ids is None else {name: _whole(fetch, name) for name in WHOLE}
     runs = load_runs(fetch, frames["sync_runs"])
     versions = dict(zip(frames["sync_runs"]["id"].tolist(), frames["sync_runs"]["package_version"], strict=True))
     return Mirror(
@@ -254,6 +254,10 @@ def _read(fetch: Fetch, product_id: ProductFilter, load_past: Callable[[int], Mi
         schema_version=int(rows_of(fetch, "PRAGMA user_version")[0][0]),
         load_past=load_past,
     )
+
+
+def _whole(fetch: Fetch, name: str) -> pd.DataFrame:
+    return read_table(fetch, TABLES[name], [], {}, without=UNREAD_BY_REPORTS)
 
 
 def last_finished(runs: pd.DataFrame) -> pd.Series[Any] | None:
