@@ -137,8 +137,8 @@ _TRIAGE_PAGE = f"total {_BUCKETS} active_acceptance auto_acceptance rejection re
 _TRENDS = columns(
     "start label is_partial tests bugs critical bugs_per_test features_covered first_covered ever_covered"
     " active_features is_provisional is_complete gap",
-    ever_covered={"label": "Covered so far", "meaning": "The sum of first_covered so far."},
-    active_features={"meaning": "Active features today."},
+    ever_covered={"label": "Covered so far", "meaning": "Features active then that were covered so far."},
+    active_features={"meaning": "Features active at its end; before the history began, those with which it begins."},
     bugs={"label": "Valid bugs"},
 )
 _TRENDS_PAGE = (
@@ -218,18 +218,18 @@ _ALL: tuple[Report, ...] = (
     ),
     Report(
         name="coverage_over_time",
-        title="How many of today's active features a recent test had covered, month by month.",
+        title="How many of the features active then a recent test had covered, month by month.",
         question=COVERAGE,
         grain="One row per month end and one for the report date, oldest first.",
         streams=_COVERAGE,
         columns=columns(
             "until is_partial active_features covered covered_highest share",
-            active_features={"meaning": "Today's active features, in every row."},
+            active_features={"meaning": "Features active then; before the history began, those with which it begins."},
             covered={"meaning": "In scope of an executed test of the {stale_after} days before: the fewest."},
             covered_highest={"meaning": "Those, and the features that a gap may hide."},
             share={"meaning": "covered / active_features."},
         ),
-        caption="Coverage of today's features, looked back at from the end of each month.",
+        caption="Coverage of the features active at the end of each month.",
     ),
     # -- bugs
     Report(
