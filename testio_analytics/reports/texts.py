@@ -77,7 +77,7 @@ def differ(now: pd.Series[Any], then: pd.Series[Any]) -> pd.Series[bool]:
     return pd.Series(differs, index=now.index)
 
 
-def is_same(then: str | None, now: str | None) -> bool:
+def is_same(then: object, now: object) -> bool:
     """Return whether two texts are the same by the rule above. Anything that is no text counts as an empty one."""
     one, other = _said(then), _said(now)
     parts = _narrowed(one, other)
@@ -87,7 +87,7 @@ def is_same(then: str | None, now: str | None) -> bool:
     return REMOVED in one + other and (is_same_text(one, other) or not changes(one, other))
 
 
-def changes(then: str | None, now: str | None) -> list[Change]:
+def changes(then: object, now: object) -> list[Change]:
     """Return what differs between two texts, in the order of the texts: nothing where they are the same."""
     one, other = map(_spelled, _narrowed(_said(then), _said(now)))
     spans, others = ([match.span() for match in _WORD.finditer(text)] for text in (one, other))
@@ -99,7 +99,7 @@ def changes(then: str | None, now: str | None) -> list[Change]:
     return found
 
 
-def changed_words(then: str | None, now: str | None) -> str:
+def changed_words(then: object, now: object) -> str:
     """Return what differs between two texts as short plain text, like ``"map" → "plan", added "and pay"``.
 
     Long ones are cut, with the number of words or changes that are left out. The same texts give "".
@@ -179,7 +179,7 @@ def _blocks(one: list[str], other: list[str]) -> list[tuple[int, int, int, int]]
     if is_another or sum(count * others[word] for word, count in counts.items()) > MOST_PAIRS:
         return [(0, len(one), 0, len(other))]
     matcher = SequenceMatcher(None, one, other, autojunk=False)
-    return [(*block,) for tag, *block in matcher.get_opcodes() if tag != "equal"]
+    return [block[1:] for block in matcher.get_opcodes() if block[0] != "equal"]
 
 
 def _phrase(change: Change, moved: set[str]) -> str:
