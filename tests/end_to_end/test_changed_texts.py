@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 
+import testio_analytics as ta
 from serving import command, serving
 from small_account import small_account
-from testio_analytics.demo.account.model import Account
+from testio_analytics.demo.account.model import Account, Execution
 
 pytestmark = pytest.mark.slow
 
 
 def _with_story(account: Account) -> Account:
-    """Let test 1001 have run the story of its feature 102."""
-    (copy,) = account.product(1).cycles[0].payload["features"]
-    story = {"id": 1020, "path": "Story 102", "title": "Story 102", "feature_id": 102, "user_story_version_id": 5}
-    result = {"execution_status": "passed", "tested_by_count": 1, "bugs_found": 0}
-    copy["user_stories"] = [story | result]
+    """Let one tester of test 1001 have run the story of its feature 102."""
+    (cycle, *_), story = account.product(1).cycles, {"id": 1020, "path": "Story 102", "title": "Story 102"}
+    (copy,) = cycle.payload["features"]
+    copy["user_stories"] = [story | {"feature_id": 102, "user_story_version_id": 5}]
+    cycle.executions.append(Execution({"id": 1, "status": "passed", "executed_by": "one"}, 1020, 5))
     return account
 
 
@@ -45,7 +46,7 @@ def test_what_changed_since_the_test_is_flagged_with_its_words(tmp_path: Path) -
     account, db = _with_story(small_account()), tmp_path / "m.db"
     with serving(account) as address:
         assert command("sync", "--db", str(db), address=address).returncode == 0
-        assert {row["changed_since_tested"] for row in _show(db, "feature_catalog")} == {None, False}
+        assert not ta.feature_catalog(ta.load_mirror(db))["changed_since_tested"].fillna(False).any()
         _changed(account)
         assert command("sync", "--db", str(db), address=address).returncode == 0
 
@@ -57,10 +58,12 @@ def test_what_changed_since_the_test_is_flagged_with_its_words(tmp_path: Path) -
         103: (False, None),
         104: (False, None),
     }
-    (total,) = _show(db, "coverage_by_product")
+    mirror = ta.load_mirror(db, product_id=1)
+    total = ta.coverage_by_product(mirror).iloc[0]
     assert (total["changed_since_tested"], total["changed_since_tested_highest"]) == (1, 1)
-    whys = {row["feature_id"]: row["why"] for row in _show(db, "next_tests")}
+    whys = ta.next_tests(mirror).set_index("feature_id")["why"]
     assert f"changed since tested ({words})" in whys[102]
-    assert not any("changed since tested" in why for key, why in whys.items() if key != 102)
-    stories = {row["story_id"]: (row["is_old_version"], row["changed_words"]) for row in _show(db, "story_coverage")}
-    assert stories[1020] == (True, 'added "by ferry"')
+    assert not whys.drop(102).str.contains("changed since tested").any()
+    stories = ta.story_coverage(mirror).set_index("story_id")
+    assert stories["is_old_version"].fillna(False).tolist() == (stories.index == 1020).tolist()
+    assert stories.loc[1020, "changed_words"] == 'added "by ferry"'

@@ -19,12 +19,11 @@ from testio_analytics.reports import texts
 from testio_analytics.reports.texts import LONGEST_QUOTE, changed_words, changes, differ, is_same
 
 TABLE = Path(__file__).with_name("changed_texts.csv")
-"""Text then, text now, whether that is a change, and its words; with ``\\n``, ``\\r``, ``\\t``, ``\\,`` and ``\\uXXXX``."""
+"""Text then, text now, whether that is a change, and its words; with ``\\n``, ``\\r``, ``\\t`` and ``\\uXXXX``."""
 
 
 def _read(text: str) -> str:
-    escaped = re.sub(r"(?:\\u[0-9a-f]{4})+|\\[nrt]", lambda match: str(json.loads(f'"{match[0]}"')), text)
-    return escaped.replace("\\,", ",")
+    return re.sub(r"(?:\\u[0-9a-f]{4})+|\\[nrt]", lambda match: str(json.loads(f'"{match[0]}"')), text)
 
 
 with TABLE.open(encoding="utf-8", newline="") as _file:
