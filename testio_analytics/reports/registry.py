@@ -714,7 +714,7 @@ def make(
     db: Path,
     *,
     product_id: int | Sequence[int] | None = None,
-    as_of: str | None = None,
+    as_of: str | int | None = None,
     impact: ImpactSource = None,
 ) -> tuple[pd.DataFrame, tuple[Doubt, ...], str | None]:
     """Return one report of a database, everything that puts its figures in doubt, and which products it covers.
@@ -724,8 +724,8 @@ def make(
     A name may be written with hyphens.
 
     Raises:
-        UnknownValueError: there is no such report, product or date.
-        UnusedOptionError: `as_of` or `impact` is given to a report that does not use it.
+        UnknownValueError: there is no such report, product, date or run.
+        UnusedOptionError: `impact` is given to a report that does not use it.
         StoreError: the database cannot be used.
     """
     from testio_analytics.frames.loaders import load_mirror
@@ -733,11 +733,10 @@ def make(
     from testio_analytics.reports.doubts import doubts_of
 
     report = report_of(name)
-    _check_used(report, as_of=as_of, impact=impact)
-    mirror = load_mirror(db, product_id=product_id)
+    _check_used(report, impact=impact)
+    mirror = load_mirror(db, product_id=product_id, as_of=as_of)
     options = options_of(report.function, as_of=as_of, impact=impact)
-    doubtful = mirror.at(options.get("as_of"))
-    return report.function(mirror, **options), doubts_of(doubtful, report.name), scope_note(mirror)
+    return report.function(mirror, **options), doubts_of(mirror, report.name), scope_note(mirror)
 
 
 def _check_used(report: Report, **options: object) -> None:
