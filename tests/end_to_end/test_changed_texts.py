@@ -23,7 +23,7 @@ def _with_story(account: Account) -> Account:
     copy["user_stories"] = [story | {"feature_id": 102, "user_story_version_id": 5}]
     run = {"id": 1, "status": "passed", "executed_by": "one", "executed_at": cycle.payload["end_at"]}
     of_test = {"device_reports": [], "test_cycle": {"id": 1001, "title": "Test 1001", "test_environment": None}}
-    cycle.executions.append(Execution(run | {"comment": None, "created_at": cycle.payload["end_at"]} | of_test, 1020, 5))
+    cycle.executions.append(Execution(run | {"comment": None} | of_test, 1020, 5))
     return account
 
 
