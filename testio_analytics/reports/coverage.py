@@ -36,7 +36,7 @@ from testio_analytics.reports.shares import share, with_share
 NO_SECTION = "(no section)"
 ALL_PRODUCTS = "All products"
 MONTHS = 24
-_COUNTED = (*STATES, "may_be_recent")
+_COUNTED = (*STATES, "may_be_recent", "changed", "changed_highest")
 
 
 @documented
@@ -198,7 +198,9 @@ def _counts(states: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 
 def _flags(states: pd.DataFrame) -> pd.DataFrame:
-    return states.assign(**{state: states["state"] == state for state in STATES})
+    changed, may_be = states["changed_since_tested"].fillna(False).astype(bool), states["may_be_changed"].astype(bool)
+    of_state = {state: states["state"] == state for state in STATES}
+    return states.assign(**of_state, changed=changed & ~may_be, changed_highest=changed | may_be)
 
 
 def _zero_where_read(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
@@ -226,7 +228,10 @@ def _measured(found: pd.DataFrame) -> pd.DataFrame:
     measured = with_share(measured, "ever_covered", "active_features", "ever_share")
     measured["recent_covered"] = found["tested"].where(is_known)
     measured["recent_covered_highest"] = found["tested"] + maybe_recent
-    return with_share(measured, "recent_covered", "active_features", "recent_share")
+    measured = with_share(measured, "recent_covered", "active_features", "recent_share")
+    may_be_any = (found["changed_highest"] == measured["active_features"]) & (measured["active_features"] > 0)
+    measured["changed_since_tested"] = found["changed"].mask(may_be_any & (found["changed"] == 0))
+    return measured.assign(changed_since_tested_highest=found["changed_highest"])
 
 
 def _section_rows(mirror: Mirror) -> pd.DataFrame:
