@@ -80,6 +80,9 @@ from .reports.bugs import bugs_by_device as bugs_by_device
 from .reports.bugs import bugs_by_product as bugs_by_product
 from .reports.bugs import bugs_per_feature as bugs_per_feature
 from .reports.bugs import severity_score as severity_score
+from .reports.changes import Changes as Changes
+from .reports.changes import changes as changes
+from .reports.changes import what_changed as what_changed
 from .reports.coverage import coverage_by_product as coverage_by_product
 from .reports.coverage import coverage_by_section as coverage_by_section
 from .reports.coverage import coverage_over_time as coverage_over_time
@@ -127,6 +130,7 @@ from .reports.triage import triage_total as triage_total
 __all__ = [
     "ApiError",
     "AuthenticationError",
+    "Changes",
     "Client",
     "ConfigError",
     "FeatureCounts",
@@ -148,6 +152,7 @@ __all__ = [
     "bugs_by_device",
     "bugs_by_product",
     "bugs_per_feature",
+    "changes",
     "completeness",
     "coverage_by_product",
     "coverage_by_section",
@@ -247,5 +252,6 @@ __all__ = [
     "unlinked_test_features",
     "untested_features",
     "verdict",
+    "what_changed",
     "wilson",
 ]

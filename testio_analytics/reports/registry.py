@@ -45,8 +45,9 @@ BUGS = "Where are the bugs?"
 STORIES = "Did the stories pass?"
 TRIAGE = "Are bugs triaged in time, and what changes over time?"
 NEXT = "What should the next test cover?"
+CHANGED = "What changed since the last report?"
 TRUST = "Can I trust the figures: how fresh, how complete, and what is left out?"
-QUESTIONS = (COVERAGE, BUGS, STORIES, TRIAGE, NEXT, TRUST)
+QUESTIONS = (COVERAGE, BUGS, STORIES, TRIAGE, NEXT, CHANGED, TRUST)
 
 
 @dataclass(frozen=True)
@@ -516,6 +517,29 @@ _ALL: tuple[Report, ...] = (
         page=_names("test status end_at days_overdue features"),
         under=("product",),
     ),
+    # -- changes
+    Report(
+        name="changes",
+        title="What changed since the last report, and how each headline figure moved.",
+        question=CHANGED,
+        grain="One row per change, the most important kinds first; figures, and what could be read, stand last.",
+        streams=(*_BUGS_OF_FEATURES, "bugs.auto_accepted", "results"),
+        columns=columns(
+            "what kind product_id product id name before after cause change change_highest beyond_interval note"
+            " is_complete gap",
+            what={
+                "label": "What",
+                "meaning": "What changed: a feature, story, test, bug, section or product, a figure, or "
+                "what could be read of a data set.",
+            },
+            id={"label": "Id", "meaning": "Id of what changed; empty for figures and data sets."},
+        ),
+        terminal=_names("what kind product name before after cause change note"),
+        caption="What changed, the most important kinds first.",
+        page=_names("name what kind before after cause note"),
+        row_header="name",
+        under=("product",),
+    ),
     # -- trust
     Report(
         name="completeness",
@@ -723,6 +747,7 @@ def make(
     """
     from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.reports.asked import scope_note
+    from testio_analytics.reports.changes import doubts_of_changes
     from testio_analytics.reports.doubts import doubts_of
 
     report = report_of(name)
@@ -730,7 +755,8 @@ def make(
     mirror = load_mirror(db, product_id=product_id)
     options = options_of(report.function, as_of=as_of, impact=impact)
     doubtful = mirror.at(options.get("as_of"))
-    return report.function(mirror, **options), doubts_of(doubtful, report.name), scope_note(mirror)
+    found = doubts_of_changes(doubtful) if report.name == "changes" else doubts_of(doubtful, report.name)
+    return report.function(mirror, **options), found, scope_note(mirror)
 
 
 def _check_used(report: Report, **options: object) -> None:
