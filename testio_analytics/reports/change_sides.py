@@ -79,18 +79,19 @@ class Sides:
         """Return the same of the later state."""
         return _unread(self.after, stream)
 
-    def compared(self, table: str, stream: str, *, hidden: Collection[int] = ()) -> Compared:
+    def compared(self, table: str, stream: str, *, hidden: Collection[int] | None = None) -> Compared:
         """Compare a table whose key is ``id``, over the products that are there in both states.
 
-        Rows that merely became readable are in none of the frames: they are noted in `now_known`. Readable they became
-        where the stream of their product was not whole before, and where they are among `hidden`.
+        Rows that merely became readable are in none of the frames: they are noted in `now_known`. These are the ones of
+        `hidden`, where that is given, else those of which the stream of their product was not whole before.
         """
         then, now = (self._rows(mirror, table) for mirror in (self.before, self.after))
         ids_then, ids_now = {*then["id"].tolist()}, {*now["id"].tolist()}
         new = now[~now["id"].isin([*ids_then])]
         gone_then = {*getattr(self.before, table)["id"].tolist()} - ids_then
         is_back = new["id"].isin([*gone_then])
-        may_be_old = (new["product_id"].isin([*self.unread(stream)]) | new["id"].isin([*hidden])) & ~is_back
+        is_hidden = new["product_id"].isin([*self.unread(stream)]) if hidden is None else new["id"].isin([*hidden])
+        may_be_old = is_hidden & ~is_back
         noun = NOUNS[table]
         self._note(self.now_known, new[may_be_old], stream, f"{noun} known now; whether they are new is not known")
         gone = then[~then["id"].isin([*ids_now])]

@@ -102,17 +102,18 @@ def what_changed(before: Mirror, after: Mirror) -> Changes:
     it stands apart, by product and data set.
     """
     sides = Sides(before, after)
-    found = [*catalogue_changes(sides), *state_changes(sides), *bug_changes(sides), *figure_changes(sides)]
-    found += completeness_changes(sides)
+    found = [*account_changes(sides), *figure_changes(sides)]
     place = {key: number for number, key in enumerate(KINDS)}
-    found = [
-        change
-        for _, change in sorted(
-            enumerate(found),
-            key=lambda pair: (place[pair[1].what, pair[1].kind], *_order(sides, *pair)),
-        )
-    ]
+    ordered = sorted(enumerate(found), key=lambda one: (place[one[1].what, one[1].kind], *_order(sides, *one)))
+    found = [change for _, change in ordered]
     return Changes(before.as_of, after.as_of, tuple(found), both_doubts(before, after), _table(sides, found))
+
+
+def account_changes(sides: Sides) -> list[Change]:
+    """Return what changed of the account, and, last, what could be read or not; in no order."""
+    found = [*catalogue_changes(sides), *state_changes(sides), *bug_changes(sides)]
+    # Asked last: what could not be called a change is noted in the sides by then.
+    return [*found, *completeness_changes(sides)]
 
 
 def _order(sides: Sides, number: int, change: Change) -> tuple[str, int, str, int]:

@@ -44,10 +44,12 @@ def _hidden(sides: Sides) -> frozenset[int]:
     tests = sides.before.active("tests")
     statuses = dict(zip(tests["id"].tolist(), tests["status"].tolist(), strict=True))
     unread = {key for key in unread_tests(sides.before, "bugs") if statuses[key] not in WITHOUT_RESULTS}
-    bugs = sides.after.active("bugs")
-    pairs = zip(bugs["id"].tolist(), bugs["test_id"].tolist(), strict=True)
+    bugs, unread_products = sides.after.active("bugs"), sides.unread("bugs")
+    rows = zip(*(bugs[name].tolist() for name in ("id", "product_id", "test_id")), strict=True)
     return frozenset(
-        bug for bug, test in pairs if not pd.isna(test) and (test in unread or not sides.is_new_test(int(test)))
+        key
+        for key, product, test in rows
+        if (product in unread_products if pd.isna(test) else test in unread or not sides.is_new_test(test))
     )
 
 

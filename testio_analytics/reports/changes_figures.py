@@ -49,9 +49,9 @@ class Value(NamedTuple):
 
 def figure_changes(sides: Sides) -> Iterator[Change]:
     """Yield every headline figure, whether it changed or not."""
-    then, aged, now = (_figures(mirror) for mirror in (sides.before, sides.aged, sides.after))
+    then, aged, now = _figures(sides.before), _coverage(sides.aged), _figures(sides.after)
     for name, value in now.items():
-        yield _changed(name, then[name], aged[name], value)
+        yield _changed(name, then[name], aged.get(name, then[name]), value)
 
 
 def _figures(mirror: Mirror) -> dict[str, Value]:
