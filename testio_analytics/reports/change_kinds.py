@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from testio_analytics.reports.columns import BUCKET_WORDS, STATE_WORDS
@@ -109,6 +109,7 @@ KIND_NAMES = tuple(dict.fromkeys(kind for _, kind in KINDS))
 CAUSES = ("event", "time")
 
 MOST_NAMED = 4
+LONGEST_NOTE = 200
 
 
 def is_event(what: str) -> bool:
@@ -116,19 +117,33 @@ def is_event(what: str) -> bool:
     return what not in (FIGURE, DATA_SET)
 
 
+def plain(text: str) -> str:
+    """Return a text of the API as it stands in a line of plain text."""
+    return short(one_line(text), LONGEST_NOTE)
+
+
 def line(change: Change, product: str) -> str:
     """Return a change as one line of plain text, like "Bug triaged: Crash (Harbour): open → rejected"."""
     heading = KINDS[change.what, change.kind].one
-    owner = f" ({short(one_line(product))})" if product and change.what != "product" else ""
-    text = f"{heading[0].upper()}{heading[1:]}: {short(one_line(change.name))}{owner}"
-    return text + "".join(f"{sign}{part}" for sign, part in _details(change) if part)
+    return f"{capitalised(heading)}: {described(change, product)}"
 
 
-def _details(change: Change) -> Sequence[tuple[str, str]]:
-    before, after = (short(one_line(value)) for value in (change.before, change.after))
+def described(change: Change, product: str, written: Callable[[str], str] = plain) -> str:
+    """Return what a change is about and what it was, like "Crash (Harbour): open → rejected".
+
+    `written` makes the texts of the API safe for where they stand.
+    """
+    owner = f" ({written(product)})" if product and change.what != "product" else ""
+    before, after = written(change.before), written(change.after)
     turn = f"{before} {ARROW} {after}" if before and after else after or before
     by_time = "by time alone" if change.cause == "time" else ""
-    return [(": ", turn), (", ", by_time), ("; ", short(one_line(change.note), 200))]
+    parts = ((": ", turn), (", ", by_time), ("; ", written(change.note)))
+    return f"{written(change.name)}{owner}" + "".join(f"{sign}{part}" for sign, part in parts if part)
+
+
+def capitalised(words: str) -> str:
+    """Return words with a capital first letter, as they begin a line."""
+    return words[:1].upper() + words[1:]
 
 
 def counts_in_words(counts: Mapping[tuple[str, str], int]) -> str:

@@ -90,9 +90,16 @@ class Changes:
     @property
     def lines(self) -> tuple[str, ...]:
         """The changes in words, one a line."""
-        shown = (change for change in self.found if change.kind != "unchanged")
-        owners = dict(zip(self.table["product_id"].tolist(), self.table["product"].tolist(), strict=True))
-        return tuple(line(change, str(owners.get(change.product_id, ""))) for change in shown)
+        return tuple(line(change, self.product_of(change)) for change in self.found if change.kind != "unchanged")
+
+    def product_of(self, change: Change) -> str:
+        """Return the name of the product that a change is about, empty for the whole account."""
+        return self._products.get(change.product_id, "")
+
+    @cached_property
+    def _products(self) -> dict[int | None, str]:
+        owned = self.table.dropna(subset=["product_id"])
+        return dict(zip(owned["product_id"].tolist(), owned["product"].tolist(), strict=True))
 
 
 def what_changed(before: Mirror, after: Mirror) -> Changes:
