@@ -50,7 +50,10 @@ from .frames.loaders import load_features as load_features
 from .frames.loaders import load_mirror as load_mirror
 from .frames.loaders import load_products as load_products
 from .frames.loaders import load_rejected_rows as load_rejected_rows
+from .frames.loaders import load_reported as load_reported
+from .frames.loaders import load_row_changes as load_row_changes
 from .frames.loaders import load_sections as load_sections
+from .frames.loaders import load_stream_reads as load_stream_reads
 from .frames.loaders import load_stream_states as load_stream_states
 from .frames.loaders import load_sync_gaps as load_sync_gaps
 from .frames.loaders import load_sync_runs as load_sync_runs

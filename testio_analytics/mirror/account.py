@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from testio_analytics.api.client import Client
 from testio_analytics.api.credentials import Credentials
 from testio_analytics.concurrency import gather, run_in_thread
-from testio_analytics.mirror import diff, ledger, redaction, rows, schema, store
+from testio_analytics.mirror import diff, redaction, rows, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.selection import Selection, all_products, products_by_id
@@ -143,7 +143,8 @@ async def sync_account(job: Job, progress: Progress) -> None:
     else:
         await _store_unread(job, selected)
     if job.target.run_id is not None:
-        ledger.let_go_of_unasked(job.target.db, job.asked.product_ids or (), job.target.clock())
+        asked, target = job.asked.product_ids or (), job.target
+        store.let_go_of_unasked(target.db, asked, run_id=job.target.run_id, now=target.clock())
 
 
 async def _store_unread(job: Job, selected: Selection) -> None:

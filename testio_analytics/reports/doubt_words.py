@@ -17,6 +17,7 @@ Kind = Literal[
     "incomplete",
     "older than the report",
     "before the data",
+    "before the history",
     "wrong clock",
     "no date",
     "unread tests",
@@ -55,7 +56,7 @@ class Doubt:
         stream: where it is: a stream, or `STATUSES`.
         kind: "never read"; "incomplete" (the last read had gaps, or rejected records); "older than the report" (the
             last complete read was before the report date); "before the data" (the report date is before anything that
-            is known); "wrong clock" (the end of a run contradicts those of others); "no date" (executed tests whose end
+            is known); "before the history" (what is stored is of a later time than the report date); "wrong clock" (the end of a run contradicts those of others); "no date" (executed tests whose end
             is not possible, or which have no date); "unread tests" (executed tests whose bugs or results were not
             read); "unknown status" (tests that may or may not count as executed); "unknown results" (stories whose
             result is missing or no known word); "missing field" (rows in which the API left a field out that figures
@@ -116,6 +117,8 @@ def _words(doubt: Doubt, owner: str | None) -> str:
             return (
                 f"Nothing is known of the time before {_when(doubt)}, when the oldest test ended or the first sync did"
             )
+        case "before the history":
+            return f"Features, texts and statuses are those of {_when(doubt)}: how they were before was not recorded"
         case "wrong clock":
             return f"Sync run {doubt.value} ended on {_when(doubt)} by a clock that other runs contradict"
         case "no date":
