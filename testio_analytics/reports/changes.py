@@ -9,6 +9,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from testio_analytics.errors import ReportError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.change_kinds import (
@@ -150,27 +151,59 @@ def doubts_of_changes(mirror: Mirror) -> tuple[Doubt, ...]:
 def changes(mirror: Mirror, *, as_of: AsOf = None, since: Mirror | AsOf = None) -> pd.DataFrame:
     """Return what changed since an earlier state, one row per change, the most important kinds first.
 
+    Without an earlier state there are no rows.
+
     Args:
         mirror: what was read.
         as_of: the later state; default: that of the last sync.
-        since: the earlier state: a mirror of it, or a date.
+        since: the earlier state: a mirror of it, a run, or a date; default: what people were told of last, else the run
+            before.
 
     Raises:
-        UnknownValueError: `as_of` or `since` is no date or time.
+        UnknownValueError: `as_of` or `since` is no date or time, or there is no such run.
+        ReportError: the state of `since` was not recorded.
     """
-    earlier, later = earlier_state(mirror, since), mirror.at(as_of)
+    later = mirror.at(as_of)
+    earlier = earlier_state(later, since)
     return _table(Sides(later, later), []) if earlier is None else what_changed(earlier, later).table
 
 
 def earlier_state(mirror: Mirror, since: Mirror | AsOf = None) -> Mirror | None:
-    """Return the state that a report is compared with; None where there is none.
+    """Return the state that a report is compared with; None where there is none, or it was not recorded.
 
     Raises:
-        UnknownValueError: `since` is no date or time.
+        UnknownValueError: `since` is no date or time, or there is no such run.
+        ReportError: the state of `since` was not recorded, or is not earlier.
     """
     if isinstance(since, Mirror):
         return since
-    return None if since is None else mirror.at(since)
+    if since is None:
+        run = _reference_run(mirror)
+        return None if run is None or mirror.runs.state_at(run) is None else mirror.at(run)
+    if mirror.runs.state_at(since) is None:
+        first = mirror.runs.recorded
+        begins = "there is no history yet" if first is None else f"the history begins with run {first}"
+        raise ReportError(
+            f"Nothing earlier than run {mirror.run_id} is recorded as of {since}: {begins}. Name a run or date from then on, "
+            "before the state to compare with."
+        )
+    return mirror.at(since)
+
+
+def state_name(mirror: Mirror) -> str:
+    """Return which state a mirror holds, like "run 12 (30 June 2026, 06:00 UTC)"."""
+    if mirror.run_id is None or mirror.as_of is None:
+        return "an empty database"
+    return f"run {mirror.run_id} ({instant_words(mirror.as_of)})"
+
+
+def _reference_run(mirror: Mirror) -> int | None:
+    """Return the run that people were told of last, else the one before; None where there is none."""
+    if mirror.run_id is None:
+        return None
+    told = [run for run in mirror.reported["run_id"].tolist() if run < mirror.run_id]
+    before = [run for run in (*mirror.runs.ends, *mirror.runs.wrong) if run < mirror.run_id]
+    return max(told or before, default=None)
 
 
 def _table(sides: Sides, found: list[Change]) -> pd.DataFrame:
