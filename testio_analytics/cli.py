@@ -54,7 +54,9 @@ product_option: Decorator = click.option(
     "--product", "products", type=int, multiple=True, metavar="ID", help="Only this product; may be repeated."
 )
 as_of_option: Decorator = click.option(
-    "--as-of", metavar="DATE", help="Report date: a date or time (UTC). Default: the last sync."
+    "--as-of",
+    metavar="RUN|DATE",
+    help="What was known after that sync run, or on that date (UTC). Default: the last sync.",
 )
 impact_option: Decorator = click.option(
     "--impact",
@@ -392,11 +394,21 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
     from testio_analytics.reports.doubts import doubts
 
     with one_state(resolve_db_path(db)) as state:
-        mirror = load_mirror(state.copy, product_id=products or None).at(as_of)
+        mirror = load_mirror(state.copy, product_id=products or None, as_of=as_of)
         for page in make_pages(state, output, product_ids=products or None, as_of=as_of, impact=impact):
             put(str(page))
         _name_unknown_weights(state.copy, impact)
+        if as_of is None:
+            _remember_report(state.origin, mirror.run_id, products)
     _name_doubts(doubts(mirror), scope_note(mirror))
+
+
+def _remember_report(path: Path, run_id: int | None, products: Sequence[int]) -> None:
+    """Note which run people were told of, so that the next report can say what changed since."""
+    from testio_analytics.mirror.reported import remember
+
+    if run_id is not None and remember(path, kind="report", run_id=run_id, products=products or None) is None:
+        say(f"{path} cannot be written to, so the next report will not know of this one.")
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -435,7 +447,7 @@ def export(
     from testio_analytics.reports.doubts import doubts
 
     path = resolve_db_path(db)
-    mirror = load_mirror(path, product_id=products or None).at(as_of)
+    mirror = load_mirror(path, product_id=products or None, as_of=as_of)
     for written in export_mirror(mirror, output, form=form, as_of=as_of, impact=impact):
         put(str(written))
     _name_unknown_weights(path, impact)

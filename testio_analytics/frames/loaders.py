@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
 
 import pandas as pd
 
@@ -238,7 +237,7 @@ def _read(fetch: Fetch, product_id: ProductFilter, load_past: Callable[[int], Mi
         table.name: read_table(fetch, table, *mirror_condition(table, ids), without=UNREAD_BY_REPORTS)
         for table in ALL_TABLES
     }
-    everything = frames if ids is None else {name: read_table(fetch, TABLES[name], [], {}) for name in WHOLE}
+    everything = frames if ids is None else {name: _whole(fetch, name) for name in WHOLE}
     runs = load_runs(fetch, frames["sync_runs"])
     versions = dict(zip(frames["sync_runs"]["id"].tolist(), frames["sync_runs"]["package_version"], strict=True))
     return Mirror(
@@ -256,7 +255,18 @@ def _read(fetch: Fetch, product_id: ProductFilter, load_past: Callable[[int], Mi
     )
 
 
-def last_finished(runs: pd.DataFrame) -> pd.Series[Any] | None:
-    """Return the last run, by number, that came to its end; None when there is none."""
-    finished = runs[runs["outcome"].isin(READ_OUTCOMES) & runs["finished_at"].notna()]
-    return None if finished.empty else finished.sort_values("id").iloc[-1]
+def _whole(fetch: Fetch, name: str) -> pd.DataFrame:
+    return read_table(fetch, TABLES[name], [], {}, without=UNREAD_BY_REPORTS)
+
+
+def last_run(fetch: Fetch, as_of: AsOf = None) -> int | None:
+    """Return the last run, by number, that came to its end, up to `as_of`; None when there is none.
+
+    Raises:
+        UnknownValueError: `as_of` is no date or time, or there is no such run.
+    """
+    runs = _whole(fetch, "sync_runs")
+    state = None if as_of is None else load_runs(fetch, runs).state_at(as_of)
+    finished = runs[runs["outcome"].isin(READ_OUTCOMES) & runs["finished_at"].notna()]["id"]
+    finished = finished if state is None else finished[finished <= state]
+    return None if finished.empty else int(finished.max())

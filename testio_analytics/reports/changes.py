@@ -22,6 +22,7 @@ from testio_analytics.reports.change_kinds import (
     NOT_KNOWN,
     WHATS,
     Change,
+    capitalised,
     counts_in_words,
     is_event,
     line,
@@ -70,10 +71,20 @@ class Changes:
         return {key: found[key] for key in KINDS if key in found}
 
     @property
+    def counts_by_name(self) -> dict[str, int]:
+        """The same by the words that people read."""
+        return {capitalised(KINDS[key].many): count for key, count in self.counts.items()}
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What puts either state in doubt, a sentence each."""
+        return sentences(self.doubts)
+
+    @property
     def sentence(self) -> str:
         """The answer in one line."""
         if self.since is None:
-            return "Nothing was known before, so that nothing can be called a change."
+            return "There is no earlier report to compare with."
         when = f"since {instant_words(self.since)}"
         said = f"{counts_in_words(self.counts)} {when}" if self.counts else f"Nothing changed {when}"
         return f"{said}{self._unread()}."
@@ -163,9 +174,21 @@ def changes(mirror: Mirror, *, as_of: AsOf = None, since: Mirror | AsOf = None) 
         UnknownValueError: `as_of` or `since` is no date or time, or there is no such run.
         ReportError: the state of `since` was not recorded.
     """
+    return changes_since(mirror, as_of=as_of, since=since).table
+
+
+def changes_since(mirror: Mirror, *, as_of: AsOf = None, since: Mirror | AsOf = None) -> Changes:
+    """Return what changed since an earlier state; see `changes` for which. Without one, nothing can be called a change.
+
+    Raises:
+        UnknownValueError: `as_of` or `since` is no date or time, or there is no such run.
+        ReportError: the state of `since` was not recorded.
+    """
     later = mirror.at(as_of)
     earlier = earlier_state(later, since)
-    return _table(Sides(later, later), []) if earlier is None else what_changed(earlier, later).table
+    if earlier is None:
+        return Changes(None, later.as_of, (), doubts(later), _table(Sides(later, later), []))
+    return what_changed(earlier, later)
 
 
 def earlier_state(mirror: Mirror, since: Mirror | AsOf = None) -> Mirror | None:

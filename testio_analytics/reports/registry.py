@@ -145,6 +145,15 @@ _TRENDS = columns(
 _TRENDS_PAGE = (
     "label tests bugs critical bugs_per_test features_covered first_covered ever_covered is_partial is_provisional"
 )
+_CHANGES = columns(
+    "what kind product_id product id name before after cause change change_highest beyond_interval note is_complete gap",
+    what={
+        "label": "What",
+        "meaning": "What changed: a feature, story, test, bug, section or product, a figure, or what could be read of a "
+        "data set.",
+    },
+    id={"label": "Id", "meaning": "Id of what changed; empty for figures and data sets."},
+)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -524,16 +533,7 @@ _ALL: tuple[Report, ...] = (
         question=CHANGED,
         grain="One row per change, the most important kinds first; figures, and what could be read, stand last.",
         streams=(*_BUGS_OF_FEATURES, "bugs.auto_accepted", "results"),
-        columns=columns(
-            "what kind product_id product id name before after cause change change_highest beyond_interval note"
-            " is_complete gap",
-            what={
-                "label": "What",
-                "meaning": "What changed: a feature, story, test, bug, section or product, a figure, or "
-                "what could be read of a data set.",
-            },
-            id={"label": "Id", "meaning": "Id of what changed; empty for figures and data sets."},
-        ),
+        columns=_CHANGES,
         terminal=_names("what kind product name before after cause change note"),
         caption="What changed, the most important kinds first.",
         page=_names("name what kind before after cause note"),
@@ -664,6 +664,17 @@ PAGE_TABLES: Mapping[str, View] = {
         page=_names("examples active_features state why rank"),
         under=("product", "sections"),
     ),
+    "changed_figures": View(
+        _CHANGES,
+        "Headline figures, those that changed first.",
+        page=_names("name before after change beyond_interval note gap"),
+    ),
+    "changed_reads": View(
+        _CHANGES,
+        "Data sets that became readable, or are not known any more.",
+        page=_names("name kind before after note"),
+        under=("product",),
+    ),
     "sync_runs": View(
         columns("id started_at finished_at outcome mode requests error"), "The last ten runs, newest first."
     ),
@@ -731,7 +742,7 @@ def make(
     db: Path,
     *,
     product_id: int | Sequence[int] | None = None,
-    as_of: str | None = None,
+    as_of: str | int | None = None,
     impact: ImpactSource = None,
 ) -> tuple[pd.DataFrame, tuple[Doubt, ...], str | None]:
     """Return one report of a database, everything that puts its figures in doubt, and which products it covers.
@@ -741,8 +752,8 @@ def make(
     A name may be written with hyphens.
 
     Raises:
-        UnknownValueError: there is no such report, product or date.
-        UnusedOptionError: `as_of` or `impact` is given to a report that does not use it.
+        UnknownValueError: there is no such report, product, date or run.
+        UnusedOptionError: `impact` is given to a report that does not use it.
         StoreError: the database cannot be used.
     """
     from testio_analytics.frames.loaders import load_mirror
@@ -751,11 +762,10 @@ def make(
     from testio_analytics.reports.doubts import doubts_of
 
     report = report_of(name)
-    _check_used(report, as_of=as_of, impact=impact)
-    mirror = load_mirror(db, product_id=product_id)
+    _check_used(report, impact=impact)
+    mirror = load_mirror(db, product_id=product_id, as_of=as_of)
     options = options_of(report.function, as_of=as_of, impact=impact)
-    doubtful = mirror.at(options.get("as_of"))
-    found = doubts_of_changes(doubtful) if report.name == "changes" else doubts_of(doubtful, report.name)
+    found = doubts_of_changes(mirror) if report.name == "changes" else doubts_of(mirror, report.name)
     return report.function(mirror, **options), found, scope_note(mirror)
 
 
