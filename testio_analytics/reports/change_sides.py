@@ -13,12 +13,18 @@ import pandas as pd
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ACCOUNT
 from testio_analytics.reports.doubts import doubts
-from testio_analytics.text import label
+from testio_analytics.text import counted, label
 
 NOT_READ = ("never read", "incomplete")
 """The kinds of doubt with which rows may have been there and were not known."""
 
-NOUNS = {"sections": "sections", "features": "features", "user_stories": "stories", "tests": "tests", "bugs": "bugs"}
+NOUNS = {
+    "sections": ("section", "sections"),
+    "features": ("feature", "features"),
+    "user_stories": ("story", "stories"),
+    "tests": ("test", "tests"),
+    "bugs": ("bug", "bugs"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +98,11 @@ class Sides:
         is_back = new["id"].isin([*gone_then])
         is_hidden = new["product_id"].isin([*self.unread(stream)]) if hidden is None else new["id"].isin([*hidden])
         may_be_old = is_hidden & ~is_back
-        noun = NOUNS[table]
-        self._note(self.now_known, new[may_be_old], stream, f"{noun} known now; whether they are new is not known")
+        self._note(self.now_known, new[may_be_old], (table, stream), "known now; whether new is not known")
         gone = then[~then["id"].isin([*ids_now])]
         is_marked = gone["id"].isin(getattr(self.after, table)["id"].tolist())
         is_lost = ~is_marked & gone["product_id"].isin([*self.unread_now(stream)])
-        self._note(self.unknown_now, gone[is_lost], stream, f"{noun} not known now; whether they are gone is not known")
+        self._note(self.unknown_now, gone[is_lost], (table, stream), "not known now; whether gone is not known")
         return Compared(
             added=new[~may_be_old & ~is_back],
             back=new[is_back],
@@ -109,9 +114,11 @@ class Sides:
         rows = mirror.own(mirror.active(table))
         return rows[rows["product_id"].isin([*self.products])]
 
-    def _note(self, where: dict[Any, Any], rows: pd.DataFrame, stream: str, words: str) -> None:
+    def _note(self, where: dict[Any, Any], rows: pd.DataFrame, of: tuple[str, str], words: str) -> None:
+        table, stream = of
         for product_id, of_product in rows.groupby("product_id"):
-            where[int(str(product_id)), stream].append((len(of_product), words))
+            count = len(of_product)
+            where[int(str(product_id)), stream].append((count, f"{counted(count, *NOUNS[table])} {words}"))
 
     def is_new_test(self, test_id: int) -> bool:
         """Return whether what a test says now is news: it was known before, or would have been."""

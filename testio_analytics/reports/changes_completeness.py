@@ -55,7 +55,6 @@ def _data_set(
     states: tuple[tuple[str, tuple[str, ...]], tuple[str, tuple[str, ...]]],
     notes: list[tuple[int, str]],
 ) -> Change:
-    said = [f"{count:,} {text}" if count else text for count, text in notes]
     return Change(
         DATA_SET,
         kind,
@@ -66,7 +65,7 @@ def _data_set(
         _state_words(*states[1]),
         cause="",
         change=float(sum(count for count, _ in notes)),
-        note="; ".join(said),
+        note="; ".join(text for _, text in notes),
     )
 
 

@@ -133,7 +133,7 @@ def _changed(name: str, then: Value, aged: Value, now: Value) -> Change:
         cause="time" if note and aged == now else "",
         change=least,
         change_highest=most,
-        beyond_interval=_is_beyond(then, now),
+        beyond_interval=is_beyond(then, now),
         note=note,
     )
 
@@ -149,7 +149,7 @@ def _difference(then: Value, now: Value) -> tuple[float | None, float | None]:
     return now.least - then.most, now.most - then.least
 
 
-def _is_beyond(then: Value, now: Value) -> bool | None:
+def is_beyond(then: Value, now: Value) -> bool | None:
     """Return whether a rate changed by more than chance explains; None for counts, which have no interval.
 
     The interval of the change is made of those of both rates (the square-and-add method of Newcombe), as if they came of

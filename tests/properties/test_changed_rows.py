@@ -259,7 +259,7 @@ OF_STATES = {"newly untested", "newly stale", "newly tested", "newly scheduled",
 """Kinds that rest on the definitions of states, which their own tests hold."""
 
 
-@settings(max_examples=settings().max_examples // 3)
+@settings(max_examples=settings().max_examples // 6)
 @given(st.lists(st.tuples(edits, conducts), min_size=2, max_size=3))
 def test_changes_are_those_of_the_raw_rows(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[list[tuple[str, int, int]], Conduct]]
