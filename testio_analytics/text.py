@@ -18,6 +18,7 @@ from typing import Any
 MONTHS = "January February March April May June July August September October November December".split()
 LONGEST_NAME = 60
 EN_DASH = "\N{EN DASH}"
+ARROW = "\N{RIGHTWARDS ARROW}"
 ELLIPSIS = "…"
 
 VISIBLE_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}

@@ -314,8 +314,7 @@ def located_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     found["at"] = found["at"].where(~(found["at"] > instant), instant)
     found["is_running"] = found["is_running"].fillna(False).astype("boolean")
     found["where"] = _places(mirror, found["feature_id"])
-    is_unclear = found["auto_accepted"].isna() & (is_unsaid(found, "auto_accepted") | (not mirror.says_auto_accepted))
-    found["bucket"] = _buckets(found["status"], found["auto_accepted"], is_unclear)
+    found["bucket"] = bug_buckets(mirror, found)
     found["severity"] = found["severity"].fillna(NO_VALUE)
     found["status"] = found["status"].fillna(NO_VALUE)
     found["may_be_valid"] = found["bucket"] != "rejected"
@@ -369,8 +368,10 @@ def _places(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(pd.Categorical(places, categories=list(PLACES)), index=feature_ids.index)
 
 
-def _buckets(status: pd.Series[str], auto_accepted: pd.Series[Any], is_unclear: pd.Series[bool]) -> pd.Series[Any]:
-    """Return the bucket of each bug, asked once for each pair of status and flag that there is."""
+def bug_buckets(mirror: Mirror, bugs: pd.DataFrame) -> pd.Series[Any]:
+    """Return the bucket of each row of the table of bugs, asked once for each pair of status and flag that there is."""
+    status, auto_accepted = bugs["status"], bugs["auto_accepted"]
+    is_unclear = auto_accepted.isna() & (is_unsaid(bugs, "auto_accepted") | (not mirror.says_auto_accepted))
     statuses = {name: {flag: bug_bucket(name, flag) for flag in (False, True)} for name in status.dropna().unique()}
     by_hand, by_timer = (status.map({name: row[flag] for name, row in statuses.items()}) for flag in (False, True))
     found = (

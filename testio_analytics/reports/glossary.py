@@ -167,6 +167,36 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         ),
         "Missing part": "It counts as 0.5, and is flagged.",
     },
+    "changes": {
+        "Change": (
+            "A difference between what was known at two times, told by ids. What lies between the two, and was undone again, "
+            "is not seen. All that a new product holds, and the stories of a new feature, are part of that one change."
+        ),
+        "Last report": (
+            "What people were told of last, by pages or by a message, before the last sync; else what the sync before knew."
+        ),
+        "By time, by event": (
+            "By time: the earlier state alone would have become this by the later date, such as a feature whose test became "
+            "too old. By event: somebody did something. A removed or cancelled test is an event, too."
+        ),
+        "Newly untested, stale, scheduled, tested": (
+            "A feature that was known in both states and is in another one now. A new feature is a feature added."
+        ),
+        "Ordered, started, ended, cancelled, lapsed": (
+            "The last of these that happened to a test. Another status that means the same is no change."
+        ),
+        "Triaged, reopened": (
+            "A bug that was accepted or rejected, or whose outcome is another one; and one that has no outcome any more."
+        ),
+        "Became readable": (
+            "What is known now and may have been there before: its data set was not fully synced then. It counts as no change."
+        ),
+        "Not known any more": "What was known, and could not be read this time, or is in doubt now. It is not gone.",
+        "More than chance": (
+            "The 95 % interval of the difference of two rates (Newcombe's, from the intervals of both) leaves out 0. Many "
+            "bugs are in both rates, so that it says no rather too often. Counts have no interval: they are all there is."
+        ),
+    },
     "data": {
         "Report date": (
             "The end of the last sync that stored something, by its number, unless another date is asked for. It is "
@@ -199,7 +229,8 @@ def definitions(
     """Return each term of the reports with its meaning, the thresholds used filled in.
 
     Args:
-        *subjects: ``coverage``, ``bugs``, ``results``, ``stories``, ``triage``, ``planning``, ``data``; all by default.
+        *subjects: ``coverage``, ``bugs``, ``results``, ``stories``, ``triage``, ``planning``, ``changes``,
+            ``data``; all by default.
         stale_after: see `feature_catalog`.
         matures_after: see `triage`.
         half_age: see `next_tests`.

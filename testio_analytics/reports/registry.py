@@ -45,8 +45,9 @@ BUGS = "Where are the bugs?"
 STORIES = "Did the stories pass?"
 TRIAGE = "Are bugs triaged in time, and what changes over time?"
 NEXT = "What should the next test cover?"
+CHANGED = "What changed since the last report?"
 TRUST = "Can I trust the figures: how fresh, how complete, and what is left out?"
-QUESTIONS = (COVERAGE, BUGS, STORIES, TRIAGE, NEXT, TRUST)
+QUESTIONS = (COVERAGE, BUGS, STORIES, TRIAGE, NEXT, CHANGED, TRUST)
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,15 @@ _TRENDS = columns(
 )
 _TRENDS_PAGE = (
     "label tests bugs critical bugs_per_test features_covered first_covered ever_covered is_partial is_provisional"
+)
+_CHANGES = columns(
+    "what kind product_id product id name before after cause change change_highest beyond_interval note is_complete gap",
+    what={
+        "label": "What",
+        "meaning": "What changed: a feature, story, test, bug, section or product, a figure, or what could be read of a "
+        "data set.",
+    },
+    id={"label": "Id", "meaning": "Id of what changed; empty for figures and data sets."},
 )
 
 
@@ -523,6 +533,20 @@ _ALL: tuple[Report, ...] = (
         page=_names("test status end_at days_overdue features"),
         under=("product",),
     ),
+    # -- changes
+    Report(
+        name="changes",
+        title="What changed since the last report, and how each headline figure moved.",
+        question=CHANGED,
+        grain="One row per change, the most important kinds first; figures, and what could be read, stand last.",
+        streams=(*_BUGS_OF_FEATURES, "bugs.auto_accepted", "results"),
+        columns=_CHANGES,
+        terminal=_names("what kind product name before after cause change note"),
+        caption="What changed, the most important kinds first.",
+        page=_names("name what kind before after cause note"),
+        row_header="name",
+        under=("product",),
+    ),
     # -- trust
     Report(
         name="completeness",
@@ -647,6 +671,17 @@ PAGE_TABLES: Mapping[str, View] = {
         page=_names("examples active_features state why rank"),
         under=("product", "sections"),
     ),
+    "changed_figures": View(
+        _CHANGES,
+        "Headline figures, those that changed first.",
+        page=_names("name before after change beyond_interval note gap"),
+    ),
+    "changed_reads": View(
+        _CHANGES,
+        "Data sets that became readable, or are not known any more.",
+        page=_names("name kind before after note"),
+        under=("product",),
+    ),
     "sync_runs": View(
         columns("id started_at finished_at outcome mode requests error"), "The last ten runs, newest first."
     ),
@@ -730,13 +765,15 @@ def make(
     """
     from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.reports.asked import scope_note
+    from testio_analytics.reports.changes import doubts_of_changes
     from testio_analytics.reports.doubts import doubts_of
 
     report = report_of(name)
     _check_used(report, impact=impact)
     mirror = load_mirror(db, product_id=product_id, as_of=as_of)
     options = options_of(report.function, as_of=as_of, impact=impact)
-    return report.function(mirror, **options), doubts_of(mirror, report.name), scope_note(mirror)
+    found = doubts_of_changes(mirror) if report.name == "changes" else doubts_of(mirror, report.name)
+    return report.function(mirror, **options), found, scope_note(mirror)
 
 
 def _check_used(report: Report, **options: object) -> None:
