@@ -9,11 +9,12 @@ import pandas as pd
 
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ACCOUNT
+from testio_analytics.reports import texts
 from testio_analytics.reports.asked import owes_account
 from testio_analytics.reports.change_kinds import Change, state_words
 from testio_analytics.reports.change_sides import Compared, Sides
 from testio_analytics.reports.doubts import doubts
-from testio_analytics.reports.facts import memberships, texts_differ
+from testio_analytics.reports.facts import memberships
 from testio_analytics.reports.features import features_with_state
 from testio_analytics.text import counted, label, listed
 
@@ -93,7 +94,8 @@ def _both(row: Mapping[Any, Any], column: str, word: str) -> tuple[str, str]:
 
 def _differing(both: pd.DataFrame, column: str) -> list[dict[Any, Any]]:
     then, now = (both[f"{column}_{side}"].fillna("") for side in ("then", "now"))
-    return both[texts_differ(now, then).to_numpy()].to_dict("records")
+    rows: list[dict[Any, Any]] = both[texts.differ(now, then).to_numpy()].to_dict("records")
+    return rows
 
 
 # -- features -------------------------------------------------------------------------------------------------------

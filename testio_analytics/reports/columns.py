@@ -178,6 +178,12 @@ _ALL: tuple[Column, ...] = (
         "flag",
         "Whether title, description or directions differ from those that the newest executed test was given; empty when never tested.",
     ),
+    Column(
+        "changed_words",
+        "What changed",
+        "text",
+        "The words that differ from what that test was given, then and now, shortened; empty where nothing changed.",
+    ),
     Column("last_confirmed", "Last confirmed", "time", "Last complete read of the product's features."),
     Column("removed_at", "Removed", "time", "When a complete read no longer found the feature."),
     Column("feature_link", "Reason", "state", "Why no feature is linked: the sentence fits several features, or none."),
@@ -212,6 +218,12 @@ _ALL: tuple[Column, ...] = (
         "Those, and the features that are unknown or stale only because of a gap.",
     ),
     Column("recent_share", "Covered, last {stale_after} days", "share", "recent_covered / active_features."),
+    Column(
+        "changed_since_tested_highest",
+        "Changed since tested, at most",
+        "count",
+        "Those, and the features of which a gap may hide a newer test or text.",
+    ),
     Column(
         "covered",
         "Covered",

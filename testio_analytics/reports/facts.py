@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
-from testio_analytics.api.credentials import REMOVED, is_same_text
 from testio_analytics.api.vocabulary import EXECUTED, NEITHER, PLANNED, STORY_STATUSES
 from testio_analytics.frames.instants import EARLIEST, LONGEST_AHEAD, AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
@@ -92,19 +91,6 @@ def distinct(rows: pd.DataFrame, what: str, by: str | list[str]) -> pd.Series[An
 
 
 # -- tests ----------------------------------------------------------------------------------------------------------
-
-
-def texts_differ(now: pd.Series[Any], then: pd.Series[Any]) -> pd.Series[bool]:
-    """Return whether two texts differ, row by row; out of which a credential was cut, the other may still quote one.
-
-    A missing text differs from every other one.
-    """
-    differs = (now != then).to_numpy(dtype=bool, na_value=True, copy=True)
-    is_cut = now.str.contains(REMOVED, regex=False, na=False) | then.str.contains(REMOVED, regex=False, na=False)
-    for place in np.flatnonzero(differs & is_cut.to_numpy(dtype=bool)).tolist():
-        one, other = now.iloc[place], then.iloc[place]
-        differs[place] = not (isinstance(one, str) and isinstance(other, str) and is_same_text(one, other))
-    return pd.Series(differs, index=now.index)
 
 
 def status_group(status: str | None) -> Group:

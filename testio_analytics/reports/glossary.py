@@ -49,6 +49,13 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         "Untested": "No executed and no scheduled test covers it, and the product's tests are fully synced.",
         "Covered, all time": "Features tested or stale, out of all active features.",
         "Covered recently": "Features tested in the last {stale_after} days, out of all active features.",
+        "Changed since tested": (
+            "Title, description or directions are not those that the newest executed test was given. White space, "
+            "invisible characters, an HTML entity for its character, another composition of the same accents, the case of "
+            "tags, the order and quotes of their attributes, and a credential that was cut out are no change. Anything "
+            "else is: a letter or its case, punctuation, the order of sentences, an emoji, a tag or the value of an "
+            "attribute."
+        ),
         "At most": (
             "Where a gap could change a count, the highest possible count stands beside it. A share of all features has "
             "no interval: it estimates nothing beyond them."
@@ -122,6 +129,9 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         "Unknown story": (
             "A test that may have run it was not read, a test of unknown status has its feature in scope, or "
             "its result is missing or of an unknown status."
+        ),
+        "Story changed since": (
+            "Its sentence is not the one that the test of its newest result was given, by the same rule as for features."
         ),
         "Story coverage": (
             "Stories with a passed or failed result, out of all active stories. Where a test that was not read may hold a "

@@ -103,12 +103,19 @@ class Report(View):
 _CATALOGUE = columns(
     "product_id product feature_id feature sections stories has_description has_howtofind state reason executed_tests"
     " executed_tests_in_window planned_tests last_tested_at last_test_id last_test days_since_tested first_seen"
-    " changed_since_tested last_confirmed"
+    " changed_since_tested changed_words last_confirmed"
 )
 _STATES = "untested planned stale unknown tested"
 _COVERED = columns(
     f"active_features {_STATES} never_executed never_executed_highest ever_covered ever_covered_highest ever_share"
-    " recent_covered recent_covered_highest recent_share is_complete gap"
+    " recent_covered recent_covered_highest recent_share changed_since_tested changed_since_tested_highest"
+    " is_complete gap",
+    changed_since_tested={
+        "label": "Changed since tested",
+        "kind": "count",
+        "meaning": "Features whose newest executed test was given another title, description or directions: the fewest.",
+        "highest": "changed_since_tested_highest",
+    },
 )
 _BUCKETS = "active_accepted auto_accepted accepted_unclear rejected open other"
 _HIGH_AND_LOW: Mapping[str, Mapping[str, Any]] = {
@@ -138,8 +145,8 @@ _TRIAGE_PAGE = f"total {_BUCKETS} active_acceptance auto_acceptance rejection re
 _TRENDS = columns(
     "start label is_partial tests bugs critical bugs_per_test features_covered first_covered ever_covered"
     " active_features is_provisional is_complete gap",
-    ever_covered={"label": "Covered so far", "meaning": "The sum of first_covered so far."},
-    active_features={"meaning": "Active features today."},
+    ever_covered={"label": "Covered so far", "meaning": "Features active then that were covered so far."},
+    active_features={"meaning": "Features active at its end; before the history began, those with which it begins."},
     bugs={"label": "Valid bugs"},
 )
 _TRENDS_PAGE = (
@@ -173,7 +180,7 @@ _ALL: tuple[Report, ...] = (
         caption="Features that need a test, or have unknown status.",
         page=_names(
             "feature state reason last_tested_at executed_tests executed_tests_in_window planned_tests stories"
-            " changed_since_tested first_seen"
+            " changed_since_tested changed_words first_seen"
         ),
         under=("product", "sections"),
     ),
@@ -188,7 +195,7 @@ _ALL: tuple[Report, ...] = (
         caption="The catalogue, by product and feature.",
         page=_names(
             "feature state last_tested_at executed_tests executed_tests_in_window planned_tests stories"
-            " has_description has_howtofind changed_since_tested first_seen"
+            " has_description has_howtofind changed_since_tested changed_words first_seen"
         ),
         under=("product", "sections"),
     ),
@@ -201,7 +208,7 @@ _ALL: tuple[Report, ...] = (
         columns=(*columns("product"), *_COVERED),
         terminal=_names(f"product active_features {_STATES} ever_share"),
         caption="Active features of the account, by state.",
-        page=_names(f"product active_features {_STATES} ever_share recent_share gap"),
+        page=_names(f"product active_features {_STATES} ever_share recent_share changed_since_tested gap"),
     ),
     Report(
         name="coverage_by_product",
@@ -212,7 +219,7 @@ _ALL: tuple[Report, ...] = (
         columns=(*columns("product_id product"), *_COVERED),
         terminal=_names(f"product active_features {_STATES} ever_share recent_share"),
         caption="Active features of each product, by state.",
-        page=_names(f"product active_features {_STATES} ever_share recent_share gap"),
+        page=_names(f"product active_features {_STATES} ever_share recent_share changed_since_tested gap"),
     ),
     Report(
         name="coverage_by_section",
@@ -228,18 +235,18 @@ _ALL: tuple[Report, ...] = (
     ),
     Report(
         name="coverage_over_time",
-        title="How many of today's active features a recent test had covered, month by month.",
+        title="How many of the features active then a recent test had covered, month by month.",
         question=COVERAGE,
         grain="One row per month end and one for the report date, oldest first.",
         streams=_COVERAGE,
         columns=columns(
             "until is_partial active_features covered covered_highest share",
-            active_features={"meaning": "Today's active features, in every row."},
+            active_features={"meaning": "Features active then; before the history began, those with which it begins."},
             covered={"meaning": "In scope of an executed test of the {stale_after} days before: the fewest."},
             covered_highest={"meaning": "Those, and the features that a gap may hide."},
             share={"meaning": "covered / active_features."},
         ),
-        caption="Coverage of today's features, looked back at from the end of each month.",
+        caption="Coverage of the features active at the end of each month.",
     ),
     # -- bugs
     Report(
@@ -338,12 +345,12 @@ _ALL: tuple[Report, ...] = (
         streams=(*_COVERAGE, "results"),
         columns=columns(
             "product_id product feature_id feature story_id story state may_differ test_id test at tested_by is_by_bug"
-            " is_old_version is_complete gap",
+            " is_old_version changed_words is_complete gap",
             state={"meaning": "The newest result of the story; see the definitions of stories."},
         ),
         terminal=_names("state product feature story at is_old_version"),
         caption="Active stories by product, the highest priority first.",
-        page=_names("story state at"),
+        page=_names("story state at changed_words"),
         under=("product", "feature"),
     ),
     *(
