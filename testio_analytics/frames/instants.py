@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from datetime import UTC, date, datetime, time
+from typing import SupportsIndex
 
 import pandas as pd
 
@@ -49,7 +50,7 @@ def as_run(value: AsOf) -> int | None:
     if isinstance(value, str) and value.strip().isdecimal() and len(value.strip()) <= MOST_DIGITS_OF_A_RUN:
         return int(value)
     # Numbers out of a frame are numpy's, which are no `int`.
-    return operator.index(value) if hasattr(value, "__index__") and not isinstance(value, bool) else None
+    return operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, bool) else None
 
 
 def is_day(value: datetime | date | str | int) -> bool:

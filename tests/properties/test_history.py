@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from hypothesis import event, given, note
@@ -18,8 +19,10 @@ from pandas.testing import assert_frame_equal
 from histories import Past, Step, assert_same, frames, steps, sync_step
 from small_account import small_account
 from syncing import query
+from testio_analytics.frames.history import load_history
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.mirror.schema import ALL_TABLES
 
 histories = st.lists(steps(), min_size=2, max_size=6)
 
@@ -87,6 +90,89 @@ def test_history_that_is_kept_is_whole(history: list[tuple[Step, int | None]]) -
         assert newest.runs.recorded == recorded
         with closing(sqlite3.connect(db)) as connection:
             assert not connection.execute("select 1 from row_changes where run_id < ?", [recorded]).fetchall()
+
+
+def contents(db: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the rows of each mirrored table, by the text of their keys."""
+    found = dict[str, dict[str, dict[str, Any]]]()
+    for table in (one for one in ALL_TABLES if one.is_mirrored):
+        names = [name for name in table.content_columns if name != "raw_data"] + ["removed_at"]
+        rows = query(db, f"select {', '.join(names)} from {table.name}")
+        by_name = (dict(zip(names, row, strict=True)) for row in rows)
+        found[table.name] = {",".join(str(row[name]) for name in table.key): row for row in by_name}
+    return found
+
+
+Told = set[tuple[Any, ...]]
+
+
+def compared(
+    run: int, before: dict[str, dict[str, dict[str, Any]]], after: dict[str, dict[str, dict[str, Any]]]
+) -> Told:
+    """Return what differs between two states of the tables, by looking at every value."""
+    told = Told()
+    for table, rows in after.items():
+        for key, row in rows.items():
+            known = before.get(table, {}).get(key)
+            if known is None:
+                told.add((run, table, key, "created", None, None, None))
+                continue
+            is_gone = row["removed_at"] is not None
+            if is_gone != (known["removed_at"] is not None):
+                told.add((run, table, key, "removed" if is_gone else "came back", None, None, None))
+            for name in row.keys() - {"removed_at"}:
+                if row[name] != known[name]:
+                    texts = (None if value is None else str(value) for value in (known[name], row[name]))
+                    told.add((run, table, key, "updated", name, *texts))
+    return told
+
+
+def in_all(history: pd.DataFrame) -> Told:
+    """Return what the changes of each run come to: of several of one value, from the first to the last."""
+    found = dict[tuple[Any, ...], tuple[Any, Any]]()
+    whole = dict[tuple[Any, ...], list[str]]()
+    rows = history.astype(object).where(history.notna(), None)
+    for run, _, _, table, key, change, name, old, new in rows.itertuples(index=False):
+        if change == "updated":
+            first, _ = found.get((run, table, key, name), (old, new))
+            found[run, table, key, name] = (first, new)
+        else:
+            whole.setdefault((run, table, key), []).append(change)
+    told = Told()
+    for place, changes in whole.items():
+        if "created" in changes:
+            told.add((*place, "created", None, None, None))
+        elif len(changes) % 2:  # removed and back within one run is no change
+            told.add((*place, changes[-1], None, None, None))
+    for (*at, name), (old, new) in found.items():
+        if old != new and "created" not in whole.get(tuple(at), []):
+            told.add((*at, "updated", name, old, new))
+    return told
+
+
+@given(histories)
+def test_history_tells_what_a_comparison_of_the_tables_finds(history: list[Step]) -> None:
+    """For every run: each created, removed and revived row and each changed value, with what it was and became."""
+    with a_folder() as folder:
+        db, past = folder / "testio.db", Past(small_account(tests=3))
+        before, expected = dict[str, dict[str, dict[str, Any]]](), Told()
+        for number, step in enumerate(history):
+            sync_step(past, step, db, number)
+            (run,) = query(db, "select max(id) from sync_runs")[0]
+            after = contents(db)
+            expected |= compared(run, before, after)
+            before = after
+        found = load_history(db)
+        assert in_all(found) == expected
+        assert found["run_id"].is_monotonic_increasing
+        known = {1, 2} & {*query_ids(db)}
+        parts = [load_history(db, table=table, product_id=[*known]) for table in before] if known else []
+        assert sum(map(len, parts)) == int(found["product_id"].isin(known).sum())
+
+
+def query_ids(db: Path) -> list[int]:
+    """Return the ids of the products."""
+    return [key for (key,) in query(db, "select id from products")]
 
 
 @given(steps())
