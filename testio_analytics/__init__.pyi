@@ -29,6 +29,7 @@ from .display.plots.findings import plot_trends as plot_trends
 from .display.plots.findings import plot_triage as plot_triage
 from .display.plots.style import picture as picture
 from .display.report_tables import settings as settings
+from .display.report_tables import since_last_report as since_last_report
 from .display.report_tables import sources as sources
 from .display.report_tables import table as table
 from .errors import ApiError as ApiError
@@ -84,6 +85,10 @@ from .reports.bugs import bugs_by_device as bugs_by_device
 from .reports.bugs import bugs_by_product as bugs_by_product
 from .reports.bugs import bugs_per_feature as bugs_per_feature
 from .reports.bugs import severity_score as severity_score
+from .reports.changes import Changes as Changes
+from .reports.changes import changes as changes
+from .reports.changes import changes_since as changes_since
+from .reports.changes import what_changed as what_changed
 from .reports.coverage import coverage_by_product as coverage_by_product
 from .reports.coverage import coverage_by_section as coverage_by_section
 from .reports.coverage import coverage_over_time as coverage_over_time
@@ -131,6 +136,7 @@ from .reports.triage import triage_total as triage_total
 __all__ = [
     "ApiError",
     "AuthenticationError",
+    "Changes",
     "Client",
     "ConfigError",
     "FeatureCounts",
@@ -152,6 +158,8 @@ __all__ = [
     "bugs_by_device",
     "bugs_by_product",
     "bugs_per_feature",
+    "changes",
+    "changes_since",
     "completeness",
     "coverage_by_product",
     "coverage_by_section",
@@ -221,6 +229,7 @@ __all__ = [
     "settings",
     "severity_score",
     "shrunk_rates",
+    "since_last_report",
     "sources",
     "state_bar",
     "statement",
@@ -252,5 +261,6 @@ __all__ = [
     "unlinked_test_features",
     "untested_features",
     "verdict",
+    "what_changed",
     "wilson",
 ]

@@ -342,6 +342,52 @@ def show(
 @cli.command(epilog=EXIT_CODES)
 @db_option
 @product_option
+@click.option(
+    "--from", "since", metavar="RUN|DATE", help="The earlier state. Default: the last report, else the run before."
+)
+@click.option("--to", "until", metavar="RUN|DATE", help="The later state. Default: the last sync.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="Form; markdown is for a chat or a ticket.",
+)
+def changes(db: Path | None, products: tuple[int, ...], since: str | None, until: str | None, form: str) -> None:
+    """Say what changed between two syncs, and what could merely be read, or not.
+
+    \b
+    testio-analytics changes                              # since the last report
+    testio-analytics changes --from 2026-06-01 --format markdown
+    testio-analytics changes --from 12 --to 15 --product 18559
+    """
+    from testio_analytics.display.markdown import changes_markdown
+    from testio_analytics.display.terminal import formatted
+    from testio_analytics.frames.loaders import load_mirror
+    from testio_analytics.reports.asked import scope_note
+    from testio_analytics.reports.changes import earlier_state, state_name, what_changed
+    from testio_analytics.reports.registry import report_of
+
+    later = load_mirror(resolve_db_path(db), product_id=products or None, as_of=until)
+    earlier = earlier_state(later, since)
+    if earlier is None:
+        say(f"There is no earlier state to compare {state_name(later)} with.")
+        return
+    say(f"From {state_name(earlier)} to {state_name(later)}.")
+    found = what_changed(earlier, later)
+    if form == "markdown":
+        put(changes_markdown(found))
+    else:
+        write = put if form == "table" else put_data
+        write(formatted(found.table, form, report=report_of("changes"), width=terminal_width()), nl=form != "csv")
+    say(found.sentence)
+    _name_doubts(found.doubts, scope_note(later))
+
+
+@cli.command(epilog=EXIT_CODES)
+@db_option
+@product_option
 @as_of_option
 @click.option(
     "--output",

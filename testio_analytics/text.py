@@ -21,6 +21,7 @@ from testio_analytics.errors import UnknownValueError
 MONTHS = "January February March April May June July August September October November December".split()
 LONGEST_NAME = 60
 EN_DASH = "\N{EN DASH}"
+ARROW = "\N{RIGHTWARDS ARROW}"
 ELLIPSIS = "…"
 TIME_UNITS = {
     "m": timedelta(minutes=1),
