@@ -12,16 +12,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlite_utils import Database
 
 from histories import EDITS, Past, assert_same, edit
 from serving import command, serving
 from small_account import small_account
-from syncing import NOW, content, query, sync_account
+from syncing import NOW, content, mirror_digest, query, sync_account
+from testio_analytics.cli import cli
 from testio_analytics.demo.account.model import Account
+from testio_analytics.frames.history import load_history
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror import database
+from testio_analytics.pages.build import make_pages
+
+NOTEBOOKS = ["03_untested_features"]
 
 MOMENTS = 8
 """So many moments of one sync, evenly spread over its statements, at which it is killed."""
@@ -129,3 +135,56 @@ def test_history_longer_ago_than_asked_is_let_go(tmp_path: Path) -> None:
     names = [load_mirror(db, as_of=run).product_names[1] for run in (1, 3, 4)]
     assert names == ["Named in run 4", "Named in run 3", "Named in run 4"]
     assert load_mirror(db).runs.recorded == 3
+
+
+def call(*words: str, code: int = 0) -> str:
+    """Run a command in this process, check its exit code, and return what it said on standard error."""
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == code, done.output
+    return done.stderr
+
+
+def test_upgrade_begins_the_history_and_loses_no_row(tmp_path: Path) -> None:
+    """A filled file of the schema before, up, down and up again: rows stay, and no earlier state is made up."""
+    db, account = tmp_path / "testio.db", small_account(tests=3)
+    for run in (1, 2):
+        account.product(1).payload["name"] = f"Named in run {run}"
+        sync_account(account, db, now=NOW + timedelta(days=run))
+    rows, path = mirror_digest(db), str(db)
+    call("migrate", "--db", path, "--to", "5")
+    assert not query(db, "select 1 from sqlite_master where name = 'row_changes'")
+    call("migrate", "--db", path)
+    call("migrate", "--db", path, "--to", "5")
+    assert mirror_digest(db) == rows
+    call("migrate", "--db", path)
+    assert mirror_digest(db) == rows and load_history(db).empty
+
+    begun = load_mirror(db)
+    account.product(1).payload["name"] = "Named in run 3"
+    account.product(2).features.pop()
+    sync_account(account, db, now=NOW + timedelta(days=3))
+    assert begun.runs.recorded == 2
+    assert_same(load_mirror(db, as_of=2), begun)
+    first = load_mirror(db, as_of=1)
+    assert (first.product_names[1], first.as_of) == ("Named in run 3", begun.runs.until(1))
+    show = ("show", "feature_catalog", "--db", path, "--format", "csv", "--as-of")
+    assert "how they were before was not recorded" in call(*show, "1", code=3)
+    assert "how they were before" not in call(*show, "2")
+    assert {*load_history(db)["run_id"]} == {3}
+
+
+def test_page_of_an_earlier_run_has_the_bytes_of_the_page_made_then(tmp_path: Path) -> None:
+    """After ten further syncs of an account that changed each time, in names, features, tests, bugs and stories."""
+    db, past = tmp_path / "testio.db", Past(small_account(tests=3))
+    sync_account(past.account, db, now=NOW)
+    (then,) = make_pages(db, tmp_path / "then", notebooks=NOTEBOOKS)
+    for run in range(2, 12):
+        for kind in EDITS:
+            if "product" not in kind or kind == "rename product":
+                edit(past, kind, run)
+        sync_account(past.account, db, now=NOW + timedelta(days=run))
+    (again,) = make_pages(db, tmp_path / "again", notebooks=NOTEBOOKS, as_of=1)
+    (now,) = make_pages(db, tmp_path / "now", notebooks=NOTEBOOKS)
+
+    assert again.read_bytes() == then.read_bytes()
+    assert now.read_bytes() != then.read_bytes()
