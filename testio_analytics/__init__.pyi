@@ -42,6 +42,7 @@ from .errors import SchemaVersionError as SchemaVersionError
 from .errors import StoreError as StoreError
 from .errors import TestioError as TestioError
 from .errors import UnknownValueError as UnknownValueError
+from .frames.history import load_history as load_history
 from .frames.loaders import load_bug_devices as load_bug_devices
 from .frames.loaders import load_bugs as load_bugs
 from .frames.loaders import load_endpoint_findings as load_endpoint_findings
@@ -195,6 +196,7 @@ __all__ = [
     "load_executions",
     "load_feature_sections",
     "load_features",
+    "load_history",
     "load_mirror",
     "load_products",
     "load_rejected_rows",

@@ -15,9 +15,11 @@ import click
 
 from testio_analytics.config import DB_PATH_VARIABLE, resolve_db_path
 from testio_analytics.console import PROGRESS, Command, is_watched, put, put_data, put_json, say
-from testio_analytics.text import clean, one_line
+from testio_analytics.text import clean, counted, length_of_time, one_line
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from testio_analytics.mirror.sync import SyncResult
     from testio_analytics.reports.doubt_words import Doubt
     from testio_analytics.reports.gate import Gate
@@ -124,6 +126,11 @@ def demo(output: Path) -> None:
 @click.option("--full", is_flag=True, help="Confirm that more than half of a product's rows may be marked as removed.")
 @click.option("--concurrency", type=click.IntRange(1, 16), default=10, show_default=True, help="Most requests at once.")
 @click.option("--dry-run", is_flag=True, help="Fetch and compare, write nothing.")
+@click.option(
+    "--keep-history",
+    metavar="AGE",
+    help="Delete the history of what is longer ago: 90d, 26w, 2y. Default: all of it is kept.",
+)
 @json_option
 def sync(
     db: Path | None,
@@ -132,6 +139,7 @@ def sync(
     full: bool,
     concurrency: int,
     dry_run: bool,
+    keep_history: str | None,
     as_json: bool,
 ) -> None:
     """Mirror the account into the database.
@@ -144,11 +152,16 @@ def sync(
     testio-analytics sync --product 21362 --stream features
     testio-analytics sync --dry-run --json                # what would change?
     """
-    result = _run_sync(db, products, streams, full, concurrency, dry_run)
+    kept = None if keep_history is None else length_of_time(keep_history)
+    result = _run_sync(db, products, streams, full, concurrency, dry_run, kept)
     if as_json:
         put_json(result.as_dict())
     else:
         _print_counts(result, dry_run)
+    if result.runs_let_go:
+        say(
+            f"The state after {counted(result.runs_let_go, 'run')} can no longer be rebuilt: longer ago than {keep_history}."
+        )
     if result.outcome == "incomplete":
         _name_gaps(result)
         sys.exit(INCOMPLETE)
@@ -161,6 +174,7 @@ def _run_sync(
     full: bool,
     concurrency: int,
     dry_run: bool,
+    keep_history: timedelta | None,
 ) -> SyncResult:
     from testio_analytics.api.client import Client
     from testio_analytics.concurrency import run
@@ -177,6 +191,7 @@ def _run_sync(
                 streams=streams or None,
                 full=full,
                 dry_run=dry_run,
+                keep_history=keep_history,
                 client=client,
                 progress=progress,
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import UTC, date, datetime, time
+from typing import SupportsIndex
 
 import pandas as pd
 
@@ -47,7 +49,8 @@ def as_run(value: AsOf) -> int | None:
     """Return the number of the run that `as_of` names, None where it names a day or an instant."""
     if isinstance(value, str) and value.strip().isdecimal() and len(value.strip()) <= MOST_DIGITS_OF_A_RUN:
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    # Numbers out of a frame are numpy's, which are no `int`.
+    return operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, bool) else None
 
 
 def is_day(value: datetime | date | str | int) -> bool:

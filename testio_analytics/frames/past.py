@@ -80,7 +80,7 @@ def _statements(
         values = [[row[name] for name in names] for row in rows.values()]
         taken = ", ".join(f"json_extract(value, '$[{place}]') AS \"{name}\"" for place, name in enumerate(names))
         yield "TABLE", f"past_{table.name}", _table(f"past_{table.name}", taken), {"rows": json.dumps(values)}
-        keys = json.dumps([_key(table, key) for key in undone])
+        keys = json.dumps([key_values(table, key) for key in undone])
         parts = ", ".join(f"json_extract(value, '$[{place}]') AS \"{name}\"" for place, name in enumerate(table.key))
         yield "TABLE", f"changed_{table.name}", _table(f"changed_{table.name}", parts), {"rows": keys}
         key = ", ".join(table.key)
@@ -97,7 +97,8 @@ def _table(name: str, columns: str) -> str:
     return f"CREATE TEMP TABLE {name} AS SELECT {columns} FROM json_each(:rows)"
 
 
-def _key(table: Table, text: str) -> list[Any]:
+def key_values(table: Table, text: str) -> list[Any]:
+    """Return the values of the key that the history names by this text."""
     kinds = {column.name: column.kind for column in table.columns}
     parts = text.split(",", len(table.key) - 1)
     return [part if kinds[name] == "text" else int(part) for name, part in zip(table.key, parts, strict=True)]
@@ -110,7 +111,7 @@ def _rows_before(fetch: Fetch, table: Table, names: list[str], undone: Undone) -
     select = f"SELECT {listed} FROM main.{table.name} WHERE {table.key[0]} IN (SELECT value FROM json_each(:keys))"
     now: dict[str, Row] = {}
     if there:
-        for values in rows_of(fetch, select, {"keys": json.dumps([_key(table, key)[0] for key in there])}):
+        for values in rows_of(fetch, select, {"keys": json.dumps([key_values(table, key)[0] for key in there])}):
             row = dict(zip(names, values, strict=True))
             now[key_text(tuple(row[name] for name in table.key))] = row
     rows = {key: now.get(key, {}) | (undone[key] or {}) for key in there}

@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
@@ -54,11 +54,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a sync is asked for: streams beside the products, products (None for all), and what `full` confirms."""
+    """What a sync is asked for: streams beside the products, products (None for all), and what `full` confirms.
+
+    With `keep_history`, the history of runs that ended longer ago than that is deleted.
+    """
 
     streams: tuple[str, ...]
     product_ids: Sequence[int] | None
     full: bool
+    keep_history: timedelta | None = None
 
 
 @dataclass
@@ -68,6 +72,7 @@ class Tally:
     streams: dict[str, Counts]
     gaps: list[Gap] = field(default_factory=list)
     unknown_fields: Counter[str] = field(default_factory=Counter)
+    runs_let_go: int = 0
 
     @property
     def outcome(self) -> str:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
@@ -156,14 +156,20 @@ def note_reads(db: Database, write: Write, plans: Sequence[ChangeSet]) -> None:
 
 # -- how much of it is kept -------------------------------------------------------------------------------------------
 
+_LAST_BEFORE = """
+    select max(id) from sync_runs where has_history and finished_at < :since
+    and id < (select min(id) from sync_runs where finished_at between :since and :now)
+"""
 
-def let_go(db: Database, before: datetime) -> int:
-    """Delete the history of before an instant and return how many runs can no longer be rebuilt.
 
-    The last state of before that instant stays: it is the one that held at it.
+def let_go(db: Database, *, keep: timedelta, now: datetime) -> int:
+    """Delete the history of what is longer ago than `keep`, and return how many runs can no longer be rebuilt.
+
+    The state at the instant that is so long ago stays. A run whose clock stood behind that of an earlier run is as young
+    as that one, and an end that lies ahead of now says nothing.
     """
-    ended = "select max(id) from sync_runs where has_history and finished_at < ?"
-    (last,) = db.execute(ended, [before.isoformat()]).fetchone()
+    times = {"since": (now - keep).isoformat(), "now": now.isoformat()}
+    (last,) = db.execute(_LAST_BEFORE, times).fetchone()
     if last is None:
         return 0
     with db.atomic():

@@ -17,11 +17,11 @@ from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.database import is_being_written
 from testio_analytics.mirror.diff import REMOVAL
 from testio_analytics.mirror.schema import ON_REQUEST, OUTSIDE_SECTIONS
-from testio_analytics.reports.age_limit import AgeLimit, judged, length_of_time
+from testio_analytics.reports.age_limit import AgeLimit, judged
 from testio_analytics.reports.asked import asked_for, scope_note
 from testio_analytics.reports.doubts import doubts
 from testio_analytics.reports.health import gap_messages, ledger
-from testio_analytics.text import age_words, counted, instant_words
+from testio_analytics.text import age_words, counted, instant_words, length_of_time
 
 OLD_AFTER_DAYS = 7
 """Age of the last complete read after which a sync is advised."""

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pandas as pd
 from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
 
 from adversary import Conduct, ErrorAt, Source
 from small_account import feature_payload, locked_test
@@ -19,6 +21,8 @@ from testio_analytics.concurrency import run
 from testio_analytics.config import ApiSettings
 from testio_analytics.demo.account.model import Account, Feature
 from testio_analytics.errors import TestioError
+from testio_analytics.frames.mirror import Mirror
+from testio_analytics.mirror.schema import ALL_TABLES
 from testio_analytics.mirror.sync import sync_async
 
 EDITS = (
@@ -49,6 +53,7 @@ class Step:
     full: bool = False
     conduct: Conduct = HONEST
     dies_at: int | None = None
+    keep_days: int | None = None
 
 
 @dataclass
@@ -168,8 +173,24 @@ def sync_step(past: Past, step: Step, db: Path, number: int) -> None:
                 product_ids=step.products,
                 streams=step.streams,
                 full=step.full,
+                keep_history=None if step.keep_days is None else timedelta(days=step.keep_days),
                 clock=lambda: now,
             )
 
     with suppress(TestioError, KeyboardInterrupt):
         run(go())
+
+
+def frames(mirror: Mirror) -> dict[str, pd.DataFrame]:
+    """Return every table of a mirror, with what is looked up in the whole account."""
+    found = {table.name: getattr(mirror, table.name) for table in ALL_TABLES}
+    return found | {"catalogue": mirror.catalogue, "account_products": mirror.account_products}
+
+
+def assert_same(rebuilt: Mirror, then: Mirror) -> None:
+    """Check that two mirrors hold the same, in every table and in what is known of the runs."""
+    expected = frames(then)
+    for name, frame in frames(rebuilt).items():
+        assert_frame_equal(frame, expected[name], obj=name)
+    assert (rebuilt.runs, rebuilt.as_of, rebuilt.run_id) == (then.runs, then.as_of, then.run_id)
+    assert rebuilt.says_auto_accepted == then.says_auto_accepted
