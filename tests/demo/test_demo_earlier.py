@@ -38,7 +38,7 @@ def test_today_is_not_changed_and_the_same_comes_out_each_time(today: Account, e
 
 def test_catalogue_differs_by_what_is_planted(today: Account, earlier: Account) -> None:
     """Created features are not there yet, deleted ones still are, and the others differ as the table says."""
-    kinds, now, then = planted(today, THEN), _titles(today), _titles(earlier)
+    kinds, now, then = planted(today), _titles(today), _titles(earlier)
     assert {key for key in now if key not in then} == {*kinds["created"]}
     assert len({key for key in then if key not in now}) == 8, "the features that only tests of today still name"
     assert {key for key in now if key in then and now[key] != then[key]} == {*kinds["renamed"]}

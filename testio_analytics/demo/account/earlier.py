@@ -38,7 +38,7 @@ def account_at(account: Account, instant: datetime) -> Account:
     for product in earlier.products:
         _with_deleted_features(product)
         product.cycles = [cycle for cycle in product.cycles if _set_back(cycle, instant)]
-    _with_old_catalogue(earlier, instant)
+    _with_old_catalogue(earlier, planted(account))
     return earlier
 
 
@@ -95,8 +95,8 @@ def _is_later(text: str | None, instant: datetime) -> bool:
 # -- the catalogue ------------------------------------------------------------------------------------------------------
 
 
-def planted(account: Account, instant: datetime) -> dict[str, list[int]]:
-    """Return the ids of what changed in the catalogue since the instant, by kind, in an account of today.
+def planted(account: Account) -> dict[str, list[int]]:
+    """Return the ids of what changed in the catalogue since then, by kind, in the account of today.
 
     Kinds: created, renamed, rewritten, moved (features), and deleted stories.
     """
@@ -116,8 +116,7 @@ def planted(account: Account, instant: datetime) -> dict[str, list[int]]:
     return {"created": created, **kinds, "deleted stories": [STORY_IDS + number for number in range(DROPPED_STORIES)]}
 
 
-def _with_old_catalogue(earlier: Account, instant: datetime) -> None:
-    kinds = planted(earlier, instant)
+def _with_old_catalogue(earlier: Account, kinds: dict[str, list[int]]) -> None:
     for product in earlier.products:
         product.features = [one for one in product.features if one.payload.get("id") not in kinds["created"]]
     product = earlier.product(OF_PRODUCT)
