@@ -98,6 +98,8 @@ from .reports.facts import located_bugs as located_bugs
 from .reports.facts import story_results as story_results
 from .reports.features import feature_catalog as feature_catalog
 from .reports.features import untested_features as untested_features
+from .reports.gate import Gate as Gate
+from .reports.gate import gate as gate
 from .reports.glossary import band_definitions as band_definitions
 from .reports.glossary import definitions as definitions
 from .reports.health import completeness as completeness
@@ -125,6 +127,9 @@ from .reports.stories import story_coverage as story_coverage
 from .reports.stories import story_coverage_by_feature as story_coverage_by_feature
 from .reports.stories import story_coverage_by_product as story_coverage_by_product
 from .reports.stories import story_coverage_by_section as story_coverage_by_section
+from .reports.totals import bugs_total as bugs_total
+from .reports.totals import evidence_total as evidence_total
+from .reports.totals import story_coverage_total as story_coverage_total
 from .reports.trends import trends as trends
 from .reports.trends import trends_by_product as trends_by_product
 from .reports.trends import trends_by_week as trends_by_week
@@ -140,6 +145,7 @@ __all__ = [
     "Client",
     "ConfigError",
     "FeatureCounts",
+    "Gate",
     "LockedError",
     "Mirror",
     "NotFoundError",
@@ -158,6 +164,7 @@ __all__ = [
     "bugs_by_device",
     "bugs_by_product",
     "bugs_per_feature",
+    "bugs_total",
     "changes",
     "changes_since",
     "completeness",
@@ -169,12 +176,14 @@ __all__ = [
     "definition_list",
     "definitions",
     "evidence_by_product",
+    "evidence_total",
     "export",
     "exposures",
     "facts",
     "feature_catalog",
     "feature_results",
     "figures",
+    "gate",
     "generated_exposures",
     "get_section_ids",
     "has_sections",
@@ -239,6 +248,7 @@ __all__ = [
     "story_coverage_by_feature",
     "story_coverage_by_product",
     "story_coverage_by_section",
+    "story_coverage_total",
     "story_results",
     "sync",
     "sync_async",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from testio_analytics.mirror.sync import SyncResult
     from testio_analytics.reports.doubt_words import Doubt
+    from testio_analytics.reports.gate import Gate
     from testio_analytics.reports.status import Status
 
 INCOMPLETE = 3
@@ -36,7 +37,7 @@ Exit codes:
   1  failed (wrong token, no server, unreadable file ...)
   2  usage error
   3  done but incomplete: everything readable is stored, the gaps are named
-  4  a limit that you set does not hold (status --max-age)"""
+  4  a limit that you set does not hold (status --max-age, gate)"""
 
 
 class Commands(click.Group):
@@ -424,6 +425,71 @@ def _remember_report(path: Path, run_id: int | None, products: Sequence[int]) ->
 
     if run_id is not None and remember(path, kind="report", run_id=run_id, products=products or None) is None:
         say(f"{path} cannot be written to, so the next report will not know of this one.")
+
+
+@cli.command(epilog=EXIT_CODES)
+@db_option
+@product_option
+@as_of_option
+@click.option("--rule", "rules", multiple=True, required=True, metavar="RULE", help="A rule; may be repeated.")
+@click.option("--since", metavar="RUN|DATE", help="What changes are counted from. Default: the last report or message.")
+@click.option("--on-interval", is_flag=True, help="The whole 95 % interval of a figure that has one must hold.")
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write the verdicts as JUnit XML, too.")
+@json_option
+def gate(
+    db: Path | None,
+    products: tuple[int, ...],
+    as_of: str | None,
+    rules: tuple[str, ...],
+    since: str | None,
+    on_interval: bool,
+    junit: Path | None,
+    as_json: bool,
+) -> None:
+    """Hold figures of the totals against limits that you set.
+
+    A rule that does not hold makes the exit code 4, one that cannot be judged, because of a gap for example, 3. Where a
+    name stands in several totals, write REPORT.NAME.
+
+    \b
+    testio-analytics gate --rule "recent_share >= 60 %" --rule "triage_total.rejection < 0.2"
+    testio-analytics gate --rule "new critical_bugs == 0" --rule "untested does not grow" --since 2026-06-01
+    """
+    from testio_analytics.frames.loaders import load_mirror
+    from testio_analytics.mirror.reported import last_reported
+    from testio_analytics.reports.asked import scope_note
+    from testio_analytics.reports.gate import gate as judge
+
+    path = resolve_db_path(db)
+    mirror = load_mirror(path, product_id=products or None, as_of=as_of)
+    earlier: str | int | None = since
+    if since is None and mirror.run_id is not None:
+        earlier = last_reported(path, before_run=mirror.run_id)
+    before = None if earlier is None else mirror.at(earlier)
+    found = judge(mirror, rules, on_interval=on_interval, before=before)
+    if junit is not None:
+        from testio_analytics.display.junit import junit_xml
+
+        junit.write_text(junit_xml(found), encoding="utf-8")
+    if (scope := scope_note(mirror)) is not None:
+        say(scope)
+    _print_verdicts(found, as_json)
+
+
+def _print_verdicts(found: Gate, as_json: bool) -> None:
+    """Print a line for each rule, name on standard error those that are no pass, and exit by the gravest."""
+    from textwrap import fill
+
+    if as_json:
+        put_json(found.as_dict())
+    else:
+        for verdict in found.verdicts:
+            put(fill(verdict.line, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+    for holds, what in ((None, "Cannot be judged"), (False, "Does not hold")):
+        if rules := [verdict.rule for verdict in found.verdicts if verdict.holds is holds]:
+            say(f"{what}: {'; '.join(rules)}.")
+    if not found.holds:
+        sys.exit(INCOMPLETE if found.holds is None else OVER_THE_LIMIT)
 
 
 @cli.command(epilog=EXIT_CODES)

@@ -288,6 +288,20 @@ _ALL: tuple[Report, ...] = (
         page=_names(f"product total {_BUCKETS} to_feature to_removed_feature not_in_catalogue not_attributable"),
     ),
     Report(
+        name="bugs_total",
+        title="The valid bugs of all products, by severity.",
+        question=BUGS,
+        grain="One row.",
+        streams=("tests", "bugs", "tests.features", *BUG_FIELDS, *LINK_FIELDS),
+        columns=columns(
+            "product bugs bugs_highest critical_bugs high low visual content suggestion custom severity_other known"
+            " is_complete gap",
+            critical_bugs={"label": "Critical", "meaning": "Valid bugs of severity critical."},
+            **_HIGH_AND_LOW,
+        ),
+        caption="Valid bugs of all products, by severity.",
+    ),
+    Report(
         name="bugs_by_device",
         title="Valid bugs by operating system, or another part of the device.",
         question=BUGS,
@@ -336,6 +350,19 @@ _ALL: tuple[Report, ...] = (
         terminal=_names("product active_features in_scope exercised share"),
         caption="Features that were shown to be exercised: at least one executed story or one bug.",
         page=_names("product active_features in_scope exercised share gap"),
+    ),
+    Report(
+        name="evidence_total",
+        title="How many features of all products were shown to be exercised.",
+        question=STORIES,
+        grain="One row; each feature counts once.",
+        streams=(*_BUGS_OF_FEATURES, "results"),
+        columns=columns(
+            "product active_features in_scope exercised exercised_highest share share_highest is_complete gap",
+            share={"label": "Exercised", "meaning": "exercised / active_features."},
+        ),
+        terminal=_names("product active_features in_scope exercised share"),
+        caption="Features that were shown to be exercised: at least one executed story or one bug.",
     ),
     Report(
         name="story_coverage",
@@ -392,6 +419,16 @@ _ALL: tuple[Report, ...] = (
                 "",
             ),
         )
+    ),
+    Report(
+        name="story_coverage_total",
+        title="Results of all stories.",
+        question=STORIES,
+        grain="One row.",
+        streams=(*_COVERAGE, "results"),
+        columns=(*columns("product"), *_STORY_COUNTS),
+        terminal=_names(f"product {_STORY_STATES}"),
+        caption="Active stories of all products, by state.",
     ),
     # -- triage and trends
     *(
