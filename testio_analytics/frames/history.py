@@ -37,7 +37,10 @@ HISTORY = Table(
 )
 
 _CHANGES = """
-    SELECT run_id, changed_at, product_id, "table", created, changed FROM row_changes
+    SELECT run_id, coalesce(
+        (SELECT max(read_at) FROM stream_reads r WHERE r.run_id = c.run_id AND r.product_id = c.product_id),
+        (SELECT finished_at FROM sync_runs s WHERE s.id = c.run_id)
+    ), product_id, "table", created, changed FROM row_changes c
     WHERE "table" IN (SELECT value FROM json_each(:tables)) ORDER BY id DESC
 """
 

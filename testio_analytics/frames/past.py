@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeAlias
 
 from testio_analytics.frames.snapshot import Fetch, rows_of
 from testio_analytics.mirror.history import LEDGER, UNKEPT_COLUMNS, key_text, streams_of
-from testio_analytics.mirror.schema import ALL_TABLES, STREAM_STATES, SYNC_RUNS, Table
+from testio_analytics.mirror.schema import ALL_TABLES, STREAM_STATES, SYNC_RUNS, TEST_READS, Table
 
 Row: TypeAlias = dict[str, Any]
 Undone: TypeAlias = dict[str, Row | None]
@@ -25,6 +26,7 @@ BY_RUN = ("row_changes", "stream_reads", "reported")
 
 REMOVAL = {"removed_at": None}
 _CHANGES = 'SELECT "table", created, changed FROM row_changes WHERE run_id > :run ORDER BY id DESC'
+_TIMES = "SELECT product_id, run_id, read_at FROM stream_reads ORDER BY id"
 _READS = "SELECT product_id, run_id, read_at, complete, incomplete FROM stream_reads WHERE run_id <= :run ORDER BY id"
 
 
@@ -98,10 +100,15 @@ def _table(name: str, columns: str) -> str:
 
 
 def key_values(table: Table, text: str) -> list[Any]:
-    """Return the values of the key that the history names by this text."""
-    kinds = {column.name: column.kind for column in table.columns}
-    parts = text.split(",", len(table.key) - 1)
-    return [part if kinds[name] == "text" else int(part) for name, part in zip(table.key, parts, strict=True)]
+    """Return the values of the key that the history names so."""
+    kinds = _key_kinds(table)
+    return [kind(part) for kind, part in zip(kinds, text.split(",", len(kinds) - 1), strict=True)]
+
+
+@cache
+def _key_kinds(table: Table) -> tuple[Callable[[str], Any], ...]:
+    kinds = {column.name: str if column.kind == "text" else int for column in table.columns}
+    return tuple(kinds[name] for name in table.key)
 
 
 def _rows_before(fetch: Fetch, table: Table, names: list[str], undone: Undone) -> dict[str, Row]:
@@ -118,6 +125,10 @@ def _rows_before(fetch: Fetch, table: Table, names: list[str], undone: Undone) -
     for row in rows.values():
         if table.is_mirrored and row["last_synced"] is None:
             row["last_synced"] = row["first_seen"]
+    if table is TEST_READS:
+        times = {(product_id, number): at for product_id, number, at in rows_of(fetch, _TIMES)}
+        for key in (key for key in there if "run_id" in (undone[key] or {})):
+            rows[key]["read_at"] = times.get((rows[key]["product_id"], rows[key]["run_id"]), rows[key]["read_at"])
     return rows
 
 

@@ -27,9 +27,10 @@ UNKEPT_COLUMNS = ("raw_data", "content_hash")
 """What no earlier state holds: the payload, and the hash of it."""
 
 OF_RUNS: Mapping[str, frozenset[str]] = {
-    "stream_states": frozenset({"last_run_id", "last_read_at", "last_complete_run_id", "last_complete_at"})
+    "stream_states": frozenset({"last_run_id", "last_read_at", "last_complete_run_id", "last_complete_at"}),
+    "test_reads": frozenset({"read_at"}),
 }
-"""Columns of the ledger that every run changes; what they were follows from ``stream_reads``."""
+"""Columns of the ledger whose earlier values follow from ``stream_reads``."""
 
 LEDGER = ("stream_states", "sync_gaps", "rejected_rows", "test_reads", "endpoint_findings")
 """Tables of the ledger whose history is kept; the others only grow."""
@@ -102,7 +103,7 @@ def record(db: Database, write: Write, table: str, created: Sequence[Key], chang
         return
     keys = [key[0] if len(key) == 1 else key_text(key) for key in created]
     values = {"created": _json(keys) if keys else None, "changed": _json(changed) if changed else None}
-    owner = {"run_id": write.run_id, "product_id": write.product_id, "table": table, "changed_at": write.at}
+    owner = {"run_id": write.run_id, "product_id": write.product_id, "table": table}
     db.table("row_changes").insert(owner | values)
 
 
@@ -114,15 +115,15 @@ def _json(value: Any) -> str:
 
 
 @contextmanager
-def kept_ledger(db: Database, write: Write, stream: str | None = None) -> Iterator[None]:
-    """Note what the block changes in the ledger: of one stream of the product, or of the whole ledger without one."""
-    before = {name: _ledger_rows(db, name, write, stream) for name in LEDGER}
+def kept_ledger(db: Database, write: Write, *, whole: bool = False) -> Iterator[None]:
+    """Note what the block changes in the ledger: of the product, or of all with `whole`."""
+    before = {name: _ledger_rows(db, name, write, whole) for name in LEDGER}
     yield
     for name, rows in before.items():
-        now = _ledger_rows(db, name, write, stream)
+        now = _ledger_rows(db, name, write, whole)
         changed = {key_text(key): row for key, row in rows.items() if key not in now}
         for key, row in now.items():
-            if key in rows and (differing := _differing(name, rows[key], row)):
+            if key in rows and rows[key] != row and (differing := _differing(name, rows[key], row)):
                 changed[key_text(key)] = differing
         record(db, write, name, [key for key in now if key not in rows], changed)
 
@@ -132,17 +133,14 @@ def _differing(name: str, before: Row, now: Row) -> Row:
     return {column: value for column, value in before.items() if column not in of_runs and now[column] != value}
 
 
-def _ledger_rows(db: Database, name: str, write: Write, stream: str | None) -> dict[Key, Row]:
+def _ledger_rows(db: Database, name: str, write: Write, whole: bool) -> dict[Key, Row]:
     table = schema.TABLES[name]
     columns = ", ".join(f"[{column}]" for column in table.column_names if column not in UNKEPT_COLUMNS)
-    condition, values = "", list[Any]()
-    if stream is not None:
+    select, values = f"select {columns} from {name}", list[int | None]()
+    if not whole:
         is_account = write.product_id == schema.ACCOUNT and name in {"sync_gaps", "rejected_rows"}
-        condition, values = " where product_id is ?", [None if is_account else write.product_id]
-        if "stream" in table.column_names:
-            condition, values = f"{condition} and stream = ?", [*values, stream]
-    rows = db.query(f"select {columns} from {name}{condition}", values)
-    return {tuple(row[part] for part in table.key): row for row in rows}
+        select, values = f"{select} where product_id is ?", [None if is_account else write.product_id]
+    return {tuple(row[part] for part in table.key): row for row in db.query(select, values)}
 
 
 def note_reads(db: Database, write: Write, plans: Sequence[ChangeSet]) -> None:

@@ -547,7 +547,6 @@ ROW_CHANGES = Table(
         Column("run_id", "integer", "Run that saw it.", True, "sync_runs", enforced=True),
         Column("product_id", "integer", f"Product that was read; {ACCOUNT} for the list of products.", True),
         Column("table", "text", "Table that was changed.", True),
-        Column("changed_at", "time", "When it was written.", True),
         Column(
             "created",
             "json",

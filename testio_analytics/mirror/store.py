@@ -21,11 +21,11 @@ def save(db: Database, plans: Sequence[ChangeSet], *, run_id: int, now: datetime
     product_id = plans[0].product_id
     write = Write(run_id, schema.ACCOUNT if product_id is None else product_id, now.isoformat())
     with db.atomic():
-        for planned in plans:
-            for change in planned.changes:
-                history.keep(db, write, change)
-                _carry_out(db, write, change)
-            with history.kept_ledger(db, write, planned.read.stream):
+        with history.kept_ledger(db, write):
+            for planned in plans:
+                for change in planned.changes:
+                    history.keep(db, write, change)
+                    _carry_out(db, write, change)
                 ledger.record(db, planned, run_id=run_id, now=now)
         history.note_reads(db, write, plans)
 
@@ -33,7 +33,7 @@ def save(db: Database, plans: Sequence[ChangeSet], *, run_id: int, now: datetime
 def let_go_of_unasked(db: Database, asked: Collection[int], *, run_id: int, now: datetime) -> None:
     """Close the gaps of products that are not stored and that nobody asked for this time (see the ledger)."""
     write = Write(run_id, schema.ACCOUNT, now.isoformat())
-    with db.atomic(), history.kept_ledger(db, write):
+    with db.atomic(), history.kept_ledger(db, write, whole=True):
         ledger.let_go_of_unasked(db, asked, now)
 
 
@@ -67,5 +67,6 @@ def _remove_all_of(db: Database, write: Write, owner: str, key: int) -> None:
         if table.is_mirrored and owner in table.column_names:
             history.keep_removal(db, write, table, condition, [key])
             db.execute(f"update {table.name} set removed_at = ? where {condition}", [write.at, key])
-    history.keep_deletion(db, write, schema.TEST_READS, f"{owner} = ?", [key])
+    if write.product_id == schema.ACCOUNT:  # else it is seen with the rest of the product's ledger
+        history.keep_deletion(db, write, schema.TEST_READS, f"{owner} = ?", [key])
     db.execute(f"delete from test_reads where {owner} = ?", [key])
