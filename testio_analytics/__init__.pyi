@@ -29,6 +29,7 @@ from .display.plots.findings import plot_trends as plot_trends
 from .display.plots.findings import plot_triage as plot_triage
 from .display.plots.style import picture as picture
 from .display.report_tables import settings as settings
+from .display.report_tables import since_last_report as since_last_report
 from .display.report_tables import sources as sources
 from .display.report_tables import table as table
 from .errors import ApiError as ApiError
@@ -41,6 +42,7 @@ from .errors import SchemaVersionError as SchemaVersionError
 from .errors import StoreError as StoreError
 from .errors import TestioError as TestioError
 from .errors import UnknownValueError as UnknownValueError
+from .frames.history import load_history as load_history
 from .frames.loaders import load_bug_devices as load_bug_devices
 from .frames.loaders import load_bugs as load_bugs
 from .frames.loaders import load_endpoint_findings as load_endpoint_findings
@@ -50,7 +52,10 @@ from .frames.loaders import load_features as load_features
 from .frames.loaders import load_mirror as load_mirror
 from .frames.loaders import load_products as load_products
 from .frames.loaders import load_rejected_rows as load_rejected_rows
+from .frames.loaders import load_reported as load_reported
+from .frames.loaders import load_row_changes as load_row_changes
 from .frames.loaders import load_sections as load_sections
+from .frames.loaders import load_stream_reads as load_stream_reads
 from .frames.loaders import load_stream_states as load_stream_states
 from .frames.loaders import load_sync_gaps as load_sync_gaps
 from .frames.loaders import load_sync_runs as load_sync_runs
@@ -80,6 +85,10 @@ from .reports.bugs import bugs_by_device as bugs_by_device
 from .reports.bugs import bugs_by_product as bugs_by_product
 from .reports.bugs import bugs_per_feature as bugs_per_feature
 from .reports.bugs import severity_score as severity_score
+from .reports.changes import Changes as Changes
+from .reports.changes import changes as changes
+from .reports.changes import changes_since as changes_since
+from .reports.changes import what_changed as what_changed
 from .reports.coverage import coverage_by_product as coverage_by_product
 from .reports.coverage import coverage_by_section as coverage_by_section
 from .reports.coverage import coverage_over_time as coverage_over_time
@@ -89,6 +98,8 @@ from .reports.facts import located_bugs as located_bugs
 from .reports.facts import story_results as story_results
 from .reports.features import feature_catalog as feature_catalog
 from .reports.features import untested_features as untested_features
+from .reports.gate import Gate as Gate
+from .reports.gate import gate as gate
 from .reports.glossary import band_definitions as band_definitions
 from .reports.glossary import definitions as definitions
 from .reports.health import completeness as completeness
@@ -116,6 +127,9 @@ from .reports.stories import story_coverage as story_coverage
 from .reports.stories import story_coverage_by_feature as story_coverage_by_feature
 from .reports.stories import story_coverage_by_product as story_coverage_by_product
 from .reports.stories import story_coverage_by_section as story_coverage_by_section
+from .reports.totals import bugs_total as bugs_total
+from .reports.totals import evidence_total as evidence_total
+from .reports.totals import story_coverage_total as story_coverage_total
 from .reports.trends import trends as trends
 from .reports.trends import trends_by_product as trends_by_product
 from .reports.trends import trends_by_week as trends_by_week
@@ -127,9 +141,11 @@ from .reports.triage import triage_total as triage_total
 __all__ = [
     "ApiError",
     "AuthenticationError",
+    "Changes",
     "Client",
     "ConfigError",
     "FeatureCounts",
+    "Gate",
     "LockedError",
     "Mirror",
     "NotFoundError",
@@ -148,6 +164,9 @@ __all__ = [
     "bugs_by_device",
     "bugs_by_product",
     "bugs_per_feature",
+    "bugs_total",
+    "changes",
+    "changes_since",
     "completeness",
     "coverage_by_product",
     "coverage_by_section",
@@ -157,12 +176,14 @@ __all__ = [
     "definition_list",
     "definitions",
     "evidence_by_product",
+    "evidence_total",
     "export",
     "exposures",
     "facts",
     "feature_catalog",
     "feature_results",
     "figures",
+    "gate",
     "generated_exposures",
     "get_section_ids",
     "has_sections",
@@ -175,6 +196,7 @@ __all__ = [
     "load_executions",
     "load_feature_sections",
     "load_features",
+    "load_history",
     "load_mirror",
     "load_products",
     "load_rejected_rows",
@@ -216,6 +238,7 @@ __all__ = [
     "settings",
     "severity_score",
     "shrunk_rates",
+    "since_last_report",
     "sources",
     "state_bar",
     "statement",
@@ -225,6 +248,7 @@ __all__ = [
     "story_coverage_by_feature",
     "story_coverage_by_product",
     "story_coverage_by_section",
+    "story_coverage_total",
     "story_results",
     "sync",
     "sync_async",
@@ -247,5 +271,6 @@ __all__ = [
     "unlinked_test_features",
     "untested_features",
     "verdict",
+    "what_changed",
     "wilson",
 ]

@@ -16,11 +16,14 @@ import click
 from testio_analytics.config import DB_PATH_VARIABLE, resolve_db_path
 from testio_analytics.console import PROGRESS, Command, is_watched, put, put_data, put_json, say
 from testio_analytics.errors import ConfigError
-from testio_analytics.text import clean, one_line
+from testio_analytics.text import clean, counted, length_of_time, one_line
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from testio_analytics.mirror.sync import SyncResult
     from testio_analytics.reports.doubt_words import Doubt
+    from testio_analytics.reports.gate import Gate
     from testio_analytics.reports.status import Status
 
 INCOMPLETE = 3
@@ -35,7 +38,7 @@ Exit codes:
   1  failed (wrong token, no server, unreadable file ...)
   2  usage error
   3  done but incomplete: everything readable is stored, the gaps are named
-  4  a limit that you set does not hold (status --max-age)"""
+  4  a limit that you set does not hold (status --max-age, gate)"""
 
 
 class Commands(click.Group):
@@ -55,7 +58,9 @@ product_option: Decorator = click.option(
     "--product", "products", type=int, multiple=True, metavar="ID", help="Only this product; may be repeated."
 )
 as_of_option: Decorator = click.option(
-    "--as-of", metavar="DATE", help="Report date: a date or time (UTC). Default: the last sync."
+    "--as-of",
+    metavar="RUN|DATE",
+    help="What was known after that sync run, or on that date (UTC). Default: the last sync.",
 )
 impact_option: Decorator = click.option(
     "--impact",
@@ -122,6 +127,11 @@ def demo(output: Path) -> None:
 @click.option("--full", is_flag=True, help="Confirm that more than half of a product's rows may be marked as removed.")
 @click.option("--concurrency", type=click.IntRange(1, 16), default=10, show_default=True, help="Most requests at once.")
 @click.option("--dry-run", is_flag=True, help="Fetch and compare, write nothing.")
+@click.option(
+    "--keep-history",
+    metavar="AGE",
+    help="Delete the history of what is longer ago: 90d, 26w, 2y. Default: all of it is kept.",
+)
 @json_option
 def sync(
     db: Path | None,
@@ -130,6 +140,7 @@ def sync(
     full: bool,
     concurrency: int,
     dry_run: bool,
+    keep_history: str | None,
     as_json: bool,
 ) -> None:
     """Mirror the account into the database.
@@ -142,11 +153,16 @@ def sync(
     testio-analytics sync --product 21362 --stream features
     testio-analytics sync --dry-run --json                # what would change?
     """
-    result = _run_sync(db, products, streams, full, concurrency, dry_run)
+    kept = None if keep_history is None else length_of_time(keep_history)
+    result = _run_sync(db, products, streams, full, concurrency, dry_run, kept)
     if as_json:
         put_json(result.as_dict())
     else:
         _print_counts(result, dry_run)
+    if result.runs_let_go:
+        say(
+            f"The state after {counted(result.runs_let_go, 'run')} can no longer be rebuilt: longer ago than {keep_history}."
+        )
     if result.outcome == "incomplete":
         _name_gaps(result)
         sys.exit(INCOMPLETE)
@@ -159,6 +175,7 @@ def _run_sync(
     full: bool,
     concurrency: int,
     dry_run: bool,
+    keep_history: timedelta | None,
 ) -> SyncResult:
     from testio_analytics.api.client import Client
     from testio_analytics.concurrency import run
@@ -175,6 +192,7 @@ def _run_sync(
                 streams=streams or None,
                 full=full,
                 dry_run=dry_run,
+                keep_history=keep_history,
                 client=client,
                 progress=progress,
             )
@@ -331,6 +349,52 @@ def show(
 @cli.command(epilog=EXIT_CODES)
 @db_option
 @product_option
+@click.option(
+    "--from", "since", metavar="RUN|DATE", help="The earlier state. Default: the last report, else the run before."
+)
+@click.option("--to", "until", metavar="RUN|DATE", help="The later state. Default: the last sync.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="Form; markdown is for a chat or a ticket.",
+)
+def changes(db: Path | None, products: tuple[int, ...], since: str | None, until: str | None, form: str) -> None:
+    """Say what changed between two syncs, and what could merely be read, or not.
+
+    \b
+    testio-analytics changes                              # since the last report
+    testio-analytics changes --from 2026-06-01 --format markdown
+    testio-analytics changes --from 12 --to 15 --product 18559
+    """
+    from testio_analytics.display.markdown import changes_markdown
+    from testio_analytics.display.terminal import formatted
+    from testio_analytics.frames.loaders import load_mirror
+    from testio_analytics.reports.asked import scope_note
+    from testio_analytics.reports.changes import earlier_state, state_name, what_changed
+    from testio_analytics.reports.registry import report_of
+
+    later = load_mirror(resolve_db_path(db), product_id=products or None, as_of=until)
+    earlier = earlier_state(later, since)
+    if earlier is None:
+        say(f"There is no earlier state to compare {state_name(later)} with.")
+        return
+    say(f"From {state_name(earlier)} to {state_name(later)}.")
+    found = what_changed(earlier, later)
+    if form == "markdown":
+        put(changes_markdown(found))
+    else:
+        write = put if form == "table" else put_data
+        write(formatted(found.table, form, report=report_of("changes"), width=terminal_width()), nl=form != "csv")
+    say(found.sentence)
+    _name_doubts(found.doubts, scope_note(later))
+
+
+@cli.command(epilog=EXIT_CODES)
+@db_option
+@product_option
 @as_of_option
 @click.option(
     "--output",
@@ -352,11 +416,86 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
     from testio_analytics.reports.doubts import doubts
 
     with one_state(resolve_db_path(db)) as state:
-        mirror = load_mirror(state.copy, product_id=products or None).at(as_of)
+        mirror = load_mirror(state.copy, product_id=products or None, as_of=as_of)
         for page in make_pages(state, output, product_ids=products or None, as_of=as_of, impact=impact):
             put(str(page))
         _name_unknown_weights(state.copy, impact)
+        if as_of is None:
+            _remember_report(state.origin, mirror.run_id, products)
     _name_doubts(doubts(mirror), scope_note(mirror))
+
+
+def _remember_report(path: Path, run_id: int | None, products: Sequence[int]) -> None:
+    """Note which run people were told of, so that the next report can say what changed since."""
+    from testio_analytics.mirror.reported import remember
+
+    if run_id is not None and remember(path, kind="report", run_id=run_id, products=products or None) is None:
+        say(f"{path} cannot be written to, so the next report will not know of this one.")
+
+
+@cli.command(epilog=EXIT_CODES)
+@db_option
+@product_option
+@as_of_option
+@click.option("--rule", "rules", multiple=True, required=True, metavar="RULE", help="A rule; may be repeated.")
+@click.option("--since", metavar="RUN|DATE", help="What changes are counted from. Default: the last report or message.")
+@click.option("--on-interval", is_flag=True, help="The whole 95 % interval of a figure that has one must hold.")
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write the verdicts as JUnit XML, too.")
+@json_option
+def gate(
+    db: Path | None,
+    products: tuple[int, ...],
+    as_of: str | None,
+    rules: tuple[str, ...],
+    since: str | None,
+    on_interval: bool,
+    junit: Path | None,
+    as_json: bool,
+) -> None:
+    """Hold figures of the totals against limits that you set.
+
+    A rule that does not hold makes the exit code 4, one that cannot be judged, because of a gap for example, 3. Where a
+    name stands in several totals, write REPORT.NAME.
+
+    \b
+    testio-analytics gate --rule "recent_share >= 60 %" --rule "triage_total.rejection < 0.2"
+    testio-analytics gate --rule "new critical_bugs == 0" --rule "untested does not grow" --since 2026-06-01
+    """
+    from testio_analytics.frames.loaders import load_mirror
+    from testio_analytics.mirror.reported import last_reported
+    from testio_analytics.reports.asked import scope_note
+    from testio_analytics.reports.gate import gate as judge
+
+    path = resolve_db_path(db)
+    mirror = load_mirror(path, product_id=products or None, as_of=as_of)
+    earlier: str | int | None = since
+    if since is None and mirror.run_id is not None:
+        earlier = last_reported(path, before_run=mirror.run_id)
+    before = None if earlier is None else mirror.at(earlier)
+    found = judge(mirror, rules, on_interval=on_interval, before=before)
+    if junit is not None:
+        from testio_analytics.display.junit import junit_xml
+
+        junit.write_text(junit_xml(found), encoding="utf-8")
+    if (scope := scope_note(mirror)) is not None:
+        say(scope)
+    _print_verdicts(found, as_json)
+
+
+def _print_verdicts(found: Gate, as_json: bool) -> None:
+    """Print a line for each rule, name on standard error those that are no pass, and exit by the gravest."""
+    from textwrap import fill
+
+    if as_json:
+        put_json(found.as_dict())
+    else:
+        for verdict in found.verdicts:
+            put(fill(verdict.line, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+    for holds, what in ((None, "Cannot be judged"), (False, "Does not hold")):
+        if rules := [verdict.rule for verdict in found.verdicts if verdict.holds is holds]:
+            say(f"{what}: {'; '.join(rules)}.")
+    if not found.holds:
+        sys.exit(INCOMPLETE if found.holds is None else OVER_THE_LIMIT)
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -395,7 +534,7 @@ def export(
     from testio_analytics.reports.doubts import doubts
 
     path = resolve_db_path(db)
-    mirror = load_mirror(path, product_id=products or None).at(as_of)
+    mirror = load_mirror(path, product_id=products or None, as_of=as_of)
     for written in export_mirror(mirror, output, form=form, as_of=as_of, impact=impact):
         put(str(written))
     _name_unknown_weights(path, impact)

@@ -11,15 +11,26 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 from math import isnan
 from typing import Any
 
+from testio_analytics.errors import UnknownValueError
+
 MONTHS = "January February March April May June July August September October November December".split()
 LONGEST_NAME = 60
 EN_DASH = "\N{EN DASH}"
+ARROW = "\N{RIGHTWARDS ARROW}"
 ELLIPSIS = "…"
+TIME_UNITS = {
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+    "y": timedelta(days=365),
+}
+"""The units of a length of time, by the letter that is written."""
 
 VISIBLE_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
 LINE_ENDS = {0x2028: "\n", 0x2029: "\n"}
@@ -105,6 +116,19 @@ def age_words(days: int) -> str:
     if days < 1:
         return "less than a day ago"
     return "1 day ago" if days == 1 else f"{days:,} days ago"
+
+
+def length_of_time(text: str) -> timedelta:
+    """Return the length of time that a text like "90m", "24h", "7d", "4w" or "2y" (of 365 days) means.
+
+    Raises:
+        UnknownValueError: it is none, or 0, or longer than a hundred years.
+    """
+    found = re.fullmatch(rf"([0-9]{{1,8}})([{''.join(TIME_UNITS)}])", text.strip().lower())
+    length = int(found[1]) * TIME_UNITS[found[2]] if found else timedelta()
+    if not timedelta() < length <= timedelta(days=36_525):
+        raise UnknownValueError("The age", text, ["a length of time like 90m", "24h", "7d", "4w", "2y"])
+    return length
 
 
 def label(name: object, kind: str, key: object) -> str:

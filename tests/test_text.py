@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from testio_analytics.text import clean, for_html, short
+from testio_analytics.errors import UnknownValueError
+from testio_analytics.text import clean, for_html, length_of_time, short
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
 
@@ -60,3 +62,13 @@ def test_a_text_is_not_cut_inside_a_character(cluster: str) -> None:
 def test_text_in_html_is_escaped_and_cleaned() -> None:
     """Markup and quotes become text, and control characters visible."""
     assert for_html('<b a="x">\x1b&') == "&lt;b a=&quot;x&quot;&gt;␛&amp;"
+
+
+def test_length_of_time() -> None:
+    """A number with one of five units; a year has 365 days, and nothing else is understood."""
+    lengths = [length_of_time(text) for text in ("90m", "24h", "7d", "2W", " 2y ")]
+
+    assert lengths == [timedelta(minutes=90), *(timedelta(days=days) for days in (1, 7, 14, 730))]
+    for nonsense in ("", "2", "0y", "-1d", "1.5d", "2 y", "101y", "2mo"):
+        with pytest.raises(UnknownValueError):
+            length_of_time(nonsense)

@@ -27,7 +27,7 @@ TITLE_MARKS = 30
 """Characters that apprise puts around a title on top of a body, at most."""
 
 MISSING = (
-    "Messages need the package apprise, which is not installed: pip install 'apprise>=1.9' "
+    "Messages need the package apprise, which is not installed: pip install 'apprise>=2.3' "
     "(or this package again with its extra, '.[notify]')."
 )
 
@@ -154,9 +154,9 @@ def _try(service: Service, title: str, text: str, number: int) -> None:
     if found == "refused":
         raise errors.NotSentError(f"The message to {service.name} was not sent{tries}{said}. Is the address right?")
     if found == "again":
-        error = _AgainError(f"The message to {service.name} was not sent{tries}{said}. Try again later.")
-        error.wait = seen[-1].wait
-        raise error
+        again = _AgainError(f"The message to {service.name} was not sent{tries}{said}. Try again later.")
+        again.wait = seen[-1].wait
+        raise again
 
 
 # -- length --------------------------------------------------------------------------------------------------------
@@ -175,7 +175,8 @@ def _fitting(service: Service, message: Message) -> Callable[[str], bool]:
     form = plugin.resolve_format(NotifyFormat.TEXT)
 
     def length(text: str) -> int:
-        return len(plugin.dialect_convert(convert_between(NotifyFormat.TEXT, form, text), form))
+        convert: Any = convert_between
+        return len(plugin.dialect_convert(convert(NotifyFormat.TEXT, form, text), form))
 
     # A title that the service has no place for stands on top of the body, with marks around it.
     above = 0 if service.longest_title > 0 else length(message.subject) + TITLE_MARKS

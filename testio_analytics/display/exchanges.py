@@ -131,7 +131,9 @@ def of_mail(result: dict[str, Any] | Exception) -> Exchange:
     if isinstance(result, smtplib.SMTPResponseException):
         said = f"the mail server answered {result.smtp_code}"
         return Exchange(False, _passes(result.smtp_code), said=said)
-    return Exchange(True, False, said="the connection to the mail server broke" if isinstance(result, Exception) else "")
+    return Exchange(
+        True, False, said="the connection to the mail server broke" if isinstance(result, Exception) else ""
+    )
 
 
 def _passes(code: int) -> bool:

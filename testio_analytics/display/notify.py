@@ -7,10 +7,10 @@ shows what it said. Nothing is told twice, and nothing is lost.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.file_errors import file_error
 from testio_analytics.mirror.reported import forget, mark_sent, remember, reported
-from testio_analytics.reports.changes import what_changed
+from testio_analytics.reports.changes import earlier_state, what_changed
 from testio_analytics.reports.message import Message, message
 from testio_analytics.reports.status import Status, status_of
 
@@ -120,8 +120,10 @@ class _Notify:
         """Do it."""
         mirror = load_mirror(self.path, product_id=self.products)
         status = status_of(mirror, self.path)
-        told = [row for row in reported(self.path) if row["kind"] == "notify" and row["products"] == self.products]
-        unclear = {row["id"]: _unclear_words(before, row) for before, row in pairwise([None, *told]) if _is_unclear(row)}
+        told = [row for row in reported(self.path) if row["kind"] == "notify" and _products(row) == self.products]
+        runs = [None, *(row["run_id"] for row in told)]
+        pairs = zip(runs, told, strict=False)
+        unclear = {row["id"]: _unclear_words(run, row["run_id"]) for run, row in pairs if row["state"] == "sending"}
         found = self._message(mirror, status, told, tuple(unclear.values()))
         if found is None:
             return Notified(_nothing_words(told), (), status)
@@ -135,7 +137,9 @@ class _Notify:
         last = told[-1]
         changed, command = None, STATUS_COMMAND
         if mirror.run_id is not None and mirror.run_id != last["run_id"]:
-            before = load_mirror(self.path, product_id=self.products, as_of=last["run_id"])
+            before = _state_of(mirror, last["run_id"])
+            if before is None:  # its history was dropped: the state now is all that can be told
+                return message(status, None, unclear=unclear, command=STATUS_COMMAND)
             changed, command = what_changed(before, mirror), _changes_command(last["run_id"], mirror.run_id)
         if changed is not None and not changed.is_empty:
             return message(status, changed, unclear=unclear, command=command)
@@ -168,14 +172,20 @@ class _Notify:
             mark_sent(self.path, one)
 
 
-def _is_unclear(row: Mapping[str, Any] | None) -> bool:
-    return row is not None and row["state"] == "sending"
+def _products(row: Mapping[str, Any]) -> list[int] | None:
+    return None if row["products"] is None else sorted(json.loads(row["products"]))
 
 
-def _unclear_words(before: Mapping[str, Any] | None, row: Mapping[str, Any] | None) -> str:
-    assert row is not None  # noqa: S101  a row of its own, never the place before the first
-    command = STATUS_COMMAND if before is None else _changes_command(before["run_id"], row["run_id"])
-    return f"A message about run {row['run_id']} may or may not have arrived; `{command}` shows what it was about."
+def _state_of(mirror: Mirror, run: int) -> Mirror | None:
+    try:
+        return earlier_state(mirror, run)
+    except (errors.ReportError, errors.UnknownValueError):
+        return None
+
+
+def _unclear_words(before: int | None, run: int) -> str:
+    command = STATUS_COMMAND if before is None else _changes_command(before, run)
+    return f"A message about run {run} may or may not have arrived; `{command}` shows what it was about."
 
 
 def _changes_command(before: int, after: int) -> str:

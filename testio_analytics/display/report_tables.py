@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
 import pandas as pd
 
-from testio_analytics.display.blocks import Block, definition_list
+from testio_analytics.display.blocks import Block, definition_list, one_sentence, typeset
 from testio_analytics.display.html_table import html_table
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf
@@ -16,6 +17,7 @@ from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.asked import scope_note
 from testio_analytics.reports.columns import COLUMNS, DEFAULTS, Column, filled
 from testio_analytics.reports.registry import PAGE_TABLES, REPORTS, Report, View, options_of
+from testio_analytics.reports.since import ROW_KEYS, SinceLast, since_last
 
 SETTINGS = {
     "stale_after": "Stale after",
@@ -27,8 +29,41 @@ SETTINGS = {
 """The thresholds of reports, as people read them."""
 
 
+SINCE = "since_last_report"
+"""A column that says in a word what is new of a row; it stands small below its name."""
+
+
+@dataclass(frozen=True)
+class Since(Block):
+    """What changed since the last report, as a line below the answer; a table marks what is new of its rows."""
+
+    last: SinceLast
+
+
+def since_last_report(mirror: Mirror, *, as_of: AsOf = None, report: str) -> Since:
+    """Return what changed since the last report of what a page is about; it says so where there was no earlier report.
+
+    Args:
+        mirror: what was read.
+        as_of: the report date; default: that of the last sync.
+        report: what the page is about, one of `since.HEADLINES`.
+
+    Raises:
+        UnknownValueError: no page is about that report, or `as_of` is no date, time or run.
+    """
+    last = since_last(mirror, as_of=as_of, report=report)
+    text = one_sentence(last.sentence)
+    return Since(f'<p class="since">{typeset(text)}</p>', text, last)
+
+
 def table(
-    name: str, source: Mirror | pd.DataFrame, *, caption: str = "", more: Sequence[str] = (), **options: Any
+    name: str,
+    source: Mirror | pd.DataFrame,
+    *,
+    caption: str = "",
+    more: Sequence[str] = (),
+    since: Since | None = None,
+    **options: Any,
 ) -> Block:
     """Return a report as an HTML table, as the report declares it; below it stands the CSV of its rows.
 
@@ -37,6 +72,7 @@ def table(
         source: the report's rows, or the mirror to make the report from.
         caption: what the table shows, where that is not what the report declares.
         more: columns of these rows to show besides those that are declared.
+        since: what changed since the last report; rows that are new since have a word for it below their name.
         **options: options of the report, like ``as_of``; labels name the thresholds that are among them.
 
     Raises:
@@ -49,16 +85,21 @@ def table(
     if unknown := [option for option in options if option not in known]:
         raise UnknownValueError(f"The option of {name}", unknown[0], known)
     frame = _rows(name, source, options)
+    words = {} if since is None else since.last.words_of(name)
+    if words:
+        marks = [words.get(key) for key in frame[ROW_KEYS[name]].tolist()]
+        frame = frame.assign(**{SINCE: pd.Series(marks, index=frame.index, dtype="str")})
+    marked = [SINCE] if words else []
     thresholds = {option: value for option, value in options.items() if option in DEFAULTS}
     shown = [view.column(column) for column in view.page or [column.name for column in view.columns]]
     shown += [COLUMNS[column] for column in more]
     listed = [column.name for column in view.columns if column.name in frame.columns]
     return html_table(
-        frame[[*listed, *(column for column in more if column not in listed)]],
+        frame[[*listed, *(column for column in more if column not in listed), *marked]],
         caption=caption or view.caption,
         labels={column.name: filled(column.label, **thresholds) for column in shown},
         row_header=view.row_header or None,
-        under=view.under,
+        under=(*marked, *view.under),
         shares=[column.name for column in shown if column.kind == "share"],
         unknown=[column.name for column in shown if column.reads_unknown],
         moments=[column.name for column in shown if column.unit == "minute"],

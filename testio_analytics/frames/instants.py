@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import UTC, date, datetime, time
+from typing import SupportsIndex
 
 import pandas as pd
 
 from testio_analytics.errors import UnknownValueError
 
-AsOf = datetime | date | str | None
-"""What a report takes as `as_of`; `pandas.Timestamp` is a datetime."""
+AsOf = datetime | date | str | int | None
+"""What a report takes as `as_of`: an instant, a day, or the number of a sync run; `pandas.Timestamp` is a datetime."""
+
+MOST_DIGITS_OF_A_RUN = 7
+"""A longer number is a date without hyphens, like 20260630."""
 
 LONGEST_DAYS = 36_525
 """The longest window that makes sense: a hundred years, also so that no date arithmetic leaves the calendar."""
@@ -21,7 +26,7 @@ LONGEST_AHEAD = pd.Timedelta(days=3_653)
 """Ten years. A time further ahead of the last sync, or of the report date, is a mistake as well."""
 
 
-def as_instant(value: datetime | date | str) -> pd.Timestamp:
+def as_instant(value: datetime | date | str | int) -> pd.Timestamp:
     """Return the instant in UTC that `as_of` names.
 
     An instant without an offset is taken as UTC. A plain date means the end of that day (23:59:59.999999 UTC), so that
@@ -40,7 +45,15 @@ def as_instant(value: datetime | date | str) -> pd.Timestamp:
     return pd.Timestamp(instant).tz_convert("UTC").as_unit("us")
 
 
-def is_day(value: datetime | date | str) -> bool:
+def as_run(value: AsOf) -> int | None:
+    """Return the number of the run that `as_of` names, None where it names a day or an instant."""
+    if isinstance(value, str) and value.strip().isdecimal() and len(value.strip()) <= MOST_DIGITS_OF_A_RUN:
+        return int(value)
+    # Numbers out of a frame are numpy's, which are no `int`.
+    return operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, bool) else None
+
+
+def is_day(value: datetime | date | str | int) -> bool:
     """Return whether `as_of` names a day, not an instant."""
     value = _parsed(value) if isinstance(value, str) else value
     return isinstance(value, date) and not isinstance(value, datetime)
@@ -58,7 +71,11 @@ def _parsed(text: str) -> datetime | date:
 
 
 def _bad_instant(value: object) -> UnknownValueError:
-    return UnknownValueError("as_of", value, ["a date like 2026-06-30", "a time like 2026-06-30T06:00:00+00:00"])
+    return UnknownValueError(
+        "as_of",
+        value,
+        ["a date like 2026-06-30", "a time like 2026-06-30T06:00:00+00:00", "the number of a sync run, like 12"],
+    )
 
 
 def checked_days(name: str, days: float) -> pd.Timedelta:

@@ -5,11 +5,14 @@ Rows are ordered by their key. What the columns hold and which dtype they have s
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from contextlib import nullcontext
 
 import pandas as pd
 
+from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.frames.past import state_after
 from testio_analytics.frames.query import (
     UNREAD_BY_REPORTS,
     ProductFilter,
@@ -19,7 +22,7 @@ from testio_analytics.frames.query import (
     read_table,
 )
 from testio_analytics.frames.runs import READ_OUTCOMES, load_runs
-from testio_analytics.frames.snapshot import Source, rows_of, snapshot
+from testio_analytics.frames.snapshot import Fetch, Source, rows_of, snapshot
 from testio_analytics.mirror.schema import ALL_TABLES, TABLES
 
 WHOLE = ("products", "features")
@@ -194,41 +197,76 @@ def load_endpoint_findings(db: Source = None, *, product_id: ProductFilter = Non
     return load_table(db, "endpoint_findings", product_id=product_id)
 
 
-def load_mirror(db: Source = None, *, product_id: ProductFilter = None) -> Mirror:
+def load_row_changes(db: Source = None, *, product_id: ProductFilter = None) -> pd.DataFrame:
+    """Return what each run changed, one row per run, product and table; `load_history` has a row per changed value."""
+    return load_table(db, "row_changes", product_id=product_id)
+
+
+def load_stream_reads(db: Source = None, *, product_id: ProductFilter = None) -> pd.DataFrame:
+    """Return which streams each run read, one row per run and product, in the order of reading."""
+    return load_table(db, "stream_reads", product_id=product_id)
+
+
+def load_reported(db: Source = None) -> pd.DataFrame:
+    """Return which runs people were told of, one row per report or message, the oldest first."""
+    return load_table(db, "reported")
+
+
+def load_mirror(db: Source = None, *, product_id: ProductFilter = None, as_of: AsOf = None) -> Mirror:
     """Return all tables, read in one transaction: they fit together even while a sync writes.
 
     With `product_id`, the tests of other products stay in as far as they look at a feature of these, so that a
-    feature has the same state whichever products are asked for.
+    feature has the same state whichever products are asked for. With `as_of`, the tables are as they were after that
+    run, or after the last run before that instant; where the history does not reach back so far, they are those of now.
 
     Raises:
-        UnknownValueError: there is no such product.
+        UnknownValueError: there is no such product or run, or `as_of` is no date or time.
     """
     with snapshot(db) as fetch:
-        ids = known_products(fetch, product_id)
-        frames = {
-            table.name: read_table(fetch, table, *mirror_condition(table, ids), without=UNREAD_BY_REPORTS)
-            for table in ALL_TABLES
-        }
-        everything = frames if ids is None else {name: read_table(fetch, TABLES[name], [], {}) for name in WHOLE}
-        says_auto_accepted = bool(rows_of(fetch, SAYS_AUTO_ACCEPTED)[0][0])
-        version = int(rows_of(fetch, "PRAGMA user_version")[0][0])
-        runs = load_runs(fetch, frames["sync_runs"])
+        run = (
+            None if as_of is None else load_runs(fetch, read_table(fetch, TABLES["sync_runs"], [], {})).state_at(as_of)
+        )
+        with nullcontext() if run is None else state_after(fetch, run):
+            mirror = _read(fetch, product_id, lambda earlier: load_mirror(db, product_id=product_id, as_of=earlier))
+    return mirror if as_of is None else mirror.moved_to(mirror.instant(as_of))
+
+
+def _read(fetch: Fetch, product_id: ProductFilter, load_past: Callable[[int], Mirror]) -> Mirror:
+    ids = known_products(fetch, product_id)
+    frames = {
+        table.name: read_table(fetch, table, *mirror_condition(table, ids), without=UNREAD_BY_REPORTS)
+        for table in ALL_TABLES
+    }
+    everything = frames if ids is None else {name: _whole(fetch, name) for name in WHOLE}
+    runs = load_runs(fetch, frames["sync_runs"])
     versions = dict(zip(frames["sync_runs"]["id"].tolist(), frames["sync_runs"]["package_version"], strict=True))
     return Mirror(
         **frames,
         catalogue=everything["features"][["id", "product_id", "removed_at"]],
         account_products=everything["products"][["id", "name"]],
-        says_auto_accepted=says_auto_accepted,
+        says_auto_accepted=bool(rows_of(fetch, SAYS_AUTO_ACCEPTED)[0][0]),
         product_ids=ids,
         as_of=runs.as_of,
         runs=runs,
         run_id=runs.last,
         package_version=versions.get(runs.last),
-        schema_version=version,
+        schema_version=int(rows_of(fetch, "PRAGMA user_version")[0][0]),
+        load_past=load_past,
     )
 
 
-def last_finished(runs: pd.DataFrame) -> pd.Series[Any] | None:
-    """Return the last run, by number, that came to its end; None when there is none."""
-    finished = runs[runs["outcome"].isin(READ_OUTCOMES) & runs["finished_at"].notna()]
-    return None if finished.empty else finished.sort_values("id").iloc[-1]
+def _whole(fetch: Fetch, name: str) -> pd.DataFrame:
+    return read_table(fetch, TABLES[name], [], {}, without=UNREAD_BY_REPORTS)
+
+
+def last_run(fetch: Fetch, as_of: AsOf = None) -> int | None:
+    """Return the last run, by number, that came to its end, up to `as_of`; None when there is none.
+
+    Raises:
+        UnknownValueError: `as_of` is no date or time, or there is no such run.
+    """
+    runs = _whole(fetch, "sync_runs")
+    state = None if as_of is None else load_runs(fetch, runs).state_at(as_of)
+    finished = runs[runs["outcome"].isin(READ_OUTCOMES) & runs["finished_at"].notna()]["id"]
+    finished = finished if state is None else finished[finished <= state]
+    return None if finished.empty else int(finished.max())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
 
-from testio_analytics.frames.instants import AsOf, as_instant, is_day
+from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.runs import Runs
 from testio_analytics.text import label
 
@@ -25,6 +26,7 @@ class Mirror:
         products, sections, features, feature_sections, user_stories, tests, test_features, bugs, bug_devices,
         test_feature_results, test_user_stories, executions: mirrored tables.
         sync_runs, stream_states, sync_gaps, rejected_rows, test_reads, endpoint_findings: the completeness ledger.
+        row_changes, stream_reads, reported: the history, and which runs people were told of.
         catalogue, account_products: all features and products of the account, whichever products were asked for, removed
             ones included (id, product_id, removed_at; id, name).
         says_auto_accepted: whether any accepted bug of the account says whether it was accepted by the timer.
@@ -35,6 +37,7 @@ class Mirror:
         run_id: number of the last run that stored something, None when there is none.
         package_version: version of this package that carried it out, None when there is none.
         schema_version: schema version of the database.
+        load_past: reads the same tables as they were after an earlier run.
     """
 
     products: pd.DataFrame
@@ -55,6 +58,9 @@ class Mirror:
     rejected_rows: pd.DataFrame
     test_reads: pd.DataFrame
     endpoint_findings: pd.DataFrame
+    row_changes: pd.DataFrame
+    stream_reads: pd.DataFrame
+    reported: pd.DataFrame
     catalogue: pd.DataFrame
     account_products: pd.DataFrame
     says_auto_accepted: bool
@@ -64,6 +70,7 @@ class Mirror:
     run_id: int | None
     package_version: str | None
     schema_version: int
+    load_past: Callable[[int], Mirror]
 
     def active(self, table: str) -> pd.DataFrame:
         """Return the rows of a mirrored table that the source still had at its last complete read."""
@@ -89,25 +96,37 @@ class Mirror:
     def instant(self, as_of: AsOf = None) -> pd.Timestamp:
         """Return the report date: `as_of`, else the mirror's own, else (nothing read yet) 1970.
 
-        It is never the clock of the machine, so the same database gives the same report. Of the day of the last sync
-        nothing is known after that sync: as of that day is as of the sync.
+        It is never the clock of the machine, so the same database gives the same report. A run means its end, and so
+        does the day on which it ended.
 
         Raises:
-            UnknownValueError: `as_of` is no date or time.
+            UnknownValueError: `as_of` is no date or time, or there is no such run.
         """
-        if as_of is None:
+        found = None if as_of is None else self.runs.instant(as_of)
+        if found is None:
             # Where nothing was read yet there are no rows to judge, and any instant does.
             return self.as_of if self.as_of is not None else pd.Timestamp(0, tz="UTC").as_unit("us")
-        instant, last = as_instant(as_of), self.runs.as_of
-        return last if last is not None and is_day(as_of) and instant.date() == last.date() else instant
+        return found
 
     def at(self, as_of: AsOf = None) -> Mirror:
-        """Return the same tables as of another instant, the same object each time: what is known of them depends on it.
+        """Return what was known as of a run or an instant, the same object each time.
+
+        That is the state after that run, or after the last run before that instant, read from the file again. Where the
+        history does not reach back so far, the tables stay and only the clock moves. The doubts say so.
 
         Raises:
-            UnknownValueError: `as_of` is no date or time.
+            UnknownValueError: `as_of` is no date or time, or there is no such run.
+            StoreError: the file cannot be read any more.
         """
-        return self.moved_to(self.instant(as_of))
+        run = None if as_of is None else self.runs.state_at(as_of)
+        if run is None:
+            return self.moved_to(self.instant(as_of))
+        if run not in self._states:
+            if len(self._states) >= KEPT_INSTANTS:
+                self._states.pop(next(iter(self._states)))
+            self._states[run] = self.load_past(run)
+        past = self._states[run]
+        return past.moved_to(past.instant(as_of))
 
     def moved_to(self, instant: pd.Timestamp) -> Mirror:
         """Return the same tables with another instant to judge them by: the clock moves, what is known stays."""
@@ -117,11 +136,15 @@ class Mirror:
             if len(self._views) >= KEPT_INSTANTS:
                 self._views.pop(next(iter(self._views)))
             self._views[instant] = replace(self, as_of=instant)
-            self._views[instant].__dict__["_views"] = self._views
+            self._views[instant].__dict__.update(_views=self._views, _states=self._states)
         return self._views[instant]
 
     @cached_property
     def _views(self) -> dict[pd.Timestamp, Mirror]:
+        return {}
+
+    @cached_property
+    def _states(self) -> dict[int, Mirror]:
         return {}
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from testio_analytics.api.client import Client
 from testio_analytics.api.credentials import Credentials
 from testio_analytics.concurrency import gather, run_in_thread
-from testio_analytics.mirror import diff, ledger, redaction, rows, schema, store
+from testio_analytics.mirror import diff, redaction, rows, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.selection import Selection, all_products, products_by_id
@@ -54,11 +54,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a sync is asked for: streams beside the products, products (None for all), and what `full` confirms."""
+    """What a sync is asked for: streams beside the products, products (None for all), and what `full` confirms.
+
+    With `keep_history`, the history of runs that ended longer ago than that is deleted.
+    """
 
     streams: tuple[str, ...]
     product_ids: Sequence[int] | None
     full: bool
+    keep_history: timedelta | None = None
 
 
 @dataclass
@@ -68,6 +72,7 @@ class Tally:
     streams: dict[str, Counts]
     gaps: list[Gap] = field(default_factory=list)
     unknown_fields: Counter[str] = field(default_factory=Counter)
+    runs_let_go: int = 0
 
     @property
     def outcome(self) -> str:
@@ -143,7 +148,8 @@ async def sync_account(job: Job, progress: Progress) -> None:
     else:
         await _store_unread(job, selected)
     if job.target.run_id is not None:
-        ledger.let_go_of_unasked(job.target.db, job.asked.product_ids or (), job.target.clock())
+        asked, target = job.asked.product_ids or (), job.target
+        store.let_go_of_unasked(target.db, asked, run_id=job.target.run_id, now=target.clock())
 
 
 async def _store_unread(job: Job, selected: Selection) -> None:

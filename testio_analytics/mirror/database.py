@@ -39,6 +39,13 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     return _opened(read_only_address(path), uri=True)
 
 
+def connect_to_note(path: Path) -> sqlite3.Connection:
+    """Open an existing file for a short note, with links enforced; a sync may be writing to it meanwhile."""
+    connection = _opened(f"{path.absolute().as_uri()}?mode=rw", uri=True)
+    connection.execute("pragma foreign_keys = on")
+    return connection
+
+
 def _opened(address: str | Path, **options: Any) -> sqlite3.Connection:
     with OPENING:
         connection: sqlite3.Connection = sqlite3.connect(address, timeout=BUSY_SECONDS, **options)

@@ -103,18 +103,30 @@ def _record_tests(db: Database, changes: ChangeSet, run_id: int, stamp: str) -> 
     """Note which tests were read, so that those which can no longer change are not read again."""
     if changes.read.tests is None:
         return
+    known = {
+        row["test_id"]: (row["status"], row["is_complete"])
+        for row in db.query(
+            "select test_id, status, is_complete from test_reads where product_id is ? and stream = ?",
+            [changes.product_id, changes.read.stream],
+        )
+    }
+    found = {
+        test_id: (status, int(test_id not in changes.unsettled))
+        for test_id, status in changes.read.tests.statuses.items()
+    }
     db.table("test_reads").upsert_all(
         [
             {
                 "test_id": test_id,
                 "stream": changes.read.stream,
                 "product_id": changes.product_id,
-                "status": status,
-                "is_complete": int(test_id not in changes.unsettled),
+                "status": state[0],
+                "is_complete": state[1],
                 "run_id": run_id,
                 "read_at": stamp,
             }
-            for test_id, status in changes.read.tests.statuses.items()
+            for test_id, state in found.items()
+            if known.get(test_id) != state  # what was read so before says so already
         ],
         pk=("test_id", "stream"),
     )
@@ -141,14 +153,14 @@ def offers(db: Database, product_id: int) -> dict[str, bool]:
 def let_go_of_unasked(db: Database, asked: Collection[int], now: datetime) -> None:
     """Close the gaps of products that are not stored and that nobody asked for this time.
 
-    Such a product does not exist, or not for this token; it was asked for by its id once, and nothing waits for it.
+    Such a product does not exist, or not for this token; it was asked for by its id once, and nothing waits for it. The
+    caller holds a transaction.
     """
     others = "not in (select id from products union select value from json_each(?))"
-    with db.atomic():
-        close = f"update sync_gaps set closed_at = ? where closed_at is null and product_id {others}"
-        db.execute(close, [now.isoformat(), json.dumps([*asked])])
-        forget = f"delete from stream_states where product_id != {schema.ACCOUNT:d} and product_id {others}"
-        db.execute(forget, [json.dumps([*asked])])
+    close = f"update sync_gaps set closed_at = ? where closed_at is null and product_id {others}"
+    db.execute(close, [now.isoformat(), json.dumps([*asked])])
+    forget = f"delete from stream_states where product_id != {schema.ACCOUNT:d} and product_id {others}"
+    db.execute(forget, [json.dumps([*asked])])
 
 
 def begin_run(
@@ -174,6 +186,7 @@ def begin_run(
                 "package_version": version,
                 "schema_version": migrations.HEAD,
                 "owner": f"process {os.getpid()}",
+                "has_history": 1,
             }
         )
         return int(str(table.last_pk))

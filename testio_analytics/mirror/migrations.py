@@ -27,6 +27,7 @@ VERSIONS: dict[int, str] = {
     3: "bugs with their devices, results of features and stories, executions",
     4: "which lists the API offers for each product",
     5: "which fields the API did not say of tests and bugs",
+    6: "the history of every row, and which runs people were told of",
 }
 """Every schema version and what it brought."""
 
@@ -108,6 +109,24 @@ def _bring(db: Database, version: int) -> None:
                     _fill_not_said(db, spec)
                 # New columns come last, and the payload is the last one.
                 _table(db, spec).transform(column_order=[column.name for column in columns])
+
+    if version == schema.ROW_CHANGES.since:
+        _begin_history(db)
+
+
+def _begin_history(db: Database) -> None:
+    """Let the history begin with the state that the file has: what came before is not known, and is not made up."""
+    db.execute("update sync_runs set has_history = 1 where id = (select max(id) from sync_runs)")
+    db.execute(
+        """
+        insert into stream_reads (run_id, product_id, read_at, complete, incomplete)
+        select last_complete_run_id, product_id, last_complete_at, stream, null from stream_states
+        where last_complete_run_id is not null
+        union all
+        select last_run_id, product_id, last_read_at, null, stream from stream_states where not is_complete
+        order by 1, 2, 4, 5
+        """
+    )
 
 
 def _fill_not_said(db: Database, spec: schema.Table) -> None:

@@ -25,6 +25,7 @@ LEDGER_TEXTS: Mapping[str, tuple[str, ...]] = {
     "sync_runs": ("error",),
     "sync_gaps": ("where", "reason"),
     "rejected_rows": ("row_id", "reason", "raw_data"),
+    "row_changes": ("changed",),
 }
 """Columns of the ledger that repeat what the API said."""
 
@@ -145,7 +146,12 @@ def _cut_ledger(db: Database, name: str, columns: Sequence[str], known: Credenti
     changed = 0
     for rowid in _suspects(db, name, columns, known):
         (stored,) = db.query(f"select * from {name} where rowid = ?", [rowid])
-        cut = {column: known.cut(stored[column]) for column in columns if isinstance(stored[column], str)}
+        is_json = {column.name: column.kind == "json" for column in schema.TABLES[name].columns}
+        cut = {
+            column: _cut_json(stored[column], known) if is_json[column] else known.cut(stored[column])
+            for column in columns
+            if isinstance(stored[column], str)
+        }
         if name == "rejected_rows":
             rejected = _cut_rejection(Rejection(stored["table"], *(stored[column] for column in columns)), known)
             cut |= {column: getattr(rejected, column) for column in (*columns, "fingerprint")}

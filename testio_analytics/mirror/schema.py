@@ -424,6 +424,13 @@ SYNC_RUNS = Table(
         ),
         Column("error", "text", "Why it failed."),
         Column("owner", "text", "Process that runs it.", True),
+        Column(
+            "has_history",
+            "boolean",
+            "Whether the state after this run can be rebuilt: no for runs before the history began, and for those whose "
+            "history was let go of.",
+            since=6,
+        ),
     ),
 )
 
@@ -505,7 +512,7 @@ TEST_READS = Table(
         Column("product_id", "integer", "Its product.", True),
         Column("status", "text", "The test's status at that read."),
         Column("is_complete", "boolean", "Whether the last attempt read all of it.", True),
-        Column("run_id", "integer", "Run of the last attempt.", True, "sync_runs", enforced=True),
+        Column("run_id", "integer", "Run that first read it so.", True, "sync_runs", enforced=True),
         Column("read_at", "time", "When that was.", True),
     ),
     since=3,
@@ -530,6 +537,63 @@ ENDPOINT_FINDINGS = Table(
     since=4,
 )
 
+ROW_CHANGES = Table(
+    "row_changes",
+    "What a run changed in the rows of one table and product. The values before are kept, so that the state after any "
+    "run can be rebuilt; the values after are those of the next change, or of the row itself.",
+    ("id",),
+    (
+        _id("Number of the change, in the order of writing."),
+        Column("run_id", "integer", "Run that saw it.", True, "sync_runs", enforced=True),
+        Column("product_id", "integer", f"Product that was read; {ACCOUNT} for the list of products.", True),
+        Column("table", "text", "Table that was changed.", True),
+        Column("changed_at", "time", "When it was written.", True),
+        Column(
+            "created",
+            "json",
+            "The keys of the new rows, as a JSON list; the values of a key of several columns are joined with a comma.",
+        ),
+        Column(
+            "changed",
+            "json",
+            "The values before, as a JSON object of rows by key: of each changed column, of `removed_at` where a row was "
+            "removed or came back, of the whole row where it was deleted. `last_synced` is left out where it was `first_seen`.",
+        ),
+    ),
+    since=6,
+)
+
+STREAM_READS = Table(
+    "stream_reads",
+    "Which streams of a product each run read, and when.",
+    ("id",),
+    (
+        _id("Number of the read, in the order of writing."),
+        Column("run_id", "integer", "Run that read them.", True, "sync_runs", enforced=True),
+        Column("product_id", "integer", f"Product, or {ACCOUNT} for the list of products.", True),
+        Column("read_at", "time", "When that was.", True),
+        Column("complete", "text", "The streams that were read completely, joined with a comma."),
+        Column("incomplete", "text", "Those that were read with gaps."),
+    ),
+    since=6,
+)
+
+REPORTED = Table(
+    "reported",
+    "Which runs people were told of: by a report, or by a message.",
+    ("id",),
+    (
+        _id("Number of the report or message."),
+        Column("run_id", "integer", "Run that it spoke of.", True, "sync_runs", enforced=True),
+        Column("kind", "text", "`report` or `notify`.", True),
+        Column("products", "json", "Ids of the products that it was about; empty for all."),
+        Column("at", "time", "When that was.", True),
+        Column("state", "text", "`sent`, or `sending` while it is not known whether a message arrived.", True),
+        Column("fingerprint", "text", "Hash of what a message said."),
+    ),
+    since=6,
+)
+
 ALL_TABLES: tuple[Table, ...] = (
     PRODUCTS,
     SECTIONS,
@@ -549,6 +613,9 @@ ALL_TABLES: tuple[Table, ...] = (
     REJECTED_ROWS,
     TEST_READS,
     ENDPOINT_FINDINGS,
+    ROW_CHANGES,
+    STREAM_READS,
+    REPORTED,
 )
 """Every table, parents before children."""
 

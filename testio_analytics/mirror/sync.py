@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from testio_analytics.api.client import Client
 from testio_analytics.api.credentials import Credentials
 from testio_analytics.concurrency import run
 from testio_analytics.config import resolve_api, resolve_db_path
-from testio_analytics.mirror import database, ledger, redaction, schema
+from testio_analytics.mirror import database, history, ledger, redaction, schema
 from testio_analytics.mirror.account import Asked, Clock, Job, Progress, Tally, Target, sync_account
 from testio_analytics.mirror.diff import Counts, Gap
 from testio_analytics.mirror.file_errors import file_error
@@ -36,6 +36,7 @@ class SyncResult:
         gaps: what could not be read.
         requests: requests sent, retries included.
         seconds: how long it took.
+        runs_let_go: runs whose state can no longer be rebuilt, because their history was not to be kept.
     """
 
     run_id: int | None
@@ -44,6 +45,7 @@ class SyncResult:
     gaps: tuple[Gap, ...]
     requests: int
     seconds: float
+    runs_let_go: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as the plain object that ``--json`` prints."""
@@ -57,6 +59,7 @@ class SyncResult:
             ],
             "requests": self.requests,
             "seconds": round(self.seconds, 3),
+            "runs_let_go": self.runs_let_go,
         }
 
 
@@ -74,6 +77,7 @@ def sync(
     streams: Sequence[str] | None = None,
     full: bool = False,
     dry_run: bool = False,
+    keep_history: timedelta | None = None,
     client: Client | None = None,
     clock: Clock | None = None,
     progress: bool = True,
@@ -87,6 +91,7 @@ def sync(
                 streams=streams,
                 full=full,
                 dry_run=dry_run,
+                keep_history=keep_history,
                 client=client,
                 clock=clock,
                 progress=seen,
@@ -101,6 +106,7 @@ async def sync_async(
     streams: Sequence[str] | None = None,
     full: bool = False,
     dry_run: bool = False,
+    keep_history: timedelta | None = None,
     client: Client | None = None,
     clock: Clock | None = None,
     progress: Progress | None = None,
@@ -115,6 +121,8 @@ async def sync_async(
         full: also mark rows as removed where more than half of a product's rows are gone, and read the bugs and results
             of every test again, of those that can no longer change as well.
         dry_run: fetch and compare, write nothing.
+        keep_history: delete the history of runs that ended longer ago than that, when this run has come to its end; by
+            default all of it is kept.
         client: an open client; by default one is made from the environment.
         clock: where the time of the run comes from.
         progress: filled in while the sync runs, and shown at each step.
@@ -127,7 +135,7 @@ async def sync_async(
     wanted, ids = checked_streams(streams), checked_ids(product_ids)
     path, started = resolve_db_path(db), time.monotonic()
     async with _client_or_own(client) as api, RowWorker() as worker:
-        asked = Asked(wanted, ids, full)
+        asked = Asked(wanted, ids, full, keep_history)
         before, tally = api.requests, Tally({stream: Counts() for stream in ("products", *wanted)})
         seen = progress or Progress()
         with _ledger(path, dry_run, asked, api, tally, clock or _utc_now) as target, _counted(api, seen):
@@ -140,6 +148,7 @@ async def sync_async(
             tuple(tally.gaps),
             api.requests - before,
             time.monotonic() - started,
+            tally.runs_let_go,
         )
 
 
@@ -271,3 +280,5 @@ def _ledger(path: Path, dry_run: bool, asked: Asked, api: Client, tally: Tally, 
                 error=error,
             )
             redaction.cut_stored(db, known)  # only now are all known, also where the run broke off
+        if asked.keep_history is not None:
+            tally.runs_let_go = history.let_go(db, keep=asked.keep_history, now=clock())

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from testio_analytics.config import TOKEN_VARIABLE, environment
 from testio_analytics.display.folders import check_ours, made_in, move_together
 from testio_analytics.errors import ReportError, UnknownValueError
-from testio_analytics.frames.instants import as_instant
+from testio_analytics.frames.instants import as_instant, as_run
+from testio_analytics.frames.loaders import last_run
 from testio_analytics.frames.query import ProductFilter, known_products
 from testio_analytics.frames.snapshot import snapshot
 from testio_analytics.pages.execution import run_notebook, run_notebooks
@@ -36,7 +37,7 @@ def make_pages(
     output: Path,
     *,
     product_ids: ProductFilter = None,
-    as_of: str | None = None,
+    as_of: str | int | None = None,
     impact: Path | None = None,
     notebooks: Sequence[str] | None = None,
 ) -> list[Path]:
@@ -49,7 +50,7 @@ def make_pages(
         db: the database file, or a state of it.
         output: the folder for the pages, made if need be.
         product_ids: only these products; all when not given.
-        as_of: the report date; that of the last sync when not given.
+        as_of: the report date, or the number of a sync run; the last sync when not given.
         impact: a file with impact weights, see `read_impact`; the notebooks that rank features use it.
         notebooks: names of the notebooks to run; all that ship when not given.
 
@@ -61,15 +62,15 @@ def make_pages(
     from testio_analytics.reports.impact import read_impact
 
     paths, output = _chosen(notebooks), Path(output).expanduser()
-    if as_of is not None:
+    if as_of is not None and as_run(as_of) is None:
         as_instant(as_of)
     read_impact(impact)  # a wrong weight is reported before anything runs
     with made_in(output) as folder, one_state(db) as state:
         check_pages(output, list(paths))
         with snapshot(state.copy) as fetch:
-            products = known_products(fetch, product_ids)
+            products, run = known_products(fetch, product_ids), last_run(fetch, as_of)
         parameters = {"product_id": products if products is None else list(products), "as_of": as_of}
-        pages = _made(state, paths, parameters, impact)
+        pages = _made(state, paths, parameters, impact, run)
         for name, html in pages.items():
             (folder / name).write_text(html, encoding="utf-8", newline="\n")
         return move_together({folder / name: output / name for name in pages})
@@ -100,7 +101,7 @@ def _chosen(names: Sequence[str] | None) -> dict[str, Path]:
 
 
 def _made(
-    state: State, paths: Mapping[str, Path], parameters: Mapping[str, Any], impact: Path | None
+    state: State, paths: Mapping[str, Path], parameters: Mapping[str, Any], impact: Path | None, run: int | None
 ) -> dict[str, str]:
     """Run the notebooks and return their pages by file name; what they say of files names those of the user."""
     parameters = {"db": str(state.copy), **parameters}
@@ -108,7 +109,7 @@ def _made(
         parameters["impact"] = str(_copied(Path(impact).expanduser().resolve(), state.copy.parent / "impact"))
     try:
         executed = dict(zip(paths, run_notebooks(list(paths.values()), parameters=parameters), strict=True))
-        pages = _pages(executed, _origin(state.copy))
+        pages = _pages(executed, _origin(run))
     except ReportError as error:
         raise ReportError(str(error).replace(str(state.copy), str(state.origin))) from error
     for name, html in pages.items():
@@ -122,14 +123,12 @@ def _copied(path: Path, folder: Path) -> Path:
     return Path(shutil.copy2(path, folder / path.name))
 
 
-def _origin(db: Path) -> list[str]:
+def _origin(run: int | None) -> list[str]:
     """Return the versions and the sync run behind the numbers, for the footer."""
-    from testio_analytics.frames import loaders
     from testio_analytics.mirror.migrations import HEAD
 
-    last = loaders.last_finished(loaders.load_sync_runs(db))
-    run = "no sync run yet" if last is None else f"sync run {last['id']}"
-    return [f"testio_analytics {_package_version()}", f"schema {HEAD}", run]
+    said = "no sync run yet" if run is None else f"sync run {run}"
+    return [f"testio_analytics {_package_version()}", f"schema {HEAD}", said]
 
 
 def _package_version() -> str:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pandas as pd
 
-from testio_analytics.errors import UnknownValueError
 from testio_analytics.mirror.schema import ACCOUNT
 from testio_analytics.text import instant_words
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How far a read may lie ahead of this machine's clock before one of the two clocks must be wrong."""
-
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True)
@@ -33,19 +29,6 @@ class AgeLimit:
     oldest: pd.Timestamp | None
     holds: bool | None
     reason: str = ""
-
-
-def length_of_time(text: str) -> timedelta:
-    """Return the length of time that a text like "90m", "24h" or "7d" means.
-
-    Raises:
-        UnknownValueError: it is none, or 0, or longer than a hundred years.
-    """
-    found = re.fullmatch(r"([0-9]{1,8})([mhd])", text.strip().lower())
-    length = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta()
-    if not timedelta() < length <= timedelta(days=36_525):
-        raise UnknownValueError("The age", text, ["a length of time like 90m", "24h", "7d"])
-    return length
 
 
 def judged(owed: pd.DataFrame, asked: str, longest: timedelta, now: datetime) -> AgeLimit:

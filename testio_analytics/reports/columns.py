@@ -178,6 +178,12 @@ _ALL: tuple[Column, ...] = (
         "flag",
         "Whether title, description or directions differ from those that the newest executed test was given; empty when never tested.",
     ),
+    Column(
+        "changed_words",
+        "What changed",
+        "text",
+        "The words that differ from what that test was given, then and now, shortened; empty where nothing changed.",
+    ),
     Column("last_confirmed", "Last confirmed", "time", "Last complete read of the product's features."),
     Column("removed_at", "Removed", "time", "When a complete read no longer found the feature."),
     Column("feature_link", "Reason", "state", "Why no feature is linked: the sentence fits several features, or none."),
@@ -212,6 +218,12 @@ _ALL: tuple[Column, ...] = (
         "Those, and the features that are unknown or stale only because of a gap.",
     ),
     Column("recent_share", "Covered, last {stale_after} days", "share", "recent_covered / active_features."),
+    Column(
+        "changed_since_tested_highest",
+        "Changed since tested, at most",
+        "count",
+        "Those, and the features of which a gap may hide a newer test or text.",
+    ),
     Column(
         "covered",
         "Covered",
@@ -418,6 +430,36 @@ _ALL: tuple[Column, ...] = (
     Column(
         "age_days", "Age in days", "days", "Whole days from the last complete read to the report date.", unit="days"
     ),
+    # -- changes
+    Column("kind", "Change", "state", "What became of it."),
+    Column("name", "Name", "text", "Title of what changed, else kind and id; the name of a figure or a data set."),
+    Column("before", "Before", "text", "What it was, in words; empty where there was nothing, or nothing to say."),
+    Column("after", "After", "text", "What it is now, in words; empty where there is nothing to say."),
+    Column(
+        "change",
+        "Difference",
+        "rate",
+        "Of a figure: by how much it changed, the least that it can be (a share as a fraction). Of a data set: how many of "
+        "its rows became known, or are not known any more. Empty for all else, and where it is not known.",
+        unit="of the figure",
+        highest="change_highest",
+    ),
+    Column("change_highest", "Difference, at most", "rate", "The most that it can be.", unit="of the figure"),
+    Column(
+        "beyond_interval",
+        "More than chance",
+        "flag",
+        "Of a rate: whether the 95 % interval of the difference leaves out 0. Empty for all else: a count of everything has "
+        "no interval.",
+    ),
+    Column(
+        "cause",
+        "Cause",
+        "state",
+        'Why: "time" where the earlier state alone would have become this by the later date, else "event". Empty for '
+        "data sets, and for figures of which both may be.",
+    ),
+    Column("note", "Note", "text", "What else there is to know; empty without."),
     # -- what only pages show
     Column("id", "Run", "id", "Number of the sync run."),
     Column("started_at", "Started", "time", "When the run started.", unit="minute"),

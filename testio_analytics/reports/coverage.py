@@ -28,6 +28,7 @@ from testio_analytics.reports.facts import (
     product_rows,
     silent_tests,
 )
+from testio_analytics.reports.feature_times import active_then, feature_times
 from testio_analytics.reports.features import STATES, features_with_state
 from testio_analytics.reports.registry import documented
 from testio_analytics.reports.shares import share, with_share
@@ -35,7 +36,7 @@ from testio_analytics.reports.shares import share, with_share
 NO_SECTION = "(no section)"
 ALL_PRODUCTS = "All products"
 MONTHS = 24
-_COUNTED = (*STATES, "may_be_recent")
+_COUNTED = (*STATES, "may_be_recent", "changed", "changed_highest")
 
 
 @documented
@@ -112,38 +113,39 @@ def coverage_total(
 def coverage_over_time(
     mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, months: int = MONTHS
 ) -> pd.DataFrame:
-    """Return how many of today's active features an executed test had covered recently, month by month, oldest first.
+    """Return how many of the features active then an executed test had covered recently, month by month, oldest first.
 
     One row for each of the last `months` month ends, from the first on that the oldest executed test leaves
     `stale_after` days behind it, and one for `as_of` itself. Earlier months would look worse than they were only
-    because nothing is known of the tests before. Each row has the figures of `coverage_total` as of its end. Features
-    that were removed since, and tests that the API no longer lists, are not in it: it is the history of today's
-    catalogue, not of the catalogue then.
+    because nothing is known of the tests before. Each row has the figures of `coverage_total` as of its end, for the
+    catalogue of that time; before the history begins that is the first catalogue which was recorded. Tests that the API
+    no longer lists are not in it.
 
     Raises:
         UnknownValueError: `as_of` is no date or time, or a number of days is not above 0.
     """
     instant, span = mirror.instant(as_of), checked_days("stale_after", stale_after)
+    times = feature_times(mirror)
     features = described_features(mirror)
     scope = feature_scope(mirror, as_of=instant)
-    scope = scope[scope["feature_id"].isin(features["feature_id"])]
+    scope = scope[scope["feature_id"].isin(times["feature_id"])]
     executed, unknown = scope[scope["group"] == "executed"], scope[scope["group"] == "unknown"]
     old_since, is_known = _old_since(mirror), not (features.empty and nothing_read(mirror, "features"))
     first = _oldest_executed(mirror, instant)
     silent = silent_tests(mirror, as_of=instant)[["product_id", "at", "start_at"]]
-    silent = silent.merge(features[["product_id", "feature_id"]], on="product_id")
+    silent = silent.merge(times[["product_id", "feature_id"]].drop_duplicates(), on="product_id")
     rows: list[tuple[object, ...]] = []
     for until in _instants(instant, months):
         if until < instant and not first + span <= until:
             continue
-        covered, undated = _covered_by(executed, until, span)
-        has_gap = features["product_id"].isin(
-            [key for key, since in old_since.items() if since is None or since < until]
-        )
+        then = features if until == instant else times[active_then(times, until)]
+        covered, undated = (found & _ids(then) for found in _covered_by(executed, until, span))
+        has_gap = then["product_id"].isin([key for key, since in old_since.items() if since is None or since < until])
         perhaps = pd.concat([unknown, silent])
         begun = perhaps if until == instant else perhaps[~(perhaps["start_at"] > until)]
-        highest = covered | undated | _ids(features[has_gap]) | _ids(begun[~(begun["at"] < until - span)])
-        counts = (len(features), len(covered), len(highest)) if is_known else (None, None, None)
+        perhaps_covered = _ids(begun[~(begun["at"] < until - span)]) & _ids(then)
+        highest = covered | undated | _ids(then[has_gap]) | perhaps_covered
+        counts = (len(then), len(covered), len(highest)) if is_known else (None, None, None)
         rows.append((until, until == instant, *counts, share(counts[1], counts[0])))
     return _frame(rows)
 
@@ -196,7 +198,9 @@ def _counts(states: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 
 def _flags(states: pd.DataFrame) -> pd.DataFrame:
-    return states.assign(**{state: states["state"] == state for state in STATES})
+    changed, may_be = states["changed_since_tested"].fillna(False).astype(bool), states["may_be_changed"].astype(bool)
+    of_state = {state: states["state"] == state for state in STATES}
+    return states.assign(**of_state, changed=changed & ~may_be, changed_highest=changed | may_be)
 
 
 def _zero_where_read(mirror: Mirror, found: pd.DataFrame) -> pd.DataFrame:
@@ -224,7 +228,10 @@ def _measured(found: pd.DataFrame) -> pd.DataFrame:
     measured = with_share(measured, "ever_covered", "active_features", "ever_share")
     measured["recent_covered"] = found["tested"].where(is_known)
     measured["recent_covered_highest"] = found["tested"] + maybe_recent
-    return with_share(measured, "recent_covered", "active_features", "recent_share")
+    measured = with_share(measured, "recent_covered", "active_features", "recent_share")
+    may_be_any = (found["changed_highest"] == measured["active_features"]) & (measured["active_features"] > 0)
+    measured["changed_since_tested"] = found["changed"].mask(may_be_any & (found["changed"] == 0))
+    return measured.assign(changed_since_tested_highest=found["changed_highest"])
 
 
 def _section_rows(mirror: Mirror) -> pd.DataFrame:

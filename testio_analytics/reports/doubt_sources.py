@@ -37,8 +37,8 @@ NOT_OWED = ("products", *ON_REQUEST)
 def all_doubts(mirror: Mirror) -> tuple[Doubt, ...]:
     """Return everything that puts any figure in doubt, the account first, then by product and stream."""
     sources = (
-        *(_account_doubts, _stream_doubts, _clock_doubts, _before_the_data, _undated, _unread, _unknown_statuses),
-        _missing_fields,
+        *(_account_doubts, _stream_doubts, _clock_doubts, _before_the_data, _before_the_history),
+        *(_undated, _unread, _unknown_statuses, _missing_fields),
     )
     return tuple(sorted((one for source in sources for one in source(mirror)), key=_place))
 
@@ -135,14 +135,23 @@ def _clock_doubts(mirror: Mirror) -> Iterator[Doubt]:
 def _before_the_data(mirror: Mirror) -> Iterator[Doubt]:
     """Say that the report date is before anything that is known of the account.
 
-    A report of a past date is believed from the end of the account's oldest executed test on: tests stay in the list
-    and keep their dates, and bugs the time of their report. Before that, and before the first sync, nothing tells
-    whether there was nothing or nothing is left. Which features existed is not known of any day before the first sync:
-    reports of a past date are about today's catalogue (see the definition of the report date), which is no doubt.
+    Before the account's oldest executed test and before the first sync, nothing tells whether there was nothing or
+    nothing is left.
     """
     since = mirror.runs.known_since
     if mirror.as_of is not None and since is not None and mirror.as_of < since:
         yield from _everywhere(mirror, Doubt("products", "before the data", None, "the account", since=since))
+
+
+def _before_the_history(mirror: Mirror) -> Iterator[Doubt]:
+    """Say that what is stored is of a later time than the report: no state of that time was recorded.
+
+    Executed tests keep their dates, and bugs the time of their report; which features there were, what they said, and
+    what became of tests and bugs, is known of the time after the first recorded run only.
+    """
+    until, since = mirror.runs.as_of, mirror.runs.known_since
+    if mirror.as_of is not None and until is not None and since is not None and since <= mirror.as_of < until:
+        yield from _everywhere(mirror, Doubt("products", "before the history", None, "the account", since=until))
 
 
 def _everywhere(mirror: Mirror, doubt: Doubt) -> Iterator[Doubt]:

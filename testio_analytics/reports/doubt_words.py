@@ -10,13 +10,14 @@ from typing import Literal
 import pandas as pd
 
 from testio_analytics.mirror.schema import STREAMS
-from testio_analytics.text import counted, instant_words, listed, short
+from testio_analytics.text import counted, instant_words, listed, lowered, short
 
 Kind = Literal[
     "never read",
     "incomplete",
     "older than the report",
     "before the data",
+    "before the history",
     "wrong clock",
     "no date",
     "unread tests",
@@ -55,7 +56,7 @@ class Doubt:
         stream: where it is: a stream, or `STATUSES`.
         kind: "never read"; "incomplete" (the last read had gaps, or rejected records); "older than the report" (the
             last complete read was before the report date); "before the data" (the report date is before anything that
-            is known); "wrong clock" (the end of a run contradicts those of others); "no date" (executed tests whose end
+            is known); "before the history" (what is stored is of a later time than the report date); "wrong clock" (the end of a run contradicts those of others); "no date" (executed tests whose end
             is not possible, or which have no date); "unread tests" (executed tests whose bugs or results were not
             read); "unknown status" (tests that may or may not count as executed); "unknown results" (stories whose
             result is missing or no known word); "missing field" (rows in which the API left a field out that figures
@@ -70,6 +71,7 @@ class Doubt:
         since: up to when that stream is known, None where it is not known; from when on anything is known; the
             wrong time of a run.
         was_asked: whether a run was ever asked for it; what was not is missing all the same, but is no fault.
+        stated_of: the earlier state that it is about, where two are compared; None for the present one.
     """
 
     stream: str
@@ -83,6 +85,7 @@ class Doubt:
     others: frozenset[int] = frozenset()
     since: pd.Timestamp | None = None
     was_asked: bool = True
+    stated_of: pd.Timestamp | None = None
 
     @property
     def source(self) -> str:
@@ -92,6 +95,15 @@ class Doubt:
 
 def words(doubt: Doubt, owner: str | None = None) -> str:
     """Return a doubt as a sentence without full stop, like "The tests of Harbour were not fully synced (page 5)"."""
+    return _of_its_state(doubt, _words(doubt, owner))
+
+
+def _of_its_state(doubt: Doubt, sentence: str) -> str:
+    """Return the sentence with the earlier state that it is about in front, where it is about one."""
+    return sentence if doubt.stated_of is None else f"As of {instant_words(doubt.stated_of)}: {lowered(sentence)}"
+
+
+def _words(doubt: Doubt, owner: str | None) -> str:
     whose = short(doubt.product if owner is None else owner)
     what = "details" if doubt.stream == "products" and doubt.product_id is not None else doubt.stream
     match doubt.kind:
@@ -105,6 +117,8 @@ def words(doubt: Doubt, owner: str | None = None) -> str:
             return (
                 f"Nothing is known of the time before {_when(doubt)}, when the oldest test ended or the first sync did"
             )
+        case "before the history":
+            return f"Features, texts and statuses are those of {_when(doubt)}: how they were before was not recorded"
         case "wrong clock":
             return f"Sync run {doubt.value} ended on {_when(doubt)} by a clock that other runs contradict"
         case "no date":
@@ -136,9 +150,13 @@ def sentences(found: Collection[Doubt], owner: str | None = None) -> tuple[str, 
     """
     groups: dict[object, list[Doubt]] = {}
     for place, one in enumerate(found):
-        key = (one.since, one.stream == "products") if one.kind == "older than the report" else place
+        is_older = one.kind == "older than the report"
+        key = (one.since, one.stream == "products", one.stated_of) if is_older else place
         groups.setdefault(key, []).append(one)
-    texts = (words(group[0], owner) if len(group) == 1 else _older(group, owner) for group in groups.values())
+    texts = (
+        words(group[0], owner) if len(group) == 1 else _of_its_state(group[0], _older(group, owner))
+        for group in groups.values()
+    )
     return tuple(dict.fromkeys(texts))
 
 

@@ -37,8 +37,13 @@ def with_row_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataF
 
     Where the rows have a feature_id, what is known to be about some features touches those alone.
     """
+    return with_gap(rows, row_gaps(rows, doubts_of(mirror, report)))
+
+
+def row_gaps(rows: pd.DataFrame, found: Collection[Doubt]) -> pd.Series[str]:
+    """Return which of the doubts touch each row, in words; empty where none does. See `with_row_doubts`."""
     of_product, of_feature, of_others = (defaultdict[int, list[Doubt]](list) for _ in range(3))
-    for doubt in doubts_of(mirror, report):
+    for doubt in found:
         if doubt.product_id is None:
             continue
         if doubt.features is None or "feature_id" not in rows:
@@ -48,13 +53,13 @@ def with_row_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataF
             continue
         for feature_id in doubt.features:
             of_feature[feature_id].append(doubt)
-    said = {key: sentences(found, "this product") for key, found in of_product.items()}
-    more = {key: sentences(found, "this product") for key, found in of_feature.items()}
-    beyond = {key: sentences(found) for key, found in of_others.items()}
+    said = {key: sentences(of, "this product") for key, of in of_product.items()}
+    more = {key: sentences(of, "this product") for key, of in of_feature.items()}
+    beyond = {key: sentences(of) for key, of in of_others.items()}
     features = rows["feature_id"].tolist() if "feature_id" in rows else [None] * len(rows)
     pairs = zip(rows["product_id"].tolist(), features, strict=True)
     texts = ["; ".join([*said.get(one, ()), *more.get(key, ()), *beyond.get(one, ())]) or None for one, key in pairs]
-    return with_gap(rows, pd.Series(texts, index=rows.index, dtype="str"))
+    return pd.Series(texts, index=rows.index, dtype="str")
 
 
 def with_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataFrame:

@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
-from testio_analytics.api.credentials import REMOVED, is_same_text
 from testio_analytics.api.vocabulary import EXECUTED, NEITHER, PLANNED, STORY_STATUSES
 from testio_analytics.frames.instants import EARLIEST, LONGEST_AHEAD, AsOf, checked_days
 from testio_analytics.frames.mirror import Mirror
@@ -92,19 +91,6 @@ def distinct(rows: pd.DataFrame, what: str, by: str | list[str]) -> pd.Series[An
 
 
 # -- tests ----------------------------------------------------------------------------------------------------------
-
-
-def texts_differ(now: pd.Series[Any], then: pd.Series[Any]) -> pd.Series[bool]:
-    """Return whether two texts differ, row by row; out of which a credential was cut, the other may still quote one.
-
-    A missing text differs from every other one.
-    """
-    differs = (now != then).to_numpy(dtype=bool, na_value=True, copy=True)
-    is_cut = now.str.contains(REMOVED, regex=False, na=False) | then.str.contains(REMOVED, regex=False, na=False)
-    for place in np.flatnonzero(differs & is_cut.to_numpy(dtype=bool)).tolist():
-        one, other = now.iloc[place], then.iloc[place]
-        differs[place] = not (isinstance(one, str) and isinstance(other, str) and is_same_text(one, other))
-    return pd.Series(differs, index=now.index)
 
 
 def status_group(status: str | None) -> Group:
@@ -328,8 +314,7 @@ def located_bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     found["at"] = found["at"].where(~(found["at"] > instant), instant)
     found["is_running"] = found["is_running"].fillna(False).astype("boolean")
     found["where"] = _places(mirror, found["feature_id"])
-    is_unclear = found["auto_accepted"].isna() & (is_unsaid(found, "auto_accepted") | (not mirror.says_auto_accepted))
-    found["bucket"] = _buckets(found["status"], found["auto_accepted"], is_unclear)
+    found["bucket"] = bug_buckets(mirror, found)
     found["severity"] = found["severity"].fillna(NO_VALUE)
     found["status"] = found["status"].fillna(NO_VALUE)
     found["may_be_valid"] = found["bucket"] != "rejected"
@@ -383,8 +368,10 @@ def _places(mirror: Mirror, feature_ids: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(pd.Categorical(places, categories=list(PLACES)), index=feature_ids.index)
 
 
-def _buckets(status: pd.Series[str], auto_accepted: pd.Series[Any], is_unclear: pd.Series[bool]) -> pd.Series[Any]:
-    """Return the bucket of each bug, asked once for each pair of status and flag that there is."""
+def bug_buckets(mirror: Mirror, bugs: pd.DataFrame) -> pd.Series[Any]:
+    """Return the bucket of each row of the table of bugs, asked once for each pair of status and flag that there is."""
+    status, auto_accepted = bugs["status"], bugs["auto_accepted"]
+    is_unclear = auto_accepted.isna() & (is_unsaid(bugs, "auto_accepted") | (not mirror.says_auto_accepted))
     statuses = {name: {flag: bug_bucket(name, flag) for flag in (False, True)} for name in status.dropna().unique()}
     by_hand, by_timer = (status.map({name: row[flag] for name, row in statuses.items()}) for flag in (False, True))
     found = (

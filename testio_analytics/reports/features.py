@@ -24,16 +24,18 @@ from testio_analytics.reports.facts import (
     looked_up,
     once,
     silent_tests,
-    texts_differ,
 )
 from testio_analytics.reports.registry import column_names, documented
+from testio_analytics.reports.texts import changed_words, differ
 from testio_analytics.text import age_words, counted, day_words, instant_words, short
 
 STATES = ("untested", "planned", "stale", "unknown", "tested")
 """The states, the one that needs attention most first."""
 
 CATALOG_COLUMNS = column_names("feature_catalog")
-TEXTS = ("title", "description", "howtofind")
+TEXTS = {"title": "title", "description": "description", "howtofind": "directions"}
+"""The texts of a feature that a test is given a copy of, with their names for people."""
+
 _COUNTS = ("executed_tests", "executed_tests_in_window", "planned_tests")
 _IN_REASONS = ("state", "last_tested_at", "last_test", "days_since_tested", "is_running")
 _TESTS_IN_REASONS = ("group", "test_id", "test", "status", "start_at", "at")
@@ -67,7 +69,7 @@ def feature_catalog(
     Raises:
         UnknownValueError: `as_of` is no date or time, or a number of days is not above 0.
     """
-    found = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window, lapsed_after=lapsed_after)
+    found = _with_words(mirror, as_of=as_of, stale_after=stale_after, window=window, lapsed_after=lapsed_after)
     return found[CATALOG_COLUMNS]
 
 
@@ -112,10 +114,11 @@ def feature_states(facts: pd.DataFrame, *, as_of: pd.Timestamp, stale_after: flo
 def features_with_state(
     mirror: Mirror, *, as_of: AsOf = None, stale_after: float, window: float, lapsed_after: float = LAPSED_AFTER
 ) -> pd.DataFrame:
-    """Return the catalogue with one more column that the counts need.
+    """Return the catalogue without changed_words, and with more columns that counts and words need.
 
-    It is may_be_recent: whether the feature is not `tested` only because of a gap, or of a status or date that is not
-    known.
+    They are may_be_recent (whether the feature is not `tested` only because of a gap, or of a status or date that is not
+    known), may_be_changed (whether changed_since_tested may be another for such a reason), and test_feature_id (that of
+    the newest executed test).
     """
     instant = mirror.instant(as_of)
     scope = feature_scope(mirror, as_of=instant, lapsed_after=lapsed_after)
@@ -123,7 +126,9 @@ def features_with_state(
     facts = facts.join(_tested(scope, instant, window), on="feature_id", validate="one_to_one")
     facts[list(_COUNTS)] = facts[list(_COUNTS)].fillna(0).astype("Int64")
     facts["days_since_tested"] = (instant - facts["last_tested_at"]).dt.days.astype("Int64")
-    facts["changed_since_tested"] = _changed(mirror, facts)
+    now, then = facts[[*TEXTS]], _texts_then(mirror, facts)
+    differs = pd.concat([differ(now[text], then[text]) for text in TEXTS], axis=1).any(axis=1)
+    facts["changed_since_tested"] = differs.astype("boolean").mask(facts["last_test_id"].isna())
     has_gap = facts["product_id"].isin([*products_in_doubt(mirror, "tests")])
     unknown, silent = scope[scope["group"] == "unknown"], silent_tests(mirror, as_of=instant)
     facts["may_be_covered"] = (
@@ -136,8 +141,33 @@ def features_with_state(
     may_be |= facts["feature_id"].isin(undated["feature_id"])
     may_be |= facts["product_id"].isin(silent[~(silent["at"] < oldest)]["product_id"])
     facts["may_be_recent"] = may_be & (facts["state"] != "tested")
+    facts["may_be_changed"] = has_gap | _has_newer(facts, unknown, silent, instant)
+    facts["may_be_changed"] |= (facts["executed_tests"] > 1) & facts["feature_id"].isin(undated["feature_id"])
+    old_text = facts["product_id"].isin([*products_in_doubt(mirror, "features")])
+    facts["may_be_changed"] |= (facts["executed_tests"] > 0) & old_text
     facts["reason"] = _reasons(mirror, facts, scope, instant, stale_after)
-    return facts[[*CATALOG_COLUMNS, "may_be_recent"]]
+    more = ["may_be_recent", "may_be_changed", "test_feature_id"]
+    return facts[[*(name for name in CATALOG_COLUMNS if name != "changed_words"), *more]]
+
+
+@once
+def _with_words(
+    mirror: Mirror, *, as_of: AsOf = None, stale_after: float, window: float, lapsed_after: float
+) -> pd.DataFrame:
+    """Add the words that differ since the newest executed test: those of each text after its name, None without any."""
+    found = features_with_state(mirror, as_of=as_of, stale_after=stale_after, window=window, lapsed_after=lapsed_after)
+    rows = found[found["changed_since_tested"].fillna(False).astype(bool)]
+    now = mirror.features.set_index("id")[[*TEXTS]].reindex(pd.Index(rows["feature_id"]))
+    then = _texts_then(mirror, rows)
+    said = [
+        "; ".join(
+            f"{name}: {words}"
+            for name, *pair in zip(TEXTS.values(), old, new, strict=True)
+            if (words := changed_words(*pair))
+        )
+        for old, new in zip(_tuples(then), _tuples(now), strict=True)
+    ]
+    return found.assign(changed_words=pd.Series(said, index=rows.index, dtype="str").reindex(found.index))
 
 
 def _with_texts(mirror: Mirror, described: pd.DataFrame) -> pd.DataFrame:
@@ -167,13 +197,26 @@ def _tested(scope: pd.DataFrame, instant: pd.Timestamp, window: float) -> pd.Dat
     return pd.DataFrame(counts).join(newest[[*_NEWEST]].rename(columns=_NEWEST), how="outer")
 
 
-def _changed(mirror: Mirror, facts: pd.DataFrame) -> pd.Series[Any]:
-    """Return whether a text differs from the one that the newest executed test was given; nothing when never tested."""
-    then = mirror.test_features.set_index("id")[list(TEXTS)].fillna("")
-    then = then.reindex(pd.Index(facts["test_feature_id"])).set_axis(facts.index)
-    now = facts[list(TEXTS)].fillna("")
-    differs = pd.concat([texts_differ(now[text], then[text]) for text in TEXTS], axis=1).any(axis=1)
-    return differs.astype("boolean").mask(facts["last_test_id"].isna())
+def _texts_then(mirror: Mirror, facts: pd.DataFrame) -> pd.DataFrame:
+    """Return the texts that the newest executed test of each feature was given, empty when never tested."""
+    copies = mirror.test_features.set_index("id")[[*TEXTS]]
+    return copies.reindex(pd.Index(facts["test_feature_id"])).set_axis(facts.index)
+
+
+def _tuples(texts: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    return zip(*(texts[text].tolist() for text in TEXTS), strict=True)
+
+
+def _has_newer(
+    facts: pd.DataFrame, unknown: pd.DataFrame, silent: pd.DataFrame, instant: pd.Timestamp
+) -> pd.Series[bool]:
+    """Return for which features a test that may cover them may be newer than the newest known one."""
+    # A test at an unknown instant may be the newest.
+    of_feature = unknown["at"].fillna(instant).groupby(unknown["feature_id"]).max()
+    of_product = silent["at"].fillna(instant).groupby(silent["product_id"]).max()
+    hidden = [looked_up(facts["feature_id"], of_feature), looked_up(facts["product_id"], of_product)]
+    newer = [at.notna() & ~(facts["last_tested_at"] > at).fillna(False) for at in hidden]
+    return newer[0] | newer[1]
 
 
 # -- why a feature has its state ------------------------------------------------------------------------------------

@@ -49,6 +49,13 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         "Untested": "No executed and no scheduled test covers it, and the product's tests are fully synced.",
         "Covered, all time": "Features tested or stale, out of all active features.",
         "Covered recently": "Features tested in the last {stale_after} days, out of all active features.",
+        "Changed since tested": (
+            "Title, description or directions are not those that the newest executed test was given. White space, "
+            "invisible characters, an HTML entity for its character, another composition of the same accents, the case of "
+            "tags, the order and quotes of their attributes, and a credential that was cut out are no change. Anything "
+            "else is: a letter or its case, punctuation, the order of sentences, an emoji, a tag or the value of an "
+            "attribute."
+        ),
         "At most": (
             "Where a gap could change a count, the highest possible count stands beside it. A share of all features has "
             "no interval: it estimates nothing beyond them."
@@ -123,6 +130,9 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
             "A test that may have run it was not read, a test of unknown status has its feature in scope, or "
             "its result is missing or of an unknown status."
         ),
+        "Story changed since": (
+            "Its sentence is not the one that the test of its newest result was given, by the same rule as for features."
+        ),
         "Story coverage": (
             "Stories with a passed or failed result, out of all active stories. Where a test that was not read may hold a "
             "newer result, the story counts in the highest figure only."
@@ -157,6 +167,36 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         ),
         "Missing part": "It counts as 0.5, and is flagged.",
     },
+    "changes": {
+        "Change": (
+            "A difference between what was known at two times, told by ids. What lies between the two, and was undone again, "
+            "is not seen. All that a new product holds, and the stories of a new feature, are part of that one change."
+        ),
+        "Last report": (
+            "What people were told of last, by pages or by a message, before the last sync; else what the sync before knew."
+        ),
+        "By time, by event": (
+            "By time: the earlier state alone would have become this by the later date, such as a feature whose test became "
+            "too old. By event: somebody did something. A removed or cancelled test is an event, too."
+        ),
+        "Newly untested, stale, scheduled, tested": (
+            "A feature that was known in both states and is in another one now. A new feature is a feature added."
+        ),
+        "Ordered, started, ended, cancelled, lapsed": (
+            "The last of these that happened to a test. Another status that means the same is no change."
+        ),
+        "Triaged, reopened": (
+            "A bug that was accepted or rejected, or whose outcome is another one; and one that has no outcome any more."
+        ),
+        "Became readable": (
+            "What is known now and may have been there before: its data set was not fully synced then. It counts as no change."
+        ),
+        "Not known any more": "What was known, and could not be read this time, or is in doubt now. It is not gone.",
+        "More than chance": (
+            "The 95 % interval of the difference of two rates (Newcombe's, from the intervals of both) leaves out 0. Many "
+            "bugs are in both rates, so that it says no rather too often. Counts have no interval: they are all there is."
+        ),
+    },
     "data": {
         "Report date": (
             "The end of the last sync that stored something, by its number, unless another date is asked for. It is "
@@ -189,7 +229,8 @@ def definitions(
     """Return each term of the reports with its meaning, the thresholds used filled in.
 
     Args:
-        *subjects: ``coverage``, ``bugs``, ``results``, ``stories``, ``triage``, ``planning``, ``data``; all by default.
+        *subjects: ``coverage``, ``bugs``, ``results``, ``stories``, ``triage``, ``planning``, ``changes``,
+            ``data``; all by default.
         stale_after: see `feature_catalog`.
         matures_after: see `triage`.
         half_age: see `next_tests`.

@@ -53,10 +53,11 @@ def message(status: Status, changed: Changed | None, *, unclear: Sequence[str] =
         unclear: what is to be said of earlier messages of which nobody knows whether they arrived.
         command: the command that shows all of it.
     """
-    is_headed_by_status = changed is None or status.has_failed
-    subject = status.line if is_headed_by_status else changed.sentence
-    line = [] if is_headed_by_status else [status.line]
-    news = [] if changed is None else [*([changed.sentence] if is_headed_by_status else []), *changed.lines]
+    subject, line, news = status.line, list[str](), list[str]()
+    if changed is not None and status.has_failed:
+        news = [changed.sentence, *changed.lines]
+    elif changed is not None:
+        subject, line, news = changed.sentence.removesuffix("."), [status.line], [*changed.lines]
     lines = [*unclear, *line, *_problems(status), *news, *(status.notes if changed is None else ()), status.advice]
     return Message(for_chat(subject), tuple(short(for_chat(one), LONGEST_LINE) for one in lines), command)
 

@@ -48,8 +48,8 @@ PART_NAMES: Mapping[str, str] = {
 """The parts of the risk, as people read them."""
 
 _IN_REASONS = (
-    *("state", "part_bugs", "bugs", "tests", "result", "worst_severity", "changed_since_tested", "days_since_tested"),
-    *("part_age", "part_changed", "part_failures"),
+    *("state", "part_bugs", "bugs", "tests", "result", "worst_severity", "changed_since_tested", "changed_words"),
+    *("days_since_tested", "part_age", "part_changed", "part_failures"),
 )
 METHODS: tuple[Literal["min"], Literal["max"]] = ("min", "max")
 _NOWHERE = 0  # stands for the section of features that are in none
@@ -169,8 +169,9 @@ def _parts(mirror: Mirror, *, as_of: AsOf = None, half_age: float, lapsed_after:
     """Return the features with all parts of their likelihood and impact, in the order of their ids."""
     instant = mirror.instant(as_of)
     catalog = feature_catalog(mirror, as_of=instant, lapsed_after=lapsed_after)
-    of_feature = ("stories", "state", "executed_tests", "days_since_tested", "last_tested_at", "changed_since_tested")
-    catalog = catalog[["product_id", "product", "feature_id", "feature", "sections", *of_feature]]
+    of_feature = ("product_id", "product", "feature_id", "feature", "sections", "stories", "state", "executed_tests")
+    of_last_test = ("days_since_tested", "last_tested_at", "changed_since_tested", "changed_words")
+    catalog = catalog[[*of_feature, *of_last_test]]
     bugs = bugs_per_feature(mirror, as_of=instant)
     bugs = bugs[["feature_id", "bugs", "tests", "bugs_per_test", "shrunk", "prior_mean", *SEVERITIES]]
     results = feature_results(mirror, as_of=instant)[["feature_id", "result", "worst_severity"]]
@@ -298,7 +299,7 @@ def _reason(row: Mapping[Any, Any]) -> str:
         worst = f" ({row['worst_severity']})" if row["result"] == "issues" and pd.notna(row["worst_severity"]) else ""
         parts.append(f"last result: {row['result']}{worst}")
     if pd.notna(row["changed_since_tested"]) and row["changed_since_tested"]:
-        parts.append("changed since tested")
+        parts.append(f"changed since tested ({row['changed_words']})")
     if pd.notna(row["days_since_tested"]) and comparable(row["part_age"]) >= NEUTRAL:
         parts.append(f"last tested {int(row['days_since_tested'])} days ago")
     return "; ".join(parts)

@@ -141,7 +141,7 @@ def _never(mirror: Mirror, instant: pd.Timestamp, then: pd.Timestamp | None, sta
     now = coverage_total(mirror, as_of=instant, stale_after=stale_after).iloc[0]
     change = ""
     if then is not None and pd.notna(now["never_executed"]):
-        before = coverage_total(mirror, as_of=then, stale_after=stale_after).iloc[0]["never_executed"]
+        before = coverage_total(mirror.moved_to(then), stale_after=stale_after).iloc[0]["never_executed"]
         change = "" if pd.isna(before) else _since(int(now["never_executed"]) - int(before), then)
     is_planned = pd.notna(now["planned"]) and now["planned"] > 0
     both = f"{now['untested']:,} untested, {now['planned']:,} scheduled" if is_planned else ""
@@ -154,7 +154,7 @@ def _stories(mirror: Mirror, instant: pd.Timestamp, then: pd.Timestamp | None) -
         return Figure(UNKNOWN)
     change = ""
     if then is not None:
-        before = story_coverage_by_product(mirror, as_of=then)
+        before = story_coverage_by_product(mirror.moved_to(then))
         both = rows["covered"].notna() & before["covered"].notna()
         if both.any():
             change = _since(int(rows["covered"][both].sum() - before["covered"][both].sum()), then)

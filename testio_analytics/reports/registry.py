@@ -45,8 +45,9 @@ BUGS = "Where are the bugs?"
 STORIES = "Did the stories pass?"
 TRIAGE = "Are bugs triaged in time, and what changes over time?"
 NEXT = "What should the next test cover?"
+CHANGED = "What changed since the last report?"
 TRUST = "Can I trust the figures: how fresh, how complete, and what is left out?"
-QUESTIONS = (COVERAGE, BUGS, STORIES, TRIAGE, NEXT, TRUST)
+QUESTIONS = (COVERAGE, BUGS, STORIES, TRIAGE, NEXT, CHANGED, TRUST)
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,19 @@ class Report(View):
 _CATALOGUE = columns(
     "product_id product feature_id feature sections stories has_description has_howtofind state reason executed_tests"
     " executed_tests_in_window planned_tests last_tested_at last_test_id last_test days_since_tested first_seen"
-    " changed_since_tested last_confirmed"
+    " changed_since_tested changed_words last_confirmed"
 )
 _STATES = "untested planned stale unknown tested"
 _COVERED = columns(
     f"active_features {_STATES} never_executed never_executed_highest ever_covered ever_covered_highest ever_share"
-    " recent_covered recent_covered_highest recent_share is_complete gap"
+    " recent_covered recent_covered_highest recent_share changed_since_tested changed_since_tested_highest"
+    " is_complete gap",
+    changed_since_tested={
+        "label": "Changed since tested",
+        "kind": "count",
+        "meaning": "Features whose newest executed test was given another title, description or directions: the fewest.",
+        "highest": "changed_since_tested_highest",
+    },
 )
 _BUCKETS = "active_accepted auto_accepted accepted_unclear rejected open other"
 _HIGH_AND_LOW: Mapping[str, Mapping[str, Any]] = {
@@ -137,12 +145,21 @@ _TRIAGE_PAGE = f"total {_BUCKETS} active_acceptance auto_acceptance rejection re
 _TRENDS = columns(
     "start label is_partial tests bugs critical bugs_per_test features_covered first_covered ever_covered"
     " active_features is_provisional is_complete gap",
-    ever_covered={"label": "Covered so far", "meaning": "The sum of first_covered so far."},
-    active_features={"meaning": "Active features today."},
+    ever_covered={"label": "Covered so far", "meaning": "Features active then that were covered so far."},
+    active_features={"meaning": "Features active at its end; before the history began, those with which it begins."},
     bugs={"label": "Valid bugs"},
 )
 _TRENDS_PAGE = (
     "label tests bugs critical bugs_per_test features_covered first_covered ever_covered is_partial is_provisional"
+)
+_CHANGES = columns(
+    "what kind product_id product id name before after cause change change_highest beyond_interval note is_complete gap",
+    what={
+        "label": "What",
+        "meaning": "What changed: a feature, story, test, bug, section or product, a figure, or what could be read of a "
+        "data set.",
+    },
+    id={"label": "Id", "meaning": "Id of what changed; empty for figures and data sets."},
 )
 
 
@@ -163,7 +180,7 @@ _ALL: tuple[Report, ...] = (
         caption="Features that need a test, or have unknown status.",
         page=_names(
             "feature state reason last_tested_at executed_tests executed_tests_in_window planned_tests stories"
-            " changed_since_tested first_seen"
+            " changed_since_tested changed_words first_seen"
         ),
         under=("product", "sections"),
     ),
@@ -178,7 +195,7 @@ _ALL: tuple[Report, ...] = (
         caption="The catalogue, by product and feature.",
         page=_names(
             "feature state last_tested_at executed_tests executed_tests_in_window planned_tests stories"
-            " has_description has_howtofind changed_since_tested first_seen"
+            " has_description has_howtofind changed_since_tested changed_words first_seen"
         ),
         under=("product", "sections"),
     ),
@@ -191,7 +208,7 @@ _ALL: tuple[Report, ...] = (
         columns=(*columns("product"), *_COVERED),
         terminal=_names(f"product active_features {_STATES} ever_share"),
         caption="Active features of the account, by state.",
-        page=_names(f"product active_features {_STATES} ever_share recent_share gap"),
+        page=_names(f"product active_features {_STATES} ever_share recent_share changed_since_tested gap"),
     ),
     Report(
         name="coverage_by_product",
@@ -202,7 +219,7 @@ _ALL: tuple[Report, ...] = (
         columns=(*columns("product_id product"), *_COVERED),
         terminal=_names(f"product active_features {_STATES} ever_share recent_share"),
         caption="Active features of each product, by state.",
-        page=_names(f"product active_features {_STATES} ever_share recent_share gap"),
+        page=_names(f"product active_features {_STATES} ever_share recent_share changed_since_tested gap"),
     ),
     Report(
         name="coverage_by_section",
@@ -218,18 +235,18 @@ _ALL: tuple[Report, ...] = (
     ),
     Report(
         name="coverage_over_time",
-        title="How many of today's active features a recent test had covered, month by month.",
+        title="How many of the features active then a recent test had covered, month by month.",
         question=COVERAGE,
         grain="One row per month end and one for the report date, oldest first.",
         streams=_COVERAGE,
         columns=columns(
             "until is_partial active_features covered covered_highest share",
-            active_features={"meaning": "Today's active features, in every row."},
+            active_features={"meaning": "Features active then; before the history began, those with which it begins."},
             covered={"meaning": "In scope of an executed test of the {stale_after} days before: the fewest."},
             covered_highest={"meaning": "Those, and the features that a gap may hide."},
             share={"meaning": "covered / active_features."},
         ),
-        caption="Coverage of today's features, looked back at from the end of each month.",
+        caption="Coverage of the features active at the end of each month.",
     ),
     # -- bugs
     Report(
@@ -269,6 +286,20 @@ _ALL: tuple[Report, ...] = (
         terminal=_names("product total bugs critical high low known rejected not_attributable"),
         caption="Bugs of each product, by triage outcome and by what they are linked to.",
         page=_names(f"product total {_BUCKETS} to_feature to_removed_feature not_in_catalogue not_attributable"),
+    ),
+    Report(
+        name="bugs_total",
+        title="The valid bugs of all products, by severity.",
+        question=BUGS,
+        grain="One row.",
+        streams=("tests", "bugs", "tests.features", *BUG_FIELDS, *LINK_FIELDS),
+        columns=columns(
+            "product bugs bugs_highest critical_bugs high low visual content suggestion custom severity_other known"
+            " is_complete gap",
+            critical_bugs={"label": "Critical", "meaning": "Valid bugs of severity critical."},
+            **_HIGH_AND_LOW,
+        ),
+        caption="Valid bugs of all products, by severity.",
     ),
     Report(
         name="bugs_by_device",
@@ -321,6 +352,19 @@ _ALL: tuple[Report, ...] = (
         page=_names("product active_features in_scope exercised share gap"),
     ),
     Report(
+        name="evidence_total",
+        title="How many features of all products were shown to be exercised.",
+        question=STORIES,
+        grain="One row; each feature counts once.",
+        streams=(*_BUGS_OF_FEATURES, "results"),
+        columns=columns(
+            "product active_features in_scope exercised exercised_highest share share_highest is_complete gap",
+            share={"label": "Exercised", "meaning": "exercised / active_features."},
+        ),
+        terminal=_names("product active_features in_scope exercised share"),
+        caption="Features that were shown to be exercised: at least one executed story or one bug.",
+    ),
+    Report(
         name="story_coverage",
         title="Every active user story with its newest result.",
         question=STORIES,
@@ -328,12 +372,12 @@ _ALL: tuple[Report, ...] = (
         streams=(*_COVERAGE, "results"),
         columns=columns(
             "product_id product feature_id feature story_id story state may_differ test_id test at tested_by is_by_bug"
-            " is_old_version is_complete gap",
+            " is_old_version changed_words is_complete gap",
             state={"meaning": "The newest result of the story; see the definitions of stories."},
         ),
         terminal=_names("state product feature story at is_old_version"),
         caption="Active stories by product, the highest priority first.",
-        page=_names("story state at"),
+        page=_names("story state at changed_words"),
         under=("product", "feature"),
     ),
     *(
@@ -375,6 +419,16 @@ _ALL: tuple[Report, ...] = (
                 "",
             ),
         )
+    ),
+    Report(
+        name="story_coverage_total",
+        title="Results of all stories.",
+        question=STORIES,
+        grain="One row.",
+        streams=(*_COVERAGE, "results"),
+        columns=(*columns("product"), *_STORY_COUNTS),
+        terminal=_names(f"product {_STORY_STATES}"),
+        caption="Active stories of all products, by state.",
     ),
     # -- triage and trends
     *(
@@ -516,6 +570,20 @@ _ALL: tuple[Report, ...] = (
         page=_names("test status end_at days_overdue features"),
         under=("product",),
     ),
+    # -- changes
+    Report(
+        name="changes",
+        title="What changed since the last report, and how each headline figure moved.",
+        question=CHANGED,
+        grain="One row per change, the most important kinds first; figures, and what could be read, stand last.",
+        streams=(*_BUGS_OF_FEATURES, "bugs.auto_accepted", "results"),
+        columns=_CHANGES,
+        terminal=_names("what kind product name before after cause change note"),
+        caption="What changed, the most important kinds first.",
+        page=_names("name what kind before after cause note"),
+        row_header="name",
+        under=("product",),
+    ),
     # -- trust
     Report(
         name="completeness",
@@ -640,6 +708,17 @@ PAGE_TABLES: Mapping[str, View] = {
         page=_names("examples active_features state why rank"),
         under=("product", "sections"),
     ),
+    "changed_figures": View(
+        _CHANGES,
+        "Headline figures, those that changed first.",
+        page=_names("name before after change beyond_interval note gap"),
+    ),
+    "changed_reads": View(
+        _CHANGES,
+        "Data sets that became readable, or are not known any more.",
+        page=_names("name kind before after note"),
+        under=("product",),
+    ),
     "sync_runs": View(
         columns("id started_at finished_at outcome mode requests error"), "The last ten runs, newest first."
     ),
@@ -707,7 +786,7 @@ def make(
     db: Path,
     *,
     product_id: int | Sequence[int] | None = None,
-    as_of: str | None = None,
+    as_of: str | int | None = None,
     impact: ImpactSource = None,
 ) -> tuple[pd.DataFrame, tuple[Doubt, ...], str | None]:
     """Return one report of a database, everything that puts its figures in doubt, and which products it covers.
@@ -717,20 +796,21 @@ def make(
     A name may be written with hyphens.
 
     Raises:
-        UnknownValueError: there is no such report, product or date.
-        UnusedOptionError: `as_of` or `impact` is given to a report that does not use it.
+        UnknownValueError: there is no such report, product, date or run.
+        UnusedOptionError: `impact` is given to a report that does not use it.
         StoreError: the database cannot be used.
     """
     from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.reports.asked import scope_note
+    from testio_analytics.reports.changes import doubts_of_changes
     from testio_analytics.reports.doubts import doubts_of
 
     report = report_of(name)
-    _check_used(report, as_of=as_of, impact=impact)
-    mirror = load_mirror(db, product_id=product_id)
+    _check_used(report, impact=impact)
+    mirror = load_mirror(db, product_id=product_id, as_of=as_of)
     options = options_of(report.function, as_of=as_of, impact=impact)
-    doubtful = mirror.at(options.get("as_of"))
-    return report.function(mirror, **options), doubts_of(doubtful, report.name), scope_note(mirror)
+    found = doubts_of_changes(mirror) if report.name == "changes" else doubts_of(mirror, report.name)
+    return report.function(mirror, **options), found, scope_note(mirror)
 
 
 def _check_used(report: Report, **options: object) -> None:

@@ -17,12 +17,12 @@ from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.database import is_being_written
 from testio_analytics.mirror.diff import REMOVAL
 from testio_analytics.mirror.schema import ON_REQUEST, OUTSIDE_SECTIONS
-from testio_analytics.reports.age_limit import AgeLimit, judged, length_of_time
+from testio_analytics.reports.age_limit import AgeLimit, judged
 from testio_analytics.reports.asked import asked_for, scope_note
 from testio_analytics.reports.doubts import doubts
 from testio_analytics.reports.health import gap_messages, ledger
 from testio_analytics.reports.status_line import status_line
-from testio_analytics.text import age_words, counted, instant_words
+from testio_analytics.text import age_words, counted, instant_words, length_of_time
 
 OLD_AFTER_DAYS = 7
 """Age of the last complete read after which a sync is advised."""
@@ -106,9 +106,7 @@ def status(db: str | Path | None = None, *, max_age: str | None = None, now: dat
     return status_of(load_mirror(path), path, max_age=max_age, now=now)
 
 
-def status_of(
-    mirror: Mirror, path: Path, *, max_age: str | None = None, now: datetime | None = None
-) -> Status:
+def status_of(mirror: Mirror, path: Path, *, max_age: str | None = None, now: datetime | None = None) -> Status:
     """Return the status of a mirror that was read from `path`, as `status` does; of the products asked for alone."""
     longest = None if max_age is None else length_of_time(max_age)
     now = now or datetime.now(UTC)

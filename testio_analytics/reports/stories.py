@@ -26,11 +26,11 @@ from testio_analytics.reports.facts import (
     product_rows,
     silent_tests,
     story_outcomes,
-    texts_differ,
     unread_tests,
 )
 from testio_analytics.reports.registry import column_names, documented
 from testio_analytics.reports.shares import with_share
+from testio_analytics.reports.texts import changed_words, differ
 
 STATES = ("failed", "blocked", "passed", "in scope, not run", "never in scope", "unknown")
 """The states of a story; those that need attention come first."""
@@ -55,15 +55,25 @@ def story_coverage(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     newest = _newest_results(mirror, instant)
     found = _stories(mirror).merge(newest, on="story_id", how="left", validate="one_to_one")
     no_results = found["status"].isna()
-    differs = texts_differ(found["text"], found["text_then"]).astype("boolean")
-    found["is_old_version"] = differs.mask(found["text"].isna() | found["text_then"].isna() | no_results)
+    found = found.join(_changes(found))
     found["is_by_bug"] = found["is_by_bug"].mask(no_results)
-    found = found.drop(columns=["text", "text_then"])
+    found = found.drop(columns=["text", "title", "text_then"])
     found["state"] = _states(mirror, found, instant)
     found["may_differ"] = _may_differ(mirror, found, instant).astype("boolean")
     found = with_row_doubts(found, mirror, "story_coverage")
     order = ["product", "product_id", "state", "feature", "story_id"]
     return found.sort_values(order, ignore_index=True)[STORY_COLUMNS]
+
+
+def _changes(found: pd.DataFrame) -> pd.DataFrame:
+    """Return whether the text of each story was another one in its test, and the words that differ, None without any."""
+    # The test keeps the sentence, or the title where it was not given the sentence.
+    differs = (differ(found["text"], found["text_then"]) & differ(found["title"], found["text_then"])).astype("boolean")
+    differs = differs.mask(found["text"].isna() | found["text_then"].isna() | found["status"].isna())
+    rows = found[differs.fillna(False).astype(bool)]
+    said = [changed_words(*pair) for pair in zip(rows["text_then"].tolist(), rows["text"].tolist(), strict=True)]
+    words = pd.Series(said, index=rows.index, dtype="str").reindex(found.index)
+    return pd.DataFrame({"is_old_version": differs, "changed_words": words})
 
 
 def _states(mirror: Mirror, found: pd.DataFrame, instant: pd.Timestamp) -> pd.Series[str]:
@@ -177,7 +187,7 @@ def _stories(mirror: Mirror) -> pd.DataFrame:
     found["story"] = labels(found["text"], "Story", found["story_id"])
     titles = labels(found["feature"], "Feature", found["feature_id"])
     found["feature"] = titles.where(found["feature_id"].notna(), NO_FEATURE)
-    columns = ["product_id", "product", "feature_id", "feature", "story_id", "story", "text"]
+    columns = ["product_id", "product", "feature_id", "feature", "story_id", "story", "text", "title"]
     return found[columns]
 
 

@@ -12,7 +12,6 @@ from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.doubts import never_synced_products, nothing_read, with_doubts, with_row_doubts
 from testio_analytics.reports.facts import (
     dated_tests,
-    described_features,
     distinct,
     feature_scope,
     located_bugs,
@@ -20,6 +19,7 @@ from testio_analytics.reports.facts import (
     product_rows,
     unread_tests,
 )
+from testio_analytics.reports.feature_times import active_then, feature_times
 from testio_analytics.reports.registry import documented
 
 By = Literal["month", "week"]
@@ -74,10 +74,10 @@ def trends_by_product(
 def _events(mirror: Mirror, *, as_of: AsOf = None) -> dict[str, pd.DataFrame]:
     """Return what happened when, each with product_id and at: executed tests, their valid bugs, features in their scope.
 
-    The features come without instant. A mirror of some products holds what touches their features, from other products
+    The features come with the times in which they were in the catalogue, removed ones included. A mirror of some products holds what touches their features, from other products
     as well: that is left out.
     """
-    features = described_features(mirror)[["product_id", "feature_id"]]
+    features = feature_times(mirror)
     tests, scope, bugs = (rows(mirror, as_of=as_of) for rows in (dated_tests, feature_scope, located_bugs))
     tests, scope, bugs = (rows[(rows["group"] == "executed") & rows["at"].notna()] for rows in (tests, scope, bugs))
     own = product_rows(mirror)["product_id"]
@@ -87,7 +87,9 @@ def _events(mirror: Mirror, *, as_of: AsOf = None) -> dict[str, pd.DataFrame]:
         "tests": tests[tests["product_id"].isin(own)][["product_id", "test_id", "at", "is_running"]].assign(
             is_read=lambda rows: ~rows["test_id"].isin(unread)
         ),
-        "scope": scope[["feature_id", "at"]].merge(features, on="feature_id", how="inner"),
+        "scope": scope[["feature_id", "at"]].merge(
+            features[["product_id", "feature_id"]].drop_duplicates(), on="feature_id", how="inner"
+        ),
         "bugs": bugs[["product_id", "bug_id", "severity", "at"]].assign(is_read=~bugs["test_id"].isin(unread)),
         "features": features,
     }
@@ -108,8 +110,6 @@ def _bins(events: dict[str, pd.DataFrame], instant: pd.Timestamp, by: By, mature
         "tests": distinct(tests, "test_id", KEYS),
         "bugs": distinct(bugs, "bug_id", KEYS),
         "critical": distinct(bugs[bugs["severity"] == "critical"], "bug_id", KEYS),
-        "features_covered": distinct(scope, "feature_id", KEYS),
-        "first_covered": distinct(scope.sort_values("at").drop_duplicates("feature_id"), "feature_id", KEYS),
         # A test whose bugs were not read is not one that found nothing.
         "tests_read": distinct(tests[tests["is_read"]], "test_id", KEYS),
         "bugs_read": distinct(bugs[bugs["is_read"]], "bug_id", KEYS),
@@ -118,10 +118,10 @@ def _bins(events: dict[str, pd.DataFrame], instant: pd.Timestamp, by: By, mature
     for name, values in counts.items():
         found = found.join(values.rename(name), on=KEYS)
     found[list(counts)] = found[list(counts)].fillna(0).astype("Int64")
-    found["ever_covered"] = found.groupby("product_id")["first_covered"].cumsum()
-    features = distinct(events["features"], "feature_id", "product_id").rename("active_features")
-    found = found.join(features, on="product_id")
-    found["active_features"] = found["active_features"].fillna(0).astype("Int64")
+    end = _next(found["start"], by) - pd.Timedelta(microseconds=1)
+    features = _features_of_bins(found[KEYS].assign(end=end.where(end < instant, instant)), events["features"], scope)
+    found = found.join(features, on=KEYS)
+    found[list(OF_FEATURES)] = found[list(OF_FEATURES)].fillna(0).astype("Int64")
     tests_read = found["tests_read"].mask(found["tests_read"] == 0)
     found["bugs_per_test"] = (found["bugs_read"] / tests_read).astype("Float64")
     found["label"] = _labels(found["start"], by)
@@ -129,6 +129,33 @@ def _bins(events: dict[str, pd.DataFrame], instant: pd.Timestamp, by: By, mature
     found["is_partial"] = (_next(found["start"], by) > instant + pd.Timedelta(microseconds=1)).astype("boolean")
     found["is_provisional"] = (found["immature"] > 0).astype("boolean")
     return found[["product_id", *COLUMNS]]
+
+
+def _features_of_bins(bins: pd.DataFrame, times: pd.DataFrame, scope: pd.DataFrame) -> pd.DataFrame:
+    """Return `OF_FEATURES` of each bin, for the features that were in the catalogue at its end.
+
+    Those that were always there are counted at once; the others, which are few, are looked up in each bin.
+    """
+    is_steady = times["since"].isna() & times["until"].isna()
+    steady, scope = times[is_steady], scope.sort_values("at").drop_duplicates([*KEYS, "feature_id"])
+    first = scope.drop_duplicates(["product_id", "feature_id"])
+    of_steady = {"features_covered": scope, "first_covered": first}
+    counts = bins[KEYS].join(distinct(steady, "feature_id", "product_id").rename("active_features"), on="product_id")
+    for name, rows in of_steady.items():
+        rows = rows[rows["feature_id"].isin(steady["feature_id"])]
+        counts = counts.join(distinct(rows, "feature_id", KEYS).rename(name), on=KEYS)
+    counts["ever_covered"] = counts["first_covered"].fillna(0).groupby(counts["product_id"]).cumsum()
+    others = times[~is_steady].merge(bins, on="product_id")
+    others = others[active_then(others, others["end"])]
+    others = others.merge(scope[[*KEYS, "feature_id"]].assign(features_covered=1), on=[*KEYS, "feature_id"], how="left")
+    firsts = first[["product_id", "feature_id", "start"]].rename(columns={"start": "first"})
+    others = others.merge(firsts, on=["product_id", "feature_id"], how="left").assign(active_features=1)
+    others["first_covered"], others["ever_covered"] = (
+        others["first"] == others["start"],
+        others["first"] <= others["start"],
+    )
+    more = others.groupby(KEYS)[list(OF_FEATURES)].sum()
+    return counts.set_index(KEYS)[list(OF_FEATURES)].fillna(0).astype("Int64").add(more, fill_value=0)
 
 
 def _every_bin(rows: pd.DataFrame, instant: pd.Timestamp, by: By) -> pd.DataFrame:

@@ -39,7 +39,8 @@ def truths(draw: st.DrawFn) -> Account:
 
 def _draw_scope(draw: st.DrawFn, account: Account, test: int, feature: int) -> None:
     copy = 10 * test + feature
-    account.add("test_features", id=copy, test_id=test, product_id=1, feature_id=feature)
+    title = draw(st.sampled_from([f"Feature {feature}", "Old name"]))
+    account.add("test_features", id=copy, test_id=test, product_id=1, feature_id=feature, title=title)
     if draw(st.booleans()):
         result = {"test_feature_id": copy, "user_story_id": feature, "test_id": test, "product_id": 1}
         status = draw(st.sampled_from(["passed", "failed", "blocked", "not_tested"]))
@@ -164,8 +165,8 @@ def _pairs(
 
 
 RANGES = {
-    "coverage_total": (None, ("ever_covered", "recent_covered", "never_executed")),
-    "coverage_by_product": ("product_id", ("ever_covered", "recent_covered", "never_executed")),
+    "coverage_total": (None, ("ever_covered", "recent_covered", "never_executed", "changed_since_tested")),
+    "coverage_by_product": ("product_id", ("ever_covered", "recent_covered", "never_executed", "changed_since_tested")),
     "evidence_by_product": ("product_id", ("exercised",)),
     "story_coverage_by_product": ("product_id", ("covered",)),
     "story_coverage_by_feature": ("feature_id", ("covered",)),

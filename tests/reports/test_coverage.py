@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -327,7 +328,55 @@ def test_change_is_told_by_the_newest_snapshot(now: dict[str, Any], then: dict[s
 
 def test_change_is_unknown_when_never_tested() -> None:
     """No snapshot, no claim."""
-    assert pd.isna(one(harbour())["changed_since_tested"])
+    row = one(harbour())
+    assert pd.isna(row["changed_since_tested"]) and pd.isna(row["changed_words"])
+
+
+def test_the_words_that_changed_are_named_by_text() -> None:
+    """Each text that differs, then and now; a text that only reads otherwise is none of them."""
+    account = Account().product(1).feature(1, title="Seat map", description="Pick <b>one</b>", howtofind="Menu, Seats")
+    account.synced(1).test(1, "archived", ago(9))
+    account.covers(1, 1, title="Seat plan", description="Pick  <B>one</B>\r\n", howtofind="Menu")
+
+    assert one(account)["changed_words"] == 'title: "plan" → "map"; directions: "Menu" → "Menu, Seats"'
+
+
+def changed_counts(account: Account) -> tuple[Any, Any]:
+    """Return how many features of product 1 changed since tested, at least and at most."""
+    row = coverage_by_product(mirror_of(account)).iloc[0]
+    return row["changed_since_tested"], row["changed_since_tested_highest"]
+
+
+def three_features() -> Account:
+    """Return an account whose feature 1 changed since its test, whose feature 2 did not, and whose third has no test."""
+    account = Account().product(1).feature(1).feature(2).feature(3).synced(1).test(1, "archived", ago(9))
+    return account.covers(1, 1, title="Old name").covers(1, 2, title="Feature 2")
+
+
+def test_features_that_changed_since_tested_are_counted() -> None:
+    """One of three; a feature that was never tested has not changed since."""
+    assert changed_counts(three_features()) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("hide", "expected"),
+    [
+        (lambda account: account.test(2, "paused", ago(5)).covers(2, 1), (0, 1)),
+        (lambda account: account.test(2, "paused", ago(5)).covers(2, 2), (1, 2)),
+        (lambda account: account.test(2, "paused", ago(90)).covers(2, 1), (1, 1)),
+        (lambda account: account.test(2, "archived", None).covers(2, 1, title="Feature 1"), (0, 1)),
+        (lambda account: account.test(2, "archived", ago(5), not_said="features"), (None, 3)),
+        (lambda account: account.gap(1, "tests"), (None, 3)),
+        (lambda account: account.gap(1, "features"), (0, 2)),
+    ],
+)
+def test_what_a_gap_may_hide_makes_the_count_of_changes_a_range(
+    hide: Callable[[Account], Account], expected: tuple[Any, Any]
+) -> None:
+    """A newer test that is not known may have seen another text; an older one changes nothing; nothing known is no 0."""
+    least, most = changed_counts(hide(three_features()))
+
+    assert (None if pd.isna(least) else least, most) == expected
 
 
 def test_stories_not_found_in_an_incomplete_catalogue_are_unknown_not_none() -> None:

@@ -113,6 +113,7 @@ KINDS: dict[str, tuple[str, Callable[[], Account]]] = {
 """Each kind of doubt: the stream that it is of, and an account that has exactly this one."""
 
 ROWS_OF_THEIR_OWN = {
+    "changes": "it has no rows without an earlier state",
     "completeness": "its rows are streams",
     "feature_results": "a row rests on the product's tests, and on the bugs and results of its own",
 }

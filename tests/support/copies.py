@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from testio_analytics.mirror.database import connect_read_only
-from testio_analytics.mirror.schema import ACCOUNT, ALL_TABLES, SYNC_RUNS, Column, Table
+from testio_analytics.mirror.schema import ACCOUNT, ALL_TABLES, REPORTED, ROW_CHANGES, SYNC_RUNS, Column, Table
 
 SHIFT = 1_000_000_000
 """How far the ids of one copy are from those of the next; more than any id of the demo account."""
@@ -17,8 +17,8 @@ def copy_rows(origin: Path, target: Path, copies: int) -> None:
     """Write a new database that holds the rows of another one, so many times.
 
     Ids and all references to them are shifted by the same distance in a copy, so that each copy is an account's worth
-    of products that has nothing to do with the others. The runs of the sync, and the ledger's rows about the account
-    as a whole, stand there once.
+    of products that has nothing to do with the others. The runs of the sync, its history, and the ledger's rows about the
+    account as a whole, stand there once.
     """
     with closing(sqlite3.connect(target)) as connection:
         with closing(connect_read_only(origin)) as source:
@@ -28,7 +28,7 @@ def copy_rows(origin: Path, target: Path, copies: int) -> None:
         connection.execute("ATTACH ? AS origin", [str(origin)])
         for number in range(1, copies):
             for table in ALL_TABLES:
-                if table is not SYNC_RUNS:
+                if table not in (SYNC_RUNS, ROW_CHANGES, REPORTED):
                     connection.execute(_copying(table), {"shift": number * SHIFT})
         connection.commit()
 

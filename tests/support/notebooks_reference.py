@@ -22,6 +22,7 @@ SUBJECTS = {
     "stories": "Stories",
     "triage": "Triage",
     "planning": "The next tests",
+    "changes": "Changes",
     "data": "Data",
 }
 HEAD = """# Notebooks, reports and definitions

@@ -68,8 +68,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
 
-    do_GET = do_POST
-
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
@@ -103,6 +101,7 @@ class MailReceiver:
         self.port = 0
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Take a mail, or answer as told."""
         reply = self.replies.pop(0) if self.replies else self.taken
         if reply == self.taken:
             content = envelope.content
@@ -117,8 +116,9 @@ class _OnFreePort(Controller):
     """Its own check whether it serves asks the port that it was told, which is none yet."""
 
     def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        server: Any = self.server
+        self.port = server.sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
 @contextmanager

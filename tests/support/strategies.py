@@ -124,6 +124,9 @@ def with_findings(account: Account) -> Account:
     account.add("test_user_stories", test_feature_id=1, user_story_id=1, test_id=1, product_id=1)
     account.add("executions", id=1, product_id=1, user_story_id=1, user_story_version_id=1)
     account.add("endpoint_findings", product_id=1, endpoint="all features", is_offered=1, run_id=1)
+    account.add("row_changes", id=1, run_id=1, product_id=1, table="features", created="[81001]")
+    account.add("stream_reads", id=1, run_id=1, product_id=1, complete="features")
+    account.add("reported", id=1, run_id=1, kind="report", state="sent")
     return account.add("test_reads", test_id=1, stream="bugs", product_id=1, is_complete=1, run_id=1)
 
 

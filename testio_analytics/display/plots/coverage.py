@@ -100,7 +100,7 @@ def plot_last_tested(catalog: pd.DataFrame, *, stale_after: float = 180, ax: Axe
 
 
 def plot_coverage_over_time(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw the share of today's features that was recently covered, seen from each month end, and return the axes.
+    """Draw the share of the features active then that was recently covered, at each month end, and return the axes.
 
     `trend` is what `coverage_over_time` returns. A dotted line above is what gaps may hide. The last point is the report date, not a month end.
     """
@@ -252,7 +252,7 @@ def _trend_axis(axes: Axes, known: pd.DataFrame) -> None:
     shown = [tick - pd.Timedelta(seconds=1) for tick in ticks]
     words = [f"{MONTHS[tick.month - 1][:3]} {tick.year}" for tick in shown]
     axes.set_xticks(ticks.dt.tz_localize(None).to_numpy(), words)
-    axes.set_ylabel("Share of today's features")
+    axes.set_ylabel("Share of the features active then")
     if len(known):
         last = known.iloc[-1]
         text = f"{percent(float(last['share']))}\n{int(last['covered']):,} of {int(last['active_features']):,}"
@@ -310,7 +310,7 @@ def _trend_words(trend: pd.DataFrame) -> str:
     days = [row["until"] - pd.Timedelta(microseconds=0 if row["is_partial"] else 1) for _, row in known.iterrows()]
     ends = [f"{_part_words(known.iloc[at])} on {day_words(days[at])}" for at in (0, -1)]
     path = ends[1] if len(known) == 1 else f"from {ends[0]} to {ends[1]}"
-    return f"Share of today's features that was recently covered, seen from each month end: {path}."
+    return f"Share of the features active then that was recently covered, at each month end: {path}."
 
 
 def _part_words(row: pd.Series[Any]) -> str:
