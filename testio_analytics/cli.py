@@ -15,6 +15,7 @@ import click
 
 from testio_analytics.config import DB_PATH_VARIABLE, resolve_db_path
 from testio_analytics.console import PROGRESS, Command, is_watched, put, put_data, put_json, say
+from testio_analytics.errors import ConfigError
 from testio_analytics.text import clean, counted, length_of_time, one_line
 
 if TYPE_CHECKING:
@@ -221,17 +222,21 @@ def _name_gaps(result: SyncResult) -> None:
 @cli.command(epilog=EXIT_CODES)
 @db_option
 @click.option("--max-age", metavar="AGE", help="Exit with 4 when a complete read is older: 90m, 24h, 7d.")
+@click.option("--line", "only_line", is_flag=True, help="Print only the first line, which is fit for a mail's subject.")
 @json_option
-def status(db: Path | None, max_age: str | None, as_json: bool) -> None:
+def status(db: Path | None, max_age: str | None, only_line: bool, as_json: bool) -> None:
     """Say how old and how complete the database is, what is missing, and what to do next.
 
-    The exit code is 3 when something is missing or the last sync failed, so that a nightly job can ask.
+    The first line says all of it in short, the most important first. The exit code is 3 when something is missing or
+    the last sync failed, so that a nightly job can ask.
     """
     from testio_analytics.reports.status import status as read_status
 
     found = read_status(db, max_age=max_age)
     if as_json:
         put_json(found.as_dict())
+    elif only_line:
+        put(found.line)
     else:
         _print_status(found)
     is_unknown = found.limit is not None and found.limit.holds is None
@@ -242,10 +247,11 @@ def status(db: Path | None, max_age: str | None, as_json: bool) -> None:
 
 
 def _print_status(found: Status) -> None:
-    """Print what is wrong first, then the products, then what to do; nothing on standard error when nothing is wrong."""
+    """Print all in one line, what is wrong, the products, what to do; nothing on standard error when nothing is wrong."""
     from testio_analytics.display.terminal import text_table
     from testio_analytics.reports.health import product_table
 
+    put(found.line)
     for problem in found.problems[:MOST_PROBLEMS]:
         say(one_line(problem))
     if (more := len(found.problems) - MOST_PROBLEMS) > 0:
@@ -533,6 +539,41 @@ def export(
         put(str(written))
     _name_unknown_weights(path, impact)
     _name_doubts(doubts(mirror), scope_note(mirror))
+
+
+@cli.command(epilog=EXIT_CODES)
+@db_option
+@product_option
+@click.option(
+    "--to",
+    metavar="URL",
+    help="Address as apprise writes it (mailto://..., slack://..., workflows://...). It is a secret: better in "
+    "TESTIO_NOTIFY_URL, its default, than in the history of a shell.",
+)
+def notify(db: Path | None, products: tuple[int, ...], to: str | None) -> None:
+    """Send people what changed since the last message, if anything did.
+
+    The first message says the state. Nothing is told twice: a message of which nobody knows whether it arrived (the
+    process was killed while it was sent, or no answer came) is not sent again, and the next one names it, with the
+    command that shows what it was about. A message that certainly did not arrive is tried a few times; then the exit
+    code is 1, and the next notify tells the same and what changed meanwhile.
+
+    \b
+    export TESTIO_NOTIFY_URL='mailto://user:password@example.com?to=qa-team@example.com'
+    testio-analytics notify
+    """
+    from testio_analytics.display.notify import notify as send_message
+
+    try:
+        done = send_message(db, to=to, product_ids=products or None)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+    for words in done.unclear:
+        say(words)
+    put(one_line(done.said))
+    if not done.status.is_complete or done.status.has_failed:
+        say(f"Incomplete: {done.status.line}.")
+        sys.exit(INCOMPLETE)
 
 
 @cli.command()

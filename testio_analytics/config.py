@@ -13,6 +13,7 @@ from testio_analytics.errors import ConfigError
 TOKEN_VARIABLE = "TESTIO_CUSTOMER_API_TOKEN"  # noqa: S105  the name of a variable, not a token
 BASE_URL_VARIABLE = "TESTIO_CUSTOMER_API_BASE_URL"
 DB_PATH_VARIABLE = "TESTIO_DB_PATH"
+NOTIFY_URL_VARIABLE = "TESTIO_NOTIFY_URL"
 
 DEFAULT_BASE_URL = "https://api.test.io/customer/v2"
 DEFAULT_DB_PATH = Path("data") / "testio.db"
@@ -20,6 +21,11 @@ DEFAULT_DB_PATH = Path("data") / "testio.db"
 TOKEN_HELP = (
     f"Copy the token from your Test IO account (Integrations > API) and put it into the environment variable "
     f"{TOKEN_VARIABLE}, or into a file named .env in this folder as {TOKEN_VARIABLE}=..."
+)
+
+NOTIFY_URL_HELP = (
+    f"Put it into {NOTIFY_URL_VARIABLE}, in the environment or in a file named .env in this folder, as apprise writes "
+    "addresses: mailto://..., slack://..., workflows://... (https://appriseit.com/services)."
 )
 
 LOCAL_NAMES = frozenset({"localhost", "testserver"})
@@ -57,6 +63,18 @@ def resolve_db_path(db_path: str | Path | None = None, *, env: Mapping[str, str]
         return _expanded(Path(db_path))
     configured = (environment() if env is None else env).get(DB_PATH_VARIABLE, "").strip()
     return _expanded(Path(configured)) if configured else DEFAULT_DB_PATH
+
+
+def resolve_notify_url(url: str | None = None, *, env: Mapping[str, str] | None = None) -> str:
+    """Return the address that messages go to: the argument, else ``TESTIO_NOTIFY_URL``. It is a secret like the token.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = (url or (environment() if env is None else env).get(NOTIFY_URL_VARIABLE, "")).strip()
+    if not found:
+        raise ConfigError(f"No address was given that messages go to. {NOTIFY_URL_HELP}")
+    return found
 
 
 def _expanded(path: Path) -> Path:

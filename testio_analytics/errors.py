@@ -19,6 +19,8 @@
     │   ├── SchemaVersionError     the file is of another schema version
     │   └── LockedError            another sync is writing
     ├── ReportError            a report, notebook or page could not be made
+    ├── NotSentError           a message was not sent
+    │   └── PerhapsSentError       it is not known whether it arrived
     └── UnknownValueError      an argument that is none of the allowed ones (also a ValueError)
         └── UnusedOptionError      an option that the report asked for does not use
 
@@ -115,6 +117,14 @@ class LockedError(StoreError):
 
 class ReportError(TestioError):
     """A report, notebook or page could not be made."""
+
+
+class NotSentError(TestioError):
+    """A message was not sent, and it is certain that it did not arrive."""
+
+
+class PerhapsSentError(NotSentError):
+    """It is not known whether a message arrived."""
 
 
 class UnknownValueError(TestioError, ValueError):

@@ -1,9 +1,9 @@
 """Text made safe for each place where it is shown, and names, counts, shares and instants in words.
 
 Text of the API is hostile: it may hold terminal escapes, NUL, half characters, and marks that turn the reading
-direction of everything after them. There is one function for each target: `clean` for terminals and messages,
-`one_line` where a line end would break the layout, `for_html` for pages, `formula_safe` for spreadsheets. What the
-database can hold is decided in `api.values`. Nothing here depends on the machine's locale.
+direction of everything after them. There is one function for each target: `clean` for terminals and messages of
+commands, `one_line` where a line end would break the layout, `for_html` for pages, `formula_safe` for spreadsheets,
+`for_chat` for messages that are sent to people. What the database can hold is decided in `api.values`. Nothing here depends on the machine's locale.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ NOT_CHARACTERS = dict.fromkeys(
 )
 CLEANING: dict[int, Any] = {**VISIBLE_CONTROLS, **LINE_ENDS, **DIRECTION_CONTROLS, **NOT_CHARACTERS}
 
+CALLS = re.compile(r"[@＠<](?=\S)|\](?=[(\[])")  # noqa: RUF001  Slack reads the wide form as well
+
 FORMULA_STARTS = frozenset("=+-@＝＋－＠")  # noqa: RUF001  the wide forms start a formula too, in some locales
 
 
@@ -61,6 +63,15 @@ def one_line(text: str) -> str:
 def for_html(text: str) -> str:
     """Return the text, made safe by `clean`, as it stands between the tags of a page or in a quoted attribute."""
     return escape(clean(text))
+
+
+def for_chat(text: str) -> str:
+    """Return the text, made safe by `one_line`, so that no chat or mail program does anything but show it.
+
+    A character of no width goes behind what calls people (``@here``, ``<!channel>``, ``<at>``), opens a tag, or hides
+    where a link leads (``[text](address)``).
+    """
+    return CALLS.sub("\\g<0>\N{ZERO WIDTH SPACE}", one_line(text))
 
 
 def formula_safe(text: str) -> str:

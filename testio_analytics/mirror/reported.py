@@ -58,6 +58,19 @@ def mark_sent(path: Path, note: int) -> None:
         raise file_error(path, error) from error
 
 
+def forget(path: Path, note: int) -> None:
+    """Remove the note of a message that certainly did not arrive.
+
+    Raises:
+        StoreError: the file cannot be written to.
+    """
+    try:
+        with closing(connect_to_note(path)) as connection, connection:
+            connection.execute("delete from reported where id = ?", [note])
+    except sqlite3.Error as error:
+        raise file_error(path, error) from error
+
+
 def reported(path: Path) -> list[dict[str, Any]]:
     """Return all notes, the oldest first, as dictionaries by column."""
     with _reading(path) as db:

@@ -21,6 +21,7 @@ from testio_analytics.reports.age_limit import AgeLimit, judged
 from testio_analytics.reports.asked import asked_for, scope_note
 from testio_analytics.reports.doubts import doubts
 from testio_analytics.reports.health import gap_messages, ledger
+from testio_analytics.reports.status_line import status_line
 from testio_analytics.text import age_words, counted, instant_words, length_of_time
 
 OLD_AFTER_DAYS = 7
@@ -35,6 +36,7 @@ class Status:
 
     Attributes:
         db: its path.
+        line: all of it in one line, fit for the subject of a mail.
         table: one row per product and stream, as `completeness` returns it.
         rejected: the rejected rows that still come (columns of ``rejected_rows``).
         is_complete: whether nothing is missing of what was asked for.
@@ -47,6 +49,7 @@ class Status:
     """
 
     db: Path
+    line: str
     table: pd.DataFrame
     rejected: pd.DataFrame
     is_complete: bool
@@ -70,6 +73,7 @@ class Status:
             "oldest_complete_read": _plain(self.limit.oldest),
         }
         return {
+            "line": self.line,
             "db": str(self.db),
             "is_complete": self.is_complete,
             "has_failed": self.has_failed,
@@ -80,7 +84,7 @@ class Status:
         }
 
     def __repr__(self) -> str:
-        return "\n".join(self.messages)
+        return "\n".join((self.line, *self.messages))
 
 
 def status(db: str | Path | None = None, *, max_age: str | None = None, now: datetime | None = None) -> Status:
@@ -96,9 +100,15 @@ def status(db: str | Path | None = None, *, max_age: str | None = None, now: dat
         StoreError: the database is missing or cannot be used.
         UnknownValueError: `max_age` is no length of time.
     """
-    longest = None if max_age is None else length_of_time(max_age)
+    if max_age is not None:
+        length_of_time(max_age)  # a usage error is one even without a database
     path = resolve_db_path(db)
-    mirror = load_mirror(path)
+    return status_of(load_mirror(path), path, max_age=max_age, now=now)
+
+
+def status_of(mirror: Mirror, path: Path, *, max_age: str | None = None, now: datetime | None = None) -> Status:
+    """Return the status of a mirror that was read from `path`, as `status` does; of the products asked for alone."""
+    longest = None if max_age is None else length_of_time(max_age)
     now = now or datetime.now(UTC)
     table = ledger(mirror, as_instant(now))
     run = None if mirror.sync_runs.empty else mirror.sync_runs.sort_values("id").iloc[-1]
@@ -114,6 +124,7 @@ def status(db: str | Path | None = None, *, max_age: str | None = None, now: dat
         notes, problems = [*notes, *messages], [one for one in problems if one not in messages]
     return Status(
         db=path,
+        line=status_line(mirror, run, has_failed=bool(failure), limit=limit.reason if limit else ""),
         table=table,
         rejected=mirror.rejected_rows[mirror.rejected_rows["closed_at"].isna()],
         is_complete=is_complete,
