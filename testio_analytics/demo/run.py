@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -15,12 +15,14 @@ from testio_analytics.api.client import Client, Waits
 from testio_analytics.concurrency import run
 from testio_analytics.config import ApiSettings
 from testio_analytics.demo.account.build import DEMO_NOW, DEMO_POISONED_TEST, demo_account
+from testio_analytics.demo.account.earlier import EARLIER, UNREADABLE_EARLIER, account_at
 from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults
 from testio_analytics.display.folders import check_ours, made_in, move_together
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.mirror.database import connect_read_only, writing
+from testio_analytics.mirror.reported import remember
 from testio_analytics.mirror.sync import SyncResult, sync_async
 from testio_analytics.pages.build import check_pages, make_pages
 from testio_analytics.pages.notebooks import notebook_paths
@@ -28,7 +30,6 @@ from testio_analytics.reports.answers import coverage_summary
 
 TOKEN = "demo"
 DATABASE = "demo.db"
-EARLIER = DEMO_NOW - timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -95,31 +96,21 @@ def _free(db: Path) -> Iterator[None]:
 
 
 def sync_demo(db: Path) -> SyncResult:
-    """Sync the demo account twice, with the one test that its server cannot serve.
+    """Sync the demo account as it stood a month earlier, of which people were told, and as it is today.
 
-    The first time is a month earlier, when features that were deleted since were still in the catalogue.
+    Today one test cannot be read, on purpose; a month earlier there was one more.
     """
     today = demo_account()
-    run(_sync(_with_deleted_features(today), db, EARLIER, streams=["features"]))
-    return run(_sync(today, db, DEMO_NOW))
+    unreadable = frozenset({DEMO_POISONED_TEST})
+    told = run(_sync(account_at(today, EARLIER), db, EARLIER, unreadable | {UNREADABLE_EARLIER}))
+    if told.run_id is not None:
+        remember(db, kind="report", run_id=told.run_id, now=EARLIER)
+    return run(_sync(today, db, DEMO_NOW, unreadable))
 
 
-async def _sync(account: Account, db: Path, now: datetime, streams: Sequence[str] | None = None) -> SyncResult:
-    app = create_app(account, token=TOKEN, faults=Faults(poisoned_tests=frozenset({DEMO_POISONED_TEST})))
+async def _sync(account: Account, db: Path, now: datetime, unreadable: frozenset[int]) -> SyncResult:
+    app = create_app(account, token=TOKEN, faults=Faults(poisoned_tests=unreadable))
     transport = httpx.ASGITransport(app=app)
     settings = ApiSettings("http://testserver/customer/v2", TOKEN)
     async with Client(settings, transport=transport, waits=Waits(0, 0, 0)) as client:
-        return await sync_async(db, client=client, streams=streams, clock=lambda: now)
-
-
-def _with_deleted_features(account: Account) -> Account:
-    """Return the account with the features in its catalogue that only its tests still name."""
-    earlier = account.copy()
-    for product in earlier.products:
-        known = {feature.payload["id"] for feature in product.features}
-        for copy in (copy for cycle in product.cycles for copy in cycle.payload.get("features") or []):
-            if copy.get("feature_id") and copy["feature_id"] not in known:
-                known.add(copy["feature_id"])
-                texts = {name: copy.get(name) for name in ("title", "description", "howtofind")}
-                earlier.add_feature(product.id, {"id": copy["feature_id"], **texts, "user_stories": []})
-    return earlier
+        return await sync_async(db, client=client, clock=lambda: now)
