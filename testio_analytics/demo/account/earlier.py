@@ -11,7 +11,6 @@ from testio_analytics.demo.account.build import DEMO_NOW
 from testio_analytics.demo.account.findings import MATURE_AFTER
 from testio_analytics.demo.account.history import LOCKED_FOR
 from testio_analytics.demo.account.model import Account, Bug, Cycle, Feature, Payload
-from testio_analytics.demo.account.oddities import BROKEN_ROW
 
 EARLIER = DEMO_NOW - timedelta(days=30)
 """When the earlier account stood."""
@@ -19,8 +18,8 @@ EARLIER = DEMO_NOW - timedelta(days=30)
 ORDERED_BEFORE = timedelta(days=14)
 """A test is ordered at most this long before its start, and its draft is not there before."""
 
-UNREADABLE_EARLIER = BROKEN_ROW
-"""The test that could not be read then and can be read today: no change of the account."""
+UNREADABLE_EARLIER = 707034
+"""The test of product 70415 that could not be read then and can be read today: no change of the account."""
 
 
 class Planted(NamedTuple):
@@ -132,7 +131,11 @@ def _turn_back_bug(bug: Bug, end: datetime, instant: datetime) -> None:
     if payload.get("fixed") and instant - end < FIXED_WITHIN and payload["id"] % 2:
         payload["fixed"] = None
     is_fresh = instant - end < MATURE_AFTER
-    if is_fresh and payload.get("status") in {"accepted", "rejected"} and (payload["auto_accepted"] or payload["id"] % 4):
+    if (
+        is_fresh
+        and payload.get("status") in {"accepted", "rejected"}
+        and (payload["auto_accepted"] or payload["id"] % 4)
+    ):
         _untriage(bug)
 
 
