@@ -78,7 +78,6 @@ def test_show_of_a_complete_product_is_exit_code_0(demo_db: Path) -> None:
         pytest.param(["show", "no_such_report"], "untested_features", id="report"),
         pytest.param(["show", "untested_features", "--product", "4711"], "21362", id="product"),
         pytest.param(["show", "untested_features", "--as-of", "someday"], "someday", id="date"),
-        pytest.param(["show", "removed_features", "--as-of", "2026-01-01"], "all but removed_features", id="as-of"),
         pytest.param(["show", "triage", "--impact", __file__], "next_tests, packed_tests", id="impact"),
         pytest.param(["show", "list", "--product", "21362"], "--product is not used", id="list"),
         pytest.param(["sync", "--stream", "bugz"], "features, tests", id="stream"),

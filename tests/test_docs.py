@@ -17,6 +17,7 @@ import testio_analytics as ta
 from testio_analytics import config
 from testio_analytics.cli import cli
 from testio_analytics.mirror.schema import ALL_TABLES
+from testio_analytics.reports.gate import read_rule
 from testio_analytics.reports.registry import REPORTS
 
 ROOT = Path(__file__).parents[1]
@@ -107,24 +108,45 @@ def test_the_layout_table_names_every_module_once_and_no_other() -> None:
     assert sorted(named) == sorted(name for name in modules if not name.endswith("__"))
 
 
+@pytest.mark.parametrize("shell", [["/bin/sh"], ["bash", "-e"]], ids=["sh", "bash -e"])
 @pytest.mark.parametrize(
-    ("sync", "report", "expected", "ran"),
-    [(0, 0, 0, "sync report"), (3, 3, 3, "sync report"), (0, 1, 1, "sync report"), (1, 0, 1, "sync")],
+    ("codes", "expected", "ran"),
+    [
+        ("0 0 0 0", 0, "sync gate report notify"),
+        ("3 0 0 0", 3, "sync gate report notify"),
+        ("0 4 0 0", 4, "sync gate report notify"),
+        ("3 4 3 0", 3, "sync gate report notify"),
+        ("0 4 1 3", 1, "sync gate report notify"),
+        ("0 0 0 1", 1, "sync gate report notify"),
+        ("1 0 0 0", 1, "sync"),
+        ("143 0 0 0", 143, "sync"),
+    ],
 )
-def test_the_crontab_entry_goes_red_when_it_should(
-    tmp_path: Path, sync: int, report: int, expected: int, ran: str
+def test_the_nightly_script_goes_red_when_it_should(
+    tmp_path: Path, shell: list[str], codes: str, expected: int, ran: str
 ) -> None:
-    """Its exit code follows the sync and the report, and after a failed sync no page is made."""
-    entry = re.search(r"^15 4 \* \* \*  (.*)$", TEXT, re.MULTILINE)
-    assert entry is not None
+    """It ends with the gravest exit code of its lines; after a failed sync nothing else is said or made."""
+    script = re.search(r"<!-- nightly -->\n```sh\n(.*?)```", TEXT, re.DOTALL)
+    assert script is not None
+    assert re.search(r"^15 4 \* \* \*  /bin/sh /srv/testio/nightly.sh$", TEXT, re.MULTILINE)
     command = tmp_path / ".venv" / "bin" / "testio-analytics"
     command.parent.mkdir(parents=True)
-    command.write_text(f"#!/bin/sh\necho $1 >> ran\ncase $1 in sync) exit {sync};; report) exit {report};; esac\n")
+    cases = " ".join(
+        f"{name}) exit {code};;" for name, code in zip(("sync", "gate", "report", "notify"), codes.split(), strict=True)
+    )
+    command.write_text(f"#!/bin/sh\necho $1 >> ran\ncase $1 in {cases} esac\n")
     command.chmod(0o755)
-    done = subprocess.run(["/bin/sh", "-c", entry[1].replace("/srv/testio", str(tmp_path))], check=False)
+    (tmp_path / "nightly.sh").write_text(script[1].replace("/srv/testio", str(tmp_path)))
+    done = subprocess.run([*shell, str(tmp_path / "nightly.sh")], check=False)
 
     assert done.returncode == expected
     assert (tmp_path / "ran").read_text().split() == ran.split()
+
+
+def test_the_rules_of_the_nightly_script_can_be_read() -> None:
+    """Each `--rule` of the README names a figure that there is."""
+    rules = re.findall(r'--rule "([^"]+)"', TEXT)
+    assert [read_rule(rule).text for rule in rules if rule != "RULE"]
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 4])

@@ -24,7 +24,7 @@ def test_data_flows_one_way() -> None:
 
 
 def test_only_the_client_knows_http_and_only_the_store_writes_sql() -> None:
-    """HTTP libraries are imported by the client and its route alone, sqlite-utils writes in the store and the ledger alone."""
+    """HTTP libraries are imported by the client and its route alone, sqlite-utils writes in the store, the history and the ledger alone."""
     texts = {path.relative_to(PACKAGE).as_posix(): path.read_text() for path in PACKAGE.rglob("*.py")}
     texts = {name: text for name, text in texts.items() if not name.startswith("demo/")}
 
@@ -33,7 +33,7 @@ def test_only_the_client_knows_http_and_only_the_store_writes_sql() -> None:
     }
     writers = {name for name, text in texts.items() if re.search(r"\.upsert_all\(|\.table\(", text)}
     assert http == {"api/client.py", "api/route.py"}
-    assert writers == {"mirror/store.py", "mirror/ledger.py"}
+    assert writers == {"mirror/store.py", "mirror/history.py", "mirror/ledger.py"}
 
 
 def test_a_module_is_named_by_its_subject() -> None:

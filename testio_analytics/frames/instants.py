@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from datetime import UTC, date, datetime, time
 from typing import SupportsIndex
 
@@ -13,8 +14,8 @@ from testio_analytics.errors import UnknownValueError
 AsOf = datetime | date | str | int | None
 """What a report takes as `as_of`: an instant, a day, or the number of a sync run; `pandas.Timestamp` is a datetime."""
 
-MOST_DIGITS_OF_A_RUN = 7
-"""A longer number is a date without hyphens, like 20260630."""
+A_DATE = 10_000_000
+"""From here on a number is a date without hyphens, like 20260630, and no run."""
 
 LONGEST_DAYS = 36_525
 """The longest window that makes sense: a hundred years, also so that no date arithmetic leaves the calendar."""
@@ -47,10 +48,11 @@ def as_instant(value: datetime | date | str | int) -> pd.Timestamp:
 
 def as_run(value: AsOf) -> int | None:
     """Return the number of the run that `as_of` names, None where it names a day or an instant."""
-    if isinstance(value, str) and value.strip().isdecimal() and len(value.strip()) <= MOST_DIGITS_OF_A_RUN:
-        return int(value)
+    if isinstance(value, str):
+        return int(value) if re.fullmatch(r"\s*[0-9]{1,7}\s*", value) else None
     # Numbers out of a frame are numpy's, which are no `int`.
-    return operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, bool) else None
+    number = operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, bool) else None
+    return number if number is not None and number < A_DATE else None
 
 
 def is_day(value: datetime | date | str | int) -> bool:

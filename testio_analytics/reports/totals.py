@@ -19,7 +19,7 @@ from testio_analytics.reports.columns import Column
 from testio_analytics.reports.coverage import ALL_PRODUCTS
 from testio_analytics.reports.doubt_words import Doubt
 from testio_analytics.reports.doubts import doubts_of, nothing_read, with_doubts
-from testio_analytics.reports.facts import BUCKETS, located_bugs
+from testio_analytics.reports.facts import BUCKETS, located_bugs, once
 from testio_analytics.reports.features import STATES as FEATURE_STATES
 from testio_analytics.reports.features import features_with_state
 from testio_analytics.reports.registry import BUG_FIELDS, LINK_FIELDS, REPORTS, SCOPE_FIELDS, STATUSES, documented
@@ -101,7 +101,7 @@ def figure_columns(report: str) -> dict[str, Column]:
 
 def figure_of(mirror: Mirror, report: str, name: str) -> Figure:
     """Return a figure of a total as of the mirror's own instant."""
-    row = REPORTS[report].function(mirror).iloc[0].to_dict()
+    row = _rows(mirror, report).iloc[0].to_dict()
     column, parts = figure_columns(report)[name], PARTS.get(report, {}).get(name)
     ends = _ends_of_range(report, column)
     value = _number(row[name])
@@ -116,6 +116,11 @@ def figure_of(mirror: Mirror, report: str, name: str) -> Figure:
         column.bounds is not None,
         _beyond_range(doubts_of(mirror, report), report if ends else None),
     )
+
+
+@once
+def _rows(mirror: Mirror, report: str) -> pd.DataFrame:
+    return REPORTS[report].function(mirror)
 
 
 def _ends_of_range(report: str, column: Column) -> tuple[str, ...] | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from hypothesis import event, given, note
+from hypothesis import event, given, note, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
@@ -23,6 +23,9 @@ from testio_analytics.frames.history import load_history
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ALL_TABLES
+
+a_third = settings(max_examples=settings().max_examples // 3)
+"""An example is several syncs, and each of these tests takes as long as the first."""
 
 histories = st.lists(steps(), min_size=2, max_size=6)
 
@@ -67,6 +70,7 @@ def without_history(mirror: Mirror) -> dict[str, pd.DataFrame]:
     return found | {"sync_runs": found["sync_runs"].drop(columns="has_history")}
 
 
+@a_third
 @given(st.lists(st.tuples(steps(), st.sampled_from([None, None, 1, 2, 3])), min_size=3, max_size=7))
 def test_history_that_is_kept_is_whole(history: list[tuple[Step, int | None]]) -> None:
     """Whatever was let go at whatever runs: each younger state is as it was, and no older one is made up."""
@@ -150,6 +154,7 @@ def in_all(history: pd.DataFrame) -> Told:
     return told
 
 
+@a_third
 @given(histories)
 def test_history_tells_what_a_comparison_of_the_tables_finds(history: list[Step]) -> None:
     """For every run: each created, removed and revived row and each changed value, with what it was and became."""

@@ -15,9 +15,9 @@ import testio_analytics as ta
 from small_account import feature_payload, small_account
 from syncing import NOW, sync_account
 from testio_analytics.demo.account.model import Account, Feature
-from testio_analytics.demo.server.faults import Faults
+from testio_analytics.demo.server.faults import Faults, parse_faults
 from testio_analytics.errors import UnknownValueError
-from testio_analytics.reports.gate import OPERATORS, judged, read_rule
+from testio_analytics.reports.gate import OPERATORS, Rule, _of_value, judged, read_rule
 from testio_analytics.reports.registry import REPORTS
 from testio_analytics.reports.totals import TOTALS, countable, figure_columns, figure_of, members
 
@@ -282,3 +282,45 @@ def test_shares_of_totals_are_made_of_sums(demo_db_path: Path, total: str, rows:
         "coverage_total": ("recent_covered", "active_features", "recent_share"),
     }[total]
     assert row[share] == pytest.approx(row[part] / row[whole])
+
+
+FAULTS: dict[str, tuple[str, ...]] = {
+    "a test that cannot be read": ("poisoned-test=2001", "poisoned-detail"),
+    "the tests of a product": ("refuse=403:/products/2/exploratory_tests",),
+    "the features of a product": ("refuse=403:/products/1/features",),
+    "a section": ("failing-section=202",),
+    "bugs without status": ("missing-field=bugs.status", "missing-every=20"),
+    "bugs without severity": ("missing-field=bugs.severity", "missing-every=3"),
+    "bugs that do not say who accepted them": ("missing-field=bugs.auto_accepted", "missing-every=20"),
+    "bugs without test feature": ("missing-field=bugs.test_feature", "missing-every=20"),
+    "bugs without known": ("missing-field=bugs.known",),
+    "tests without status": ("missing-field=tests.status", "missing-every=2"),
+    "tests without features": ("missing-field=tests.features", "missing-every=2"),
+    "tests without end": ("missing-field=tests.end_at", "missing-every=2"),
+    "refused bugs": ("refuse=403:/bugs",),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> ta.Mirror:
+    """Return the mirror without any gap."""
+    return synced(tmp_path_factory.mktemp("whole") / "whole.db", grown())
+
+
+@pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS)
+def test_no_gap_turns_an_answer_round(tmp_path: Path, whole: ta.Mirror, faults: tuple[str, ...]) -> None:
+    """For every figure and limits around its true value: under a gap a rule says what it says without, or nothing."""
+    gap = synced(tmp_path / "gap.db", grown(), faults=[parse_faults(faults)])
+    wrong = []
+    for report in TOTALS:
+        for name, column in figure_columns(report).items():
+            truth, known = (figure_of(mirror, report, name) for mirror in (whole, gap))
+            if truth.value is None:
+                continue
+            step = 1 if column.kind == "count" else 0.05
+            for limit in (truth.value - step, truth.value, truth.value + step):
+                for sign in OPERATORS:
+                    rule = Rule("", report, name, "value", sign, limit)
+                    answers = [_of_value(figure, rule, on_interval=False).holds for figure in (truth, known)]
+                    wrong += [] if answers[1] in (None, answers[0]) else [(report, name, sign, limit)]
+    assert wrong == []

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 import uvicorn
 from starlette.applications import Starlette
 
-from testio_analytics.demo.account.build import demo_account
-from testio_analytics.demo.account.earlier import EARLIER, account_at
+from testio_analytics.demo.account.build import EARLIER, demo_account
+from testio_analytics.demo.account.earlier import account_at
 from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults
 from testio_analytics.demo.server.middleware import PREFIX
