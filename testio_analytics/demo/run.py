@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -14,7 +14,7 @@ import httpx
 from testio_analytics.api.client import Client, Waits
 from testio_analytics.concurrency import run
 from testio_analytics.config import ApiSettings
-from testio_analytics.demo.account.build import DEMO_NOW, DEMO_POISONED_TEST, demo_account
+from testio_analytics.demo.account.build import DEMO_NOW, DEMO_POISONED_TEST, EARLIER, demo_account
 from testio_analytics.demo.account.earlier import account_at
 from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.server.app import create_app
@@ -30,7 +30,6 @@ from testio_analytics.reports.answers import coverage_summary
 
 TOKEN = "demo"
 DATABASE = "demo.db"
-EARLIER = DEMO_NOW - timedelta(days=30)
 UNREADABLE_THEN = 700680
 """A test of Back Office that the server could not serve at the first sync, and can since."""
 

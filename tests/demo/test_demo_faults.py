@@ -463,3 +463,8 @@ def test_a_taken_port_is_an_error_not_an_exit() -> None:
         assert port is not None
         with pytest.raises(OSError, match="in use"):
             serve(port=port, token="demo", faults=Faults(), on_ready=ready)
+
+
+def test_the_account_of_a_month_earlier_is_a_switch() -> None:
+    """Among the faults, so that a sync of it, one of today's account, and `changes` can be tried by hand."""
+    assert parse_faults(["earlier"]) == Faults(is_earlier=True)

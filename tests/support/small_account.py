@@ -15,10 +15,11 @@ from testio_analytics.demo.account.model import Account, Bug, Cycle, Feature, Pr
 
 def small_account(*, tests: int = 3, features: int = 4) -> Account:
     """Return an account of two products with so many tests and features each."""
-    return Account(NOW, [_product(1, [], tests, features), _product(2, [201, 202], tests, features)])
+    return Account(NOW, [small_product(1, [], tests, features), small_product(2, [201, 202], tests, features)])
 
 
-def _product(product_id: int, sections: list[int], tests: int, features: int) -> Product:
+def small_product(product_id: int, sections: list[int], tests: int, features: int) -> Product:
+    """Return one product of such an account; sectioned where sections are named."""
     default: dict[str, Any] = {"id": 10 * product_id, "name": "default-section"}
     named = [{"id": section_id, "name": f"Section {section_id}"} for section_id in sections]
     payload = {

@@ -16,10 +16,13 @@ from testio_analytics.demo.account.planted import PLANTED_SECRETS
 from testio_analytics.demo.account.products import Blueprint, PhotoSection, blueprints
 from testio_analytics.demo.account.schedule import build_schedule
 
-__all__ = ["DEMO_NOW", "DEMO_POISONED_TEST", "PLANTED_SECRETS", "PhotoSection", "demo_account"]
+__all__ = ["DEMO_NOW", "DEMO_POISONED_TEST", "EARLIER", "PLANTED_SECRETS", "PhotoSection", "demo_account"]
 
 DEMO_NOW = datetime(2026, 6, 30, 6, 0, tzinfo=UTC)
 """The instant at which the demo account stands still."""
+
+EARLIER = DEMO_NOW - timedelta(days=30)
+"""The instant of the account before it (see `earlier`)."""
 
 SEED = 20260630
 STORIES_SINCE = DEMO_NOW - timedelta(days=420)

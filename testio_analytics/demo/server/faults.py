@@ -55,6 +55,7 @@ class Faults:
         bugs_limit: the most bugs of an answer; its count tells how many there are.
         miscount: how many more rows than there are products, features, bugs and runs count.
         has_bare_details: the detail of a test does not name its features.
+        is_earlier: the account as it stood a month earlier; known to `server.serve`, an app is given its account.
         has_ordinary_credentials: user name, password and access note of every environment are ordinary words.
     """
 
@@ -93,6 +94,7 @@ class Faults:
     bugs_limit: int = 0
     miscount: int = 0
     has_bare_details: bool = False
+    is_earlier: bool = False
     has_ordinary_credentials: bool = False
 
     @property
@@ -140,6 +142,7 @@ moving-every=4                        the last test slides to the front at every
 cached                                a cache that ignores the query: each path answers as it was first asked
 bugs-limit=25                         no more bugs in one answer, though its count says how many there are
 miscount=15                           products, features, bugs and runs count so many more than there are
+earlier                               the account as it stood a month earlier: sync it, then today's, then see what changed
 bare-details                          the detail of a test does not name its features
 ordinary-credentials                  the credentials of every environment are features, password and archived"""
 """One line per fault: an example of how it is written, and what it does."""
@@ -268,5 +271,6 @@ _CHANGES: Mapping[str, Change] = {
     "bugs-limit": _number("bugs_limit"),
     "miscount": _number("miscount"),
     "bare-details": _fixed(has_bare_details=True),
+    "earlier": _fixed(is_earlier=True),
     "ordinary-credentials": _fixed(has_ordinary_credentials=True),
 }

@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 import uvicorn
 from starlette.applications import Starlette
 
-from testio_analytics.demo.account.build import demo_account
+from testio_analytics.demo.account.build import EARLIER, demo_account
+from testio_analytics.demo.account.earlier import account_at
 from testio_analytics.demo.server.app import create_app
 from testio_analytics.demo.server.faults import Faults
 from testio_analytics.demo.server.middleware import PREFIX
@@ -66,7 +67,8 @@ def serve(
     """
     # Ctrl-C is how this ends; uvicorn hands it on after it has closed its connections.
     with _bound(host, port) as taken, suppress(KeyboardInterrupt):
-        app = create_app(demo_account(), token=token, faults=faults)
+        account = account_at(demo_account(), EARLIER) if faults.is_earlier else demo_account()
+        app = create_app(account, token=token, faults=faults)
         DemoServer(app, host=host, port=port, on_ready=on_ready).run([taken])
 
 
