@@ -115,12 +115,12 @@ def _json(value: Any) -> str:
 
 
 @contextmanager
-def kept_ledger(db: Database, write: Write, *, whole: bool = False) -> Iterator[None]:
-    """Note what the block changes in the ledger: of the product, or of all with `whole`."""
-    before = {name: _ledger_rows(db, name, write, whole) for name in LEDGER}
+def kept_ledger(db: Database, write: Write, *, whole: Sequence[str] = ()) -> Iterator[None]:
+    """Note what the block changes in the ledger: of the product, or in these tables as a whole."""
+    before = {name: _ledger_rows(db, name, write, bool(whole)) for name in whole or LEDGER}
     yield
     for name, rows in before.items():
-        now = _ledger_rows(db, name, write, whole)
+        now = _ledger_rows(db, name, write, bool(whole))
         changed = {key_text(key): row for key, row in rows.items() if key not in now}
         for key, row in now.items():
             if key in rows and rows[key] != row and (differing := _differing(name, rows[key], row)):

@@ -33,7 +33,7 @@ def save(db: Database, plans: Sequence[ChangeSet], *, run_id: int, now: datetime
 def let_go_of_unasked(db: Database, asked: Collection[int], *, run_id: int, now: datetime) -> None:
     """Close the gaps of products that are not stored and that nobody asked for this time (see the ledger)."""
     write = Write(run_id, schema.ACCOUNT, now.isoformat())
-    with db.atomic(), history.kept_ledger(db, write, whole=True):
+    with db.atomic(), history.kept_ledger(db, write, whole=("sync_gaps", "stream_states")):
         ledger.let_go_of_unasked(db, asked, now)
 
 

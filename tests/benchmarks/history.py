@@ -89,7 +89,7 @@ def no_history() -> Iterator[None]:
     """Let syncs write no history."""
     with (
         patch.object(history, "keep", lambda *_: None),
-        patch.object(history, "kept_ledger", lambda *_: nullcontext()),
+        patch.object(history, "kept_ledger", lambda *_, **__: nullcontext()),
         patch.object(history, "note_reads", lambda *_: None),
     ):
         yield
