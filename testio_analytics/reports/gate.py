@@ -331,5 +331,5 @@ def _words(figure: Figure) -> str:
 def _span(figure: Figure, low: float, high: float) -> str:
     """Return a number, or both ends of a range, exact enough to see on which side of a limit it is."""
     is_share = figure.column.kind == "share"
-    ends = dict.fromkeys(f"{end * 100:.6g}" if is_share else f"{end:,.6g}" for end in (low, high))
+    ends = dict.fromkeys(f"{end * 100:.4g}" if is_share else f"{end:,.6g}" for end in (low, high))
     return EN_DASH.join(ends) + (" %" if is_share else "")
