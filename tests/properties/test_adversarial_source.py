@@ -253,8 +253,19 @@ def _figures(mirror: Mirror, report: str) -> dict[Any, list[dict[str, str]]]:
     owners = frame["product_id"].tolist() if "product_id" in frame else [None] * len(frame)
     rows = defaultdict[Any, list[dict[str, str]]](list)
     for owner, row in zip(owners, kept.to_dict("records"), strict=True):
-        rows[owner].append({str(name): "" if pd.isna(value) else str(value) for name, value in row.items()})
+        rows[owner].append(_placed({str(name): "" if pd.isna(value) else str(value) for name, value in row.items()}))
     return dict(rows)
+
+
+def _placed(row: dict[str, str]) -> dict[str, str]:
+    """Return the row with the bugs of features outside the catalogue as one count.
+
+    A first read finds no trace of a feature that was removed; a mirror that has seen it says that it was.
+    """
+    if not {"to_removed_feature", "not_in_catalogue"} <= set(row):
+        return row
+    counts = [row.pop(name) for name in ("to_removed_feature", "not_in_catalogue")]
+    return row | {"not_in_catalogue": "" if "" in counts else str(sum(map(int, counts)))}
 
 
 def _agree(found: list[dict[str, str]], true: list[dict[str, str]]) -> bool:

@@ -145,6 +145,8 @@ class Source(httpx.AsyncBaseTransport):
             if conduct.cut and conduct.cut[0] == key:
                 rows = rows[: conduct.cut[1]]
             told = counted + conduct.lie[1] if conduct.lie and conduct.lie[0] == key else counted
+            if told == len(rows) < counted:
+                told += 1  # a wrong count that agrees with a cut list by chance is an honest answer to any reader
             body[key] = rows
             if "meta" in body or (conduct.cut or conduct.lie or ("",))[0] == key:
                 body["meta"] = {**body.get("meta", {}), "record_count": max(0, told)}
