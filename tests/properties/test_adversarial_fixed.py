@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from test_adversarial_source import _assert_true_or_in_doubt, _placed, _sync
+
 from adversary import Conduct
 from small_account import small_account
 from syncing import NOW
-from test_adversarial_source import _assert_true_or_in_doubt, _placed, _sync
 
 
 def test_a_wrong_count_never_agrees_with_a_cut_list(tmp_path: Path) -> None:
