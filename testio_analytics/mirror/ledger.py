@@ -103,30 +103,18 @@ def _record_tests(db: Database, changes: ChangeSet, run_id: int, stamp: str) -> 
     """Note which tests were read, so that those which can no longer change are not read again."""
     if changes.read.tests is None:
         return
-    known = {
-        row["test_id"]: (row["status"], row["is_complete"])
-        for row in db.query(
-            "select test_id, status, is_complete from test_reads where product_id is ? and stream = ?",
-            [changes.product_id, changes.read.stream],
-        )
-    }
-    found = {
-        test_id: (status, int(test_id not in changes.unsettled))
-        for test_id, status in changes.read.tests.statuses.items()
-    }
     db.table("test_reads").upsert_all(
         [
             {
                 "test_id": test_id,
                 "stream": changes.read.stream,
                 "product_id": changes.product_id,
-                "status": state[0],
-                "is_complete": state[1],
+                "status": status,
+                "is_complete": int(test_id not in changes.unsettled),
                 "run_id": run_id,
                 "read_at": stamp,
             }
-            for test_id, state in found.items()
-            if known.get(test_id) != state  # what was read so before says so already
+            for test_id, status in changes.read.tests.statuses.items()
         ],
         pk=("test_id", "stream"),
     )

@@ -512,7 +512,7 @@ TEST_READS = Table(
         Column("product_id", "integer", "Its product.", True),
         Column("status", "text", "The test's status at that read."),
         Column("is_complete", "boolean", "Whether the last attempt read all of it.", True),
-        Column("run_id", "integer", "Run that first read it so.", True, "sync_runs", enforced=True),
+        Column("run_id", "integer", "Run of the last attempt.", True, "sync_runs", enforced=True),
         Column("read_at", "time", "When that was.", True),
     ),
     since=3,

@@ -59,7 +59,6 @@ class SyncResult:
             ],
             "requests": self.requests,
             "seconds": round(self.seconds, 3),
-            "runs_let_go": self.runs_let_go,
         }
 
 

@@ -118,7 +118,7 @@ def test_when_one_page_cannot_be_replaced_all_are_yesterdays(shipped: Path, db: 
     output = tmp_path / "out"
     for number in range(2):
         ship(shipped, f"0{number}_page", "print('as of', as_of)")
-    assert call("report", "--db", db, "--output", output, "--as-of", "2026-06-28").exit_code == 0
+    assert call("report", "--db", db, "--output", output, "--as-of", "2026-06-28").exit_code == 3
     yesterday = (output / "00_page.html").read_bytes()
     taken = str(output / "01_page.html")
     ship(shipped, "01_page", f"import os; os.remove({taken!r}); os.mkdir({taken!r})")
@@ -193,7 +193,7 @@ def test_a_stopped_report_leaves_nothing_and_a_killed_one_what_the_next_clears(
 
 def test_when_one_file_of_an_export_cannot_be_replaced_all_are_yesterdays(db: Path, tmp_path: Path) -> None:
     """A folder stands where a report belongs: exit 1, and every other file is that of the last export."""
-    assert call("export", "--db", db, "--output", tmp_path / "out", "--as-of", "2026-06-28").exit_code == 0
+    assert call("export", "--db", db, "--output", tmp_path / "out", "--as-of", "2026-06-28").exit_code == 3
     taken = tmp_path / "out" / "reports" / "triage.csv"
     taken.unlink()
     taken.mkdir()

@@ -187,7 +187,7 @@ def test_every_report_is_the_same(
 
     assert len(large)
     assert found <= {ACCOUNT, *pair.small}
-    assert found or not ids
+    assert found or not ids or name == "changes"  # without an earlier state there is only a row that says so
     for form in FORMS.values():
         assert with_ids(form(large, REPORTS[name]), pair.small) == form(plain, REPORTS[name])
 

@@ -182,11 +182,14 @@ def query_ids(db: Path) -> list[int]:
 
 @given(steps())
 def test_unchanged_account_adds_nothing_to_the_history(step: Step) -> None:
-    """The second of two whole syncs of the same account writes its own run, and when what was read."""
+    """The second of two whole syncs of the same account writes its own run, and when what was read.
+
+    That is so of tests that can still change as well: the run that read each of them last is part of the state.
+    """
     with a_folder() as folder:
         db, past = folder / "testio.db", Past(small_account(tests=3))
         sync_step(past, Step(step.edits), db, 0)
         sync_step(past, Step(full=True), db, 1)
-        before = query(db, "select count(*), max(id) from row_changes")
+        before = query(db, "select count(*), max(id) from row_changes where \"table\" <> 'test_reads'")
         sync_step(past, Step(), db, 2)
-        assert query(db, "select count(*), max(id) from row_changes") == before
+        assert query(db, "select count(*), max(id) from row_changes where \"table\" <> 'test_reads'") == before
