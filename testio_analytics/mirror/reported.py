@@ -51,11 +51,7 @@ def mark_sent(path: Path, note: int) -> None:
     Raises:
         StoreError: the file cannot be written to.
     """
-    try:
-        with closing(connect_to_note(path)) as connection, connection:
-            connection.execute("update reported set state = 'sent' where id = ?", [note])
-    except sqlite3.Error as error:
-        raise file_error(path, error) from error
+    _change(path, "update reported set state = 'sent' where id = ?", note)
 
 
 def forget(path: Path, note: int) -> None:
@@ -64,9 +60,13 @@ def forget(path: Path, note: int) -> None:
     Raises:
         StoreError: the file cannot be written to.
     """
+    _change(path, "delete from reported where id = ?", note)
+
+
+def _change(path: Path, statement: str, note: int) -> None:
     try:
         with closing(connect_to_note(path)) as connection, connection:
-            connection.execute("delete from reported where id = ?", [note])
+            connection.execute(statement, [note])
     except sqlite3.Error as error:
         raise file_error(path, error) from error
 

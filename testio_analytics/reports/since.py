@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import pandas as pd
-
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.change_kinds import FIGURE, Change, counts_in_words
+from testio_analytics.reports.change_kinds import FIGURE, counts_in_words
 from testio_analytics.reports.changes import Changes, changes_since
 from testio_analytics.text import counted, day_words
 
@@ -96,18 +94,17 @@ def _sentence(found: Changes, headline: Headline | None) -> str:
         return found.sentence[0].upper() + found.sentence[1:]
     figure = next(one for one in found.found if one.what == FIGURE and one.name == headline.figure)
     counts = {key: count for key, count in found.counts.items() if key[0] in headline.whats}
-    details = counts_in_words(counts)
-    return _moved(figure, headline, found.since) + (f": {details}." if details else ".")
-
-
-def _moved(figure: Change, headline: Headline, since: pd.Timestamp) -> str:
-    """Return by how much a figure changed, like "3 features more are untested than on 2 May 2026"."""
-    day = day_words(since)
+    details, day = counts_in_words(counts), day_words(found.since)
     if figure.change is None or figure.change != figure.change_highest:
-        return (
-            f"How many {headline.many} more or fewer {headline.do} than on {day} cannot be told, because of data gaps"
+        unknown = (
+            f"Because of data gaps, it is not known whether more or fewer {headline.many} {headline.do} than on {day}."
         )
-    change = round(figure.change)
+        return f"{unknown} Since then: {details}." if details else unknown
+    return _moved(round(figure.change), headline, day) + (f": {details}." if details else ".")
+
+
+def _moved(change: int, headline: Headline, day: str) -> str:
+    """Return by how much a figure changed, like "3 features more are untested than on 2 May 2026"."""
     if not change:
         return f"As many {headline.many} {headline.do} as on {day}"
     size = abs(change)

@@ -196,7 +196,7 @@ def test_figures_are_ranges_where_a_gap_could_change_them(tmp_path: Path) -> Non
     assert untested.change_highest is not None
     assert untested.change < untested.change_highest
     assert since_last(load_mirror(tmp_path / "m.db"), report="untested_features").sentence.startswith(
-        "How many features"
+        "Because of data gaps, it is not known whether more or fewer features are untested than on"
     )
 
 

@@ -16,8 +16,11 @@ ORDERED_AHEAD = timedelta(days=14)
 UNDECIDED_FOR = timedelta(days=10)
 """How long after a test every second of its bugs waited for the customer."""
 
-NEW_FEATURES, RENAMED, REWRITTEN, MOVED, DROPPED_STORIES = 5, 4, 3, 2, 2
-"""How many features were created, renamed, described anew and moved since, and stories deleted."""
+NEW_FEATURES, RENAMED, REWRITTEN, MOVED = 5, 4, 3, 2
+"""How many features were created, renamed, described anew and moved since."""
+
+DELETED_STORIES = ("The offer of last summer", "The paper timetable")
+"""What the stories were called that were deleted since."""
 
 OF_PRODUCT = 18559
 """The product in which all of these are, but for the new features."""
@@ -113,7 +116,11 @@ def planted(account: Account) -> dict[str, list[int]]:
         "moved": single[80 : 80 + MOVED],
     }
     kinds = {kind: [feature.payload["id"] for feature in features] for kind, features in picked.items()}
-    return {"created": created, **kinds, "deleted stories": [STORY_IDS + number for number in range(DROPPED_STORIES)]}
+    return {
+        "created": created,
+        **kinds,
+        "deleted stories": [STORY_IDS + number for number in range(len(DELETED_STORIES))],
+    }
 
 
 def _with_old_catalogue(earlier: Account, kinds: dict[str, list[int]]) -> None:
@@ -127,8 +134,8 @@ def _with_old_catalogue(earlier: Account, kinds: dict[str, list[int]]) -> None:
     for feature in _of(product, kinds["moved"]):
         others = [section for section in product.section_ids if section not in feature.section_ids]
         feature.section_ids = others[:1]
-    for story_id, feature in zip(kinds["deleted stories"], _of(product, kinds["renamed"]), strict=False):
-        title = "The offer of last summer"
+    stories = zip(kinds["deleted stories"], DELETED_STORIES, strict=True)
+    for (story_id, title), feature in zip(stories, _of(product, kinds["renamed"]), strict=False):
         story = {"id": story_id, "path": f"I can still see {title.lower()}", "title": title}
         feature.payload["user_stories"].append(story | {"feature_id": feature.payload["id"]})
 
