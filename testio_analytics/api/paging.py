@@ -82,6 +82,11 @@ class _Reading:
         return sum(max(self.size - held, 0) for held in self._held[:-1])
 
     @property
+    def most(self) -> int:
+        """Return how many rows the fullest page held."""
+        return max((len(page) for page in self.pages), default=0)
+
+    @property
     def is_capped(self) -> bool:
         """Return whether several pages came and none was full: the server may give smaller ones than asked for."""
         return len(self._held) > 1 and max(self._held) < self.size
@@ -137,7 +142,8 @@ async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedL
     It is read until two readings brought the same rows and nothing moved in the second. Where a reading brings exactly
     the rows that are `known` from a complete read before, and no place before the end is empty, it is the second of
     the two. A reading in which no page was full is followed by one in smaller pages, and a list of a single page by
-    one of pages of just so many rows: rows that a server cuts off would begin the next page.
+    one of pages of just so many rows: rows that a server cuts off would begin the next page. A list of which no page
+    held more than one row is asked for without pages as well: there, one hidden row makes an empty page.
 
     Raises:
         ApiError: whatever costs more than a page, such as a refused token.
@@ -159,9 +165,10 @@ async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedL
         agrees = reading.ids == (before or frozenset()) and not reading.moved
         agrees &= not reading.hidden or (len(readings) > 1 and not reading.is_capped)
         if reading.is_unpaged:
-            return await _unpaged(page, readings)
+            return await _without_pages(page, readings)
         if reading.repeated is None and agrees:
-            return _whole(readings, None)
+            is_known = known is not None and reading.ids == frozenset(known)
+            return _whole(readings, None) if is_known or reading.most > 1 else await _without_pages(page, readings)
         is_same = agrees and len(readings) > 1 and readings[-2].repeated is not None
         if is_same or (reading.has_lost and not reading.is_capped):
             break
@@ -169,10 +176,11 @@ async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedL
     return _whole(readings, _doubt(readings))
 
 
-async def _unpaged(page: Page, readings: Sequence[_Reading]) -> PagedList:
-    """Return the list of a server that answers the same to every page: whole where it answers so without a page, too.
+async def _without_pages(page: Page, readings: Sequence[_Reading]) -> PagedList:
+    """Return a list that pages alone do not show to be whole: whole where it comes the same without pages.
 
-    Small pages from a cache look the same.
+    That is so where a server answers the same to every page (so do small pages from a cache), and where no page held
+    more than one row, so that an empty page may be one whose row is hidden.
     """
     last, everything = readings[-1], _Reading(PAGE_SIZE)
     try:
@@ -181,7 +189,8 @@ async def _unpaged(page: Page, readings: Sequence[_Reading]) -> PagedList:
         return _whole(readings, f"it could not be read a second time: {error}")
     if everything.ids == last.ids:
         return _whole(readings, None)
-    words = f"every page brought the same {len(last.ids)} rows, and the list without pages {len(everything.ids)}"
+    came = f"every page brought the same {len(last.ids)}" if last.is_unpaged else f"pages brought {len(last.ids)}"
+    words = f"{came} rows, and the list without pages {len(everything.ids)}"
     return _whole([*readings, everything], words)
 
 

@@ -23,7 +23,7 @@ from testio_analytics.mirror import diff, redaction, rows, schema, store
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap, StreamRead
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.selection import Selection, all_products, products_by_id
-from testio_analytics.mirror.streams.bugs import link_by_results, read_bugs, with_named, with_vanished
+from testio_analytics.mirror.streams.bugs import link_by_results, read_bugs, with_gone, with_named, with_vanished
 from testio_analytics.mirror.streams.features import read_features
 from testio_analytics.mirror.streams.offers import found_before
 from testio_analytics.mirror.streams.products import product_rows
@@ -235,7 +235,7 @@ async def _read_tests(job: Job, product_id: int) -> list[StreamRead]:
     )
     if bugs is not None:
         if results is not None:
-            bugs = await with_named(api, worker, bugs, results, known)
+            bugs = with_gone(await with_named(api, worker, bugs, results, known), results, known)
         named = current_rows(db, schema.TEST_FEATURE_RESULTS, "feature_id, bug_ids", product_id, results)
         bugs = await with_vanished(db, api, bugs, known, full=full)
         link_by_results(bugs.rows, bugs_named(named))

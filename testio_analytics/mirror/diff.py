@@ -53,13 +53,15 @@ class Gap:
 class TestReads:
     """Which tests a stream was read for.
 
-    `statuses` holds the tests that were asked for with their status; `unsound` those of which something is missing.
+    `statuses` holds the tests that were asked for with their status; `unsound` those of which something is missing;
+    `gone` those of which the API says that they do not exist.
     """
 
     __test__ = False
 
     statuses: Mapping[int, str | None]
     unsound: frozenset[int] = frozenset()
+    gone: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

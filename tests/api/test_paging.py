@@ -45,7 +45,8 @@ class _Listing:
         self.asked: list[tuple[int, int]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        number, size = int(request.url.params["page"]), int(request.url.params["per_page"])
+        unpaged = {"page": 1, "per_page": 150}
+        number, size = (int(request.url.params.get(name, value)) for name, value in unpaged.items())
         self.asked.append((number, size))
         held = min(size, self.cap)
         start = (number - 1) * (size if self.skips else held)
@@ -81,10 +82,13 @@ def test_paging_ends_after_the_last_row(total: int) -> None:
 
 @pytest.mark.parametrize(
     ("total", "first", "later"),
-    [(0, 1, 1), (1, 4, 2), (24, 4, 2), (25, 5, 2), (26, 6, 3), (75, 11, 4), (1300, 108, 53)],
+    [(0, 2, 1), (1, 5, 2), (24, 4, 2), (25, 5, 2), (26, 6, 3), (75, 11, 4), (1300, 108, 53)],
 )
 def test_requests_of_an_honest_list(total: int, first: int, later: int) -> None:
-    """Two readings of a list that is new, one of a list that is as it was known, each with the empty page at its end."""
+    """Two readings of a list that is new, one of a list that is as it was known, each with the empty page at its end.
+
+    A new list of no row or one is asked for without pages as well.
+    """
     new, known = _Listing(total), _Listing(total)
     new.read()
     known.read(known.ids)

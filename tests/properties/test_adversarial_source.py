@@ -117,12 +117,12 @@ def edits(draw: st.DrawFn) -> list[tuple[str, int]]:
 
 
 def edit(account: Account, kind: str, index: int) -> None:
-    """Change product 1 of the account."""
-    product = account.product(1)
+    """Change product 1 of the account; what is to be added and is there already is not added a second time."""
+    product, ids = account.product(1), _ids(account)
     match kind:
-        case "add test":
+        case "add test" if 1300 + index not in ids["tests"]:
             product.cycles.append(locked_test(1, 300 + index))
-        case "add feature":
+        case "add feature" if 110 + index not in ids["features"]:
             account.add_feature(1, feature_payload(110 + index))
         case "drop test" if product.cycles:
             del product.cycles[index % len(product.cycles)]

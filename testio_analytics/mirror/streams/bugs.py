@@ -113,6 +113,21 @@ async def with_named(api: Client, worker: RowWorker, read: StreamRead, results: 
     return replace(read, rows=again.rows, gaps=gaps.in_order, missing=gaps.missing, tests=reads)
 
 
+def with_gone(read: StreamRead, results: StreamRead, known: Known) -> StreamRead:
+    """Return a read of bugs in which silence about a test that exists no more is a gap.
+
+    A test that was listed and deleted before its bugs were read looks like one without bugs.
+    """
+    silent = _tests_of(results).gone & _tests_of(read).statuses.keys()
+    silent -= {row["test_id"] for row in read.rows.of(schema.BUGS)}
+    gaps = Gaps("bugs", known.product_id, [*read.gaps])
+    for test_id in sorted(silent):
+        reason = "no bug of it came, and its detail answered that there is no such test, although it was just listed"
+        gaps.note(f"bugs of test {test_id}", f"{reason}. It may have been deleted meanwhile: sync again", 1)
+    reads = replace(_tests_of(read), unsound=_tests_of(read).unsound | silent)
+    return replace(read, gaps=gaps.in_order, missing=gaps.missing, tests=reads)
+
+
 def _named_and_missing(read: StreamRead, results: StreamRead) -> dict[int, set[int]]:
     """Return by test the bugs that its results name and that did not come, of tests of which both were read whole."""
     whole = [found.statuses.keys() - found.unsound for found in (_tests_of(read), _tests_of(results))]

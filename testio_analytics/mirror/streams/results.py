@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlite_utils import Database
@@ -14,6 +15,7 @@ from testio_analytics.api.client import Client
 from testio_analytics.api.scrubbing import scrub
 from testio_analytics.api.values import as_id, as_json, id_in, list_in
 from testio_analytics.concurrency import gather
+from testio_analytics.errors import NotFoundError
 from testio_analytics.mirror import schema
 from testio_analytics.mirror.diff import StreamRead
 from testio_analytics.mirror.rows import Row, Rows
@@ -25,13 +27,21 @@ from testio_analytics.text import counted
 
 async def read_results(api: Client, worker: RowWorker, due: Sequence[int], known: Known) -> StreamRead:
     """Read the detail of each test that is due; one that names fewer features than the list did is not whole."""
-    found, gaps, unsound, plain = Rows(), known.gaps("results"), set[int](), set[int]()
+    found, gaps, unsound, plain, gone = Rows(), known.gaps("results"), set[int](), set[int](), set[int]()
     features = defaultdict[int, set[int]](set)
     for test_feature_id, (test_id, _) in known.scope.items():
         features[test_id].add(test_feature_id)
 
+    async def detail_of(test_id: int) -> Any:
+        try:
+            return await api.test(test_id, with_results=True)
+        except NotFoundError as error:
+            if error.status == 404:  # 403 is a matter of rights
+                gone.add(test_id)
+            raise
+
     async def one(test_id: int) -> None:
-        detail = await gaps.answer(f"results of test {test_id}", api.test(test_id, with_results=True))
+        detail = await gaps.answer(f"results of test {test_id}", detail_of(test_id))
         if detail is None:
             unsound.add(test_id)
             return
@@ -50,7 +60,8 @@ async def read_results(api: Client, worker: RowWorker, due: Sequence[int], known
     if plain:
         reason = f"{len(plain)} tests name their stories as plain sentences, so nothing is said of the results of those"
         gaps.note("results of user stories", f"{reason}; the API is older than them")
-    return StreamRead("results", found, gaps.in_order, gaps.missing, known.reads(due, unsound))
+    reads = replace(known.reads(due, unsound), gone=frozenset(gone))
+    return StreamRead("results", found, gaps.in_order, gaps.missing, reads)
 
 
 async def read_executions(
