@@ -249,13 +249,13 @@ def evidence(
         raise UnknownValueError("The page", page, FIGURES)
     mirror = mirror.at(as_of)
     meanings = dict(definitions(stale_after=stale_after, matures_after=matures_after))
-    days = {"stale_after": stale_after, "matures_after": matures_after}
+    month = _month(mirror)
     return tuple(
         Evidence(
             one.figure.format(stale_after=f"{stale_after:g}"),
             " ".join(meanings[term] for term in one.terms),
             one.rows,
-            query(mirror, one.select, one.parts, **days, **_month(mirror)),
+            query(mirror, one.select, one.parts, stale_after=stale_after, matures_after=matures_after, more=month),
         )
         for one in FIGURES[page]
     )
