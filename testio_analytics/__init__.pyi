@@ -43,8 +43,11 @@ from .errors import StoreError as StoreError
 from .errors import TestioError as TestioError
 from .errors import UnknownValueError as UnknownValueError
 from .frames.history import load_history as load_history
+from .frames.loaders import load_bug_custom_reports as load_bug_custom_reports
 from .frames.loaders import load_bug_devices as load_bug_devices
 from .frames.loaders import load_bugs as load_bugs
+from .frames.loaders import load_custom_report_values as load_custom_report_values
+from .frames.loaders import load_custom_reports as load_custom_reports
 from .frames.loaders import load_endpoint_findings as load_endpoint_findings
 from .frames.loaders import load_executions as load_executions
 from .frames.loaders import load_feature_sections as load_feature_sections
@@ -190,8 +193,11 @@ __all__ = [
     "health_summary",
     "html_table",
     "lapsed_tests",
+    "load_bug_custom_reports",
     "load_bug_devices",
     "load_bugs",
+    "load_custom_report_values",
+    "load_custom_reports",
     "load_endpoint_findings",
     "load_executions",
     "load_feature_sections",
