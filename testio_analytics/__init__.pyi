@@ -96,6 +96,8 @@ from .reports.coverage import coverage_by_product as coverage_by_product
 from .reports.coverage import coverage_by_section as coverage_by_section
 from .reports.coverage import coverage_over_time as coverage_over_time
 from .reports.coverage import coverage_total as coverage_total
+from .reports.custom_reports import custom_report as custom_report
+from .reports.custom_reports import custom_reports as custom_reports
 from .reports.facts import bug_bucket as bug_bucket
 from .reports.facts import located_bugs as located_bugs
 from .reports.facts import story_results as story_results
@@ -176,6 +178,8 @@ __all__ = [
     "coverage_over_time",
     "coverage_summary",
     "coverage_total",
+    "custom_report",
+    "custom_reports",
     "definition_list",
     "definitions",
     "evidence_by_product",
