@@ -44,8 +44,11 @@ from .errors import StoreError as StoreError
 from .errors import TestioError as TestioError
 from .errors import UnknownValueError as UnknownValueError
 from .frames.history import load_history as load_history
+from .frames.loaders import load_bug_custom_reports as load_bug_custom_reports
 from .frames.loaders import load_bug_devices as load_bug_devices
 from .frames.loaders import load_bugs as load_bugs
+from .frames.loaders import load_custom_report_values as load_custom_report_values
+from .frames.loaders import load_custom_reports as load_custom_reports
 from .frames.loaders import load_endpoint_findings as load_endpoint_findings
 from .frames.loaders import load_executions as load_executions
 from .frames.loaders import load_feature_sections as load_feature_sections
@@ -94,6 +97,8 @@ from .reports.coverage import coverage_by_product as coverage_by_product
 from .reports.coverage import coverage_by_section as coverage_by_section
 from .reports.coverage import coverage_over_time as coverage_over_time
 from .reports.coverage import coverage_total as coverage_total
+from .reports.custom_reports import custom_report as custom_report
+from .reports.custom_reports import custom_reports as custom_reports
 from .reports.facts import bug_bucket as bug_bucket
 from .reports.facts import located_bugs as located_bugs
 from .reports.facts import story_results as story_results
@@ -174,6 +179,8 @@ __all__ = [
     "coverage_over_time",
     "coverage_summary",
     "coverage_total",
+    "custom_report",
+    "custom_reports",
     "definition_list",
     "definitions",
     "evidence_by_product",
@@ -191,8 +198,11 @@ __all__ = [
     "health_summary",
     "html_table",
     "lapsed_tests",
+    "load_bug_custom_reports",
     "load_bug_devices",
     "load_bugs",
+    "load_custom_report_values",
+    "load_custom_reports",
     "load_endpoint_findings",
     "load_executions",
     "load_feature_sections",

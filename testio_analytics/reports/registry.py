@@ -35,6 +35,8 @@ LINK_FIELDS = ("bugs.test_feature", "bugs.test")
 FIELDS = (*SCOPE_FIELDS, *BUG_FIELDS, "bugs.auto_accepted", *LINK_FIELDS)
 """Fields that the API may leave out of some rows; they stand among the streams of the reports that rest on them.
 ``tests.test_cases`` are the features that a scripted test-case run names elsewhere."""
+FORM_FIELD = "bugs.report"
+"""The same for the answers of bugs on the customer's own forms, on which no figure rests."""
 
 _COVERAGE = ("features", "tests", STATUSES, *SCOPE_FIELDS)
 _MONTHS = ("bugs.test",)
@@ -314,6 +316,21 @@ _ALL: tuple[Report, ...] = (
         terminal=_names("product value bugs critical split_bugs product_bugs"),
         caption="Valid bugs by operating system.",
         page=_names("value bugs critical split_bugs product_bugs"),
+        under=("product",),
+    ),
+    Report(
+        name="custom_reports",
+        title="The customer's own forms for reports: how many bugs were reported on each, and what it asks.",
+        question=BUGS,
+        grain="One row per product and form, by product, form and id.",
+        streams=("tests", "bugs", FORM_FIELD),
+        columns=columns(
+            "product_id product custom_report_id form bugs keys is_complete gap",
+            bugs={"meaning": "Active bugs that were reported on it, of whatever outcome.", "highest": ""},
+        ),
+        terminal=_names("product form bugs keys"),
+        caption="The customer's own forms. What bugs say on one: custom_report in Python.",
+        page=_names("form bugs keys custom_report_id"),
         under=("product",),
     ),
     # -- stories and results
