@@ -32,6 +32,7 @@ from .display.report_tables import settings as settings
 from .display.report_tables import since_last_report as since_last_report
 from .display.report_tables import sources as sources
 from .display.report_tables import table as table
+from .display.workbook import to_excel as to_excel
 from .errors import ApiError as ApiError
 from .errors import AuthenticationError as AuthenticationError
 from .errors import ConfigError as ConfigError
@@ -200,7 +201,10 @@ __all__ = [
     "load_mirror",
     "load_products",
     "load_rejected_rows",
+    "load_reported",
+    "load_row_changes",
     "load_sections",
+    "load_stream_reads",
     "load_stream_states",
     "load_sync_gaps",
     "load_sync_runs",
@@ -254,6 +258,7 @@ __all__ = [
     "sync_async",
     "sync_features",
     "table",
+    "to_excel",
     "trends",
     "trends_by_product",
     "trends_by_week",
