@@ -249,11 +249,13 @@ def load_mirror(db: Source = None, *, product_id: ProductFilter = None, as_of: A
             None if as_of is None else load_runs(fetch, read_table(fetch, TABLES["sync_runs"], [], {})).state_at(as_of)
         )
         with nullcontext() if run is None else state_after(fetch, run):
-            mirror = _read(fetch, product_id, lambda earlier: load_mirror(db, product_id=product_id, as_of=earlier))
+            mirror = _read(
+                fetch, product_id, lambda earlier: load_mirror(db, product_id=product_id, as_of=earlier), run is None
+            )
     return mirror if as_of is None else mirror.moved_to(mirror.instant(as_of))
 
 
-def _read(fetch: Fetch, product_id: ProductFilter, load_past: Callable[[int], Mirror]) -> Mirror:
+def _read(fetch: Fetch, product_id: ProductFilter, load_past: Callable[[int], Mirror], is_newest: bool) -> Mirror:
     ids = known_products(fetch, product_id)
     frames = {
         table.name: read_table(fetch, table, *mirror_condition(table, ids), without=UNREAD_BY_REPORTS)
@@ -274,6 +276,7 @@ def _read(fetch: Fetch, product_id: ProductFilter, load_past: Callable[[int], Mi
         package_version=versions.get(runs.last),
         schema_version=int(rows_of(fetch, "PRAGMA user_version")[0][0]),
         load_past=load_past,
+        is_newest=is_newest,
     )
 
 

@@ -38,6 +38,7 @@ class Mirror:
         package_version: version of this package that carried it out, None when there is none.
         schema_version: schema version of the database.
         load_past: reads the same tables as they were after an earlier run.
+        is_newest: whether the tables are those of the file, and not rebuilt as they were after an earlier run.
     """
 
     products: pd.DataFrame
@@ -71,6 +72,7 @@ class Mirror:
     package_version: str | None
     schema_version: int
     load_past: Callable[[int], Mirror]
+    is_newest: bool
 
     def active(self, table: str) -> pd.DataFrame:
         """Return the rows of a mirrored table that the source still had at its last complete read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from testio_analytics.frames.instants import as_instant, as_run
 from testio_analytics.frames.loaders import last_run
 from testio_analytics.frames.query import ProductFilter, known_products
 from testio_analytics.frames.snapshot import snapshot
+from testio_analytics.pages import explore
 from testio_analytics.pages.execution import run_notebook, run_notebooks
 from testio_analytics.pages.notebooks import copy_notebooks, notebook_paths
 from testio_analytics.pages.page import html_page, page_title
@@ -43,6 +45,8 @@ def make_pages(
 ) -> list[Path]:
     """Run the notebooks on one state of this database and write their pages into the folder; return the pages.
 
+    Beside them stands the page "explore", in which every product, section, feature, test and bug has an address.
+
     All pages are made in a hidden folder inside it, and moved together when every one of them succeeded: a failed run
     leaves what was there. The same database gives the same bytes.
 
@@ -52,7 +56,7 @@ def make_pages(
         product_ids: only these products; all when not given.
         as_of: the report date, or the number of a sync run; the last sync when not given.
         impact: a file with impact weights, see `read_impact`; the notebooks that rank features use it.
-        notebooks: names of the notebooks to run; all that ship when not given.
+        notebooks: names of the pages to make: of notebooks, and "explore"; all that there are when not given.
 
     Raises:
         UnknownValueError: there is no such product or notebook, or `as_of` is no date.
@@ -61,19 +65,24 @@ def make_pages(
     """
     from testio_analytics.reports.impact import read_impact
 
-    paths, output = _chosen(notebooks), Path(output).expanduser()
+    names, output = _chosen(notebooks), Path(output).expanduser()
     if as_of is not None and as_run(as_of) is None:
         as_instant(as_of)
     read_impact(impact)  # a wrong weight is reported before anything runs
     with made_in(output) as folder, one_state(db) as state:
-        check_pages(output, list(paths))
+        check_pages(output, names)
         with snapshot(state.copy) as fetch:
             products, run = known_products(fetch, product_ids), last_run(fetch, as_of)
         parameters = {"product_id": products if products is None else list(products), "as_of": as_of}
-        pages = _made(state, paths, parameters, impact, run)
+        pages = _made(state, names, parameters, impact, run)
         for name, html in pages.items():
             (folder / name).write_text(html, encoding="utf-8", newline="\n")
         return move_together({folder / name: output / name for name in pages})
+
+
+def page_names() -> list[str]:
+    """Return the names of all pages: those of the notebooks that ship, and the one in which everything has an address."""
+    return [*notebook_paths(), explore.NAME]
 
 
 def check_pages(output: Path, names: Sequence[str]) -> None:
@@ -92,29 +101,47 @@ def _is_ours(place: Path) -> bool:
         return False
 
 
-def _chosen(names: Sequence[str] | None) -> dict[str, Path]:
-    known = notebook_paths()
+def _chosen(names: Sequence[str] | None) -> list[str]:
+    known = page_names()
     for name in names or ():
         if name not in known:
             raise UnknownValueError("The notebook", name, known)
-    return {name: path for name, path in known.items() if names is None or name in names}
+    return [name for name in known if names is None or name in names]
 
 
 def _made(
-    state: State, paths: Mapping[str, Path], parameters: Mapping[str, Any], impact: Path | None, run: int | None
+    state: State, names: Sequence[str], parameters: Mapping[str, Any], impact: Path | None, run: int | None
 ) -> dict[str, str]:
-    """Run the notebooks and return their pages by file name; what they say of files names those of the user."""
+    """Run the notebooks and return the pages by file name; what they say of files names those of the user."""
     parameters = {"db": str(state.copy), **parameters}
     if impact is not None:
         parameters["impact"] = str(_copied(Path(impact).expanduser().resolve(), state.copy.parent / "impact"))
+    paths = {name: path for name, path in notebook_paths().items() if name in names}
     try:
         executed = dict(zip(paths, run_notebooks(list(paths.values()), parameters=parameters), strict=True))
-        pages = _pages(executed, _origin(run))
+        titles = {name: page_title(notebook, name) for name, notebook in executed.items()}
+        titles |= {explore.NAME: explore.TITLE} if explore.NAME in names else {}
+        siblings = [(f"{name}.html", title) for name, title in titles.items()]
+        pages = _pages(executed, siblings, _origin(run))
+        # What a page carries compressed is looked at as it was before.
+        texts = dict(pages)
+        if explore.NAME in names:
+            file, data = f"{explore.NAME}.html", _explore_data(parameters)
+            pages[file] = explore.explore_page(data, siblings=siblings, facts=_origin(run))
+            texts[file] = data
     except ReportError as error:
         raise ReportError(str(error).replace(str(state.copy), str(state.origin))) from error
-    for name, html in pages.items():
-        _check_discretion(name, html, [state.origin, state.copy.parent])
+    for name, text in texts.items():
+        _check_discretion(name, text, [state.origin, state.copy.parent])
     return pages
+
+
+def _explore_data(parameters: Mapping[str, Any]) -> str:
+    from testio_analytics.frames.loaders import load_mirror
+    from testio_analytics.reports.explore import explored
+
+    mirror = load_mirror(parameters["db"], product_id=parameters["product_id"], as_of=parameters["as_of"])
+    return explore.explore_data(explored(mirror, impact=parameters.get("impact")))
 
 
 def _copied(path: Path, folder: Path) -> Path:
@@ -138,11 +165,12 @@ def _package_version() -> str:
         return "(not installed)"
 
 
-def _pages(executed: Mapping[str, NotebookNode], origin: Sequence[str]) -> dict[str, str]:
-    titles = {name: page_title(notebook, name) for name, notebook in executed.items()}
-    siblings = [(f"{name}.html", title) for name, title in titles.items()]
+def _pages(
+    executed: Mapping[str, NotebookNode], siblings: Sequence[tuple[str, str]], origin: Sequence[str]
+) -> dict[str, str]:
+    titles = dict(siblings)
     return {
-        f"{name}.html": _page(notebook, name, titles[name], siblings, [*origin, f"notebook {name}"])
+        f"{name}.html": _page(notebook, name, titles[f"{name}.html"], siblings, [*origin, f"notebook {name}"])
         for name, notebook in executed.items()
     }
 
@@ -162,8 +190,14 @@ def _check_discretion(name: str, html: str, places: Sequence[Path]) -> None:
     secrets = [("the API token", token if len(token) >= SHORTEST_SECRET else "")]
     secrets += [("a local path", str(place)) for place in places]
     for what, text in secrets:
-        if text and (text in html or escape(text) in html):
-            raise ReportError(f"The page {name} would show {what}. No page was written; mend the notebook.")
+        if text and any(form in html for form in (text, escape(text), json.dumps(text, ensure_ascii=False)[1:-1])):
+            raise ReportError(f"The page {name} would show {what}. No page was written; mend {_source(name)}.")
+
+
+def _source(page: str) -> str:
+    if page == f"{explore.NAME}.html":
+        return "what Test IO holds: a title or text there has it"
+    return "the notebook"
 
 
 __all__ = ["copy_notebooks", "html_page", "make_pages", "notebook_paths", "page_title", "run_notebook"]

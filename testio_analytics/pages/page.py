@@ -43,7 +43,7 @@ def html_page(
     Raises:
         ReportError: an output is an error, or a picture without a text for those who cannot see it.
     """
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = asset("page.css"), asset("page.js")
     page = {
         "title": title,
         "name": name,
@@ -51,7 +51,7 @@ def html_page(
         "facts": list(facts),
         "style": style,
         "script": script,
-        "policy": _policy(style, script),
+        "policy": policy(style, script),
     }
     return _exported(notebook, page)
 
@@ -83,11 +83,13 @@ def _no_code(source: str, **_: object) -> str:
     return ""
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return the text of a style, script or template of the pages."""
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str) -> str:
+    """Return the content security policy that allows this style and this script, and nothing from anywhere."""
     return "; ".join(
         (
             "default-src 'none'",

@@ -51,6 +51,12 @@ def with_row_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataF
 
 def row_gaps(rows: pd.DataFrame, found: Collection[Doubt]) -> pd.Series[str]:
     """Return which of the doubts touch each row, in words; empty where none does. See `with_row_doubts`."""
+    texts = ["; ".join(said) or None for said in row_sentences(rows, found)]
+    return pd.Series(texts, index=rows.index, dtype="str")
+
+
+def row_sentences(rows: pd.DataFrame, found: Collection[Doubt]) -> list[tuple[str, ...]]:
+    """Return which of the doubts touch each row, a sentence without full stop each. See `with_row_doubts`."""
     of_product, of_feature, of_others = (defaultdict[int, list[Doubt]](list) for _ in range(3))
     for doubt in found:
         if doubt.product_id is None:
@@ -67,8 +73,7 @@ def row_gaps(rows: pd.DataFrame, found: Collection[Doubt]) -> pd.Series[str]:
     beyond = {key: sentences(of) for key, of in of_others.items()}
     features = rows["feature_id"].tolist() if "feature_id" in rows else [None] * len(rows)
     pairs = zip(rows["product_id"].tolist(), features, strict=True)
-    texts = ["; ".join([*said.get(one, ()), *more.get(key, ()), *beyond.get(one, ())]) or None for one, key in pairs]
-    return pd.Series(texts, index=rows.index, dtype="str")
+    return [(*said.get(one, ()), *more.get(key, ()), *beyond.get(one, ())) for one, key in pairs]
 
 
 def with_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataFrame:

@@ -704,8 +704,9 @@ PAGE_TABLES: Mapping[str, View] = {
             active_features={"label": "How many", "meaning": "Active features that nothing tells apart."},
             rank={"label": "Rank by risk"},
         ),
-        "Features to order a test for; those that nothing tells apart stand in one row.",
-        page=_names("examples active_features state why rank"),
+        "The highest ranks that no scheduled test covers; features that nothing tells apart share a row.",
+        page=_names("rank examples active_features state why"),
+        row_header="examples",
         under=("product", "sections"),
     ),
     "changed_figures": View(

@@ -469,7 +469,7 @@ def test_the_policy_names_the_style_and_script_that_are_there() -> None:
 
     for kind in ("style", "script"):
         text = re.findall(f"<{kind}>(.*?)</{kind}>", html, re.DOTALL)[0]
-        assert text == page._asset("page.css" if kind == "style" else "page.js")
+        assert text == page.asset("page.css" if kind == "style" else "page.js")
         assert f"{kind}-src '{page._fingerprint(text)}';" in policy
     assert "unsafe" not in policy
     assert policy.startswith("default-src 'none'; ")
