@@ -33,6 +33,7 @@ from .display.report_tables import settings as settings
 from .display.report_tables import since_last_report as since_last_report
 from .display.report_tables import sources as sources
 from .display.report_tables import table as table
+from .display.workbook import to_excel as to_excel
 from .errors import ApiError as ApiError
 from .errors import AuthenticationError as AuthenticationError
 from .errors import ConfigError as ConfigError
@@ -144,7 +145,6 @@ from .reports.triage import triage_by_month as triage_by_month
 from .reports.triage import triage_by_product_and_month as triage_by_product_and_month
 from .reports.triage import triage_total as triage_total
 
-__all__ = [
     "ApiError",
     "AuthenticationError",
     "Changes",
@@ -285,3 +285,5 @@ __all__ = [
     "what_changed",
     "wilson",
 ]
+__all__ = [
+__all__: list[str]  # those above, as the package makes it of this file

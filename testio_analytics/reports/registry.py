@@ -765,17 +765,32 @@ def column_names(report: str) -> list[str]:
 def documented(function: Made) -> Made:
     """Return the function of a report, which looks at the mirror as of its report date, with its columns documented.
 
-    What puts a figure in doubt depends on the date: `doubts` takes it from the mirror.
+    What puts a figure in doubt depends on the date: `doubts` takes it from the mirror. The frame carries it along.
     """
-    lines = [f"    {column.name}: {filled(column.meaning)}" for column in REPORTS[function.__name__].columns]
+    report = REPORTS[function.__name__]
     if function.__doc__:  # there is none under -OO
-        function.__doc__ = "\n".join([cleandoc(function.__doc__), "", "Columns:", *lines])
+        function.__doc__ = f"{cleandoc(function.__doc__)}\n\n{_columns_text(report)}"
 
     @wraps(function)
     def made(mirror: Mirror, **options: Any) -> pd.DataFrame:
-        return function(mirror.at(options.get("as_of")), **options)
+        from testio_analytics.reports.doubts import doubts_of, stating
+
+        state = mirror.at(options.get("as_of"))
+        frame = function(state, **options)
+        # That of changes is about two states, both of which it knows.
+        return frame if report.name == "changes" else stating(frame, doubts_of(state, report.name))
 
     return cast("Made", made)
+
+
+def _columns_text(report: Report) -> str:
+    """Return what a docstring says of a report's frame: its rows, its columns, and where its doubts are."""
+    width = max(len(column.name) for column in report.columns)
+    lines = [
+        f"    {one.name:{width}}  {filled(one.label)} ({one.kind}): {filled(one.meaning)}" for one in report.columns
+    ]
+    doubts = "``attrs['doubts']`` of the frame says in sentences what puts its figures in doubt."
+    return "\n".join([f"Rows: {report.grain}", "", "Columns (name, label, kind, meaning):", *lines, "", doubts])
 
 
 def report_of(name: str) -> Report:
