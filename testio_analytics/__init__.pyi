@@ -14,6 +14,7 @@ from .display.blocks import notice as notice
 from .display.blocks import state_bar as state_bar
 from .display.blocks import statement as statement
 from .display.blocks import verdict as verdict
+from .display.evidence import evidence as evidence
 from .display.files import export as export
 from .display.html_table import html_table as html_table
 from .display.plots.coverage import plot_coverage_by_product as plot_coverage_by_product
@@ -32,6 +33,7 @@ from .display.report_tables import settings as settings
 from .display.report_tables import since_last_report as since_last_report
 from .display.report_tables import sources as sources
 from .display.report_tables import table as table
+from .display.workbook import to_excel as to_excel
 from .errors import ApiError as ApiError
 from .errors import AuthenticationError as AuthenticationError
 from .errors import ConfigError as ConfigError
@@ -43,8 +45,11 @@ from .errors import StoreError as StoreError
 from .errors import TestioError as TestioError
 from .errors import UnknownValueError as UnknownValueError
 from .frames.history import load_history as load_history
+from .frames.loaders import load_bug_custom_reports as load_bug_custom_reports
 from .frames.loaders import load_bug_devices as load_bug_devices
 from .frames.loaders import load_bugs as load_bugs
+from .frames.loaders import load_custom_report_values as load_custom_report_values
+from .frames.loaders import load_custom_reports as load_custom_reports
 from .frames.loaders import load_endpoint_findings as load_endpoint_findings
 from .frames.loaders import load_executions as load_executions
 from .frames.loaders import load_feature_sections as load_feature_sections
@@ -93,6 +98,8 @@ from .reports.coverage import coverage_by_product as coverage_by_product
 from .reports.coverage import coverage_by_section as coverage_by_section
 from .reports.coverage import coverage_over_time as coverage_over_time
 from .reports.coverage import coverage_total as coverage_total
+from .reports.custom_reports import custom_report as custom_report
+from .reports.custom_reports import custom_reports as custom_reports
 from .reports.facts import bug_bucket as bug_bucket
 from .reports.facts import located_bugs as located_bugs
 from .reports.facts import story_results as story_results
@@ -138,7 +145,6 @@ from .reports.triage import triage_by_month as triage_by_month
 from .reports.triage import triage_by_product_and_month as triage_by_product_and_month
 from .reports.triage import triage_total as triage_total
 
-__all__ = [
     "ApiError",
     "AuthenticationError",
     "Changes",
@@ -173,6 +179,8 @@ __all__ = [
     "coverage_over_time",
     "coverage_summary",
     "coverage_total",
+    "custom_report",
+    "custom_reports",
     "definition_list",
     "definitions",
     "evidence_by_product",
@@ -190,8 +198,11 @@ __all__ = [
     "health_summary",
     "html_table",
     "lapsed_tests",
+    "load_bug_custom_reports",
     "load_bug_devices",
     "load_bugs",
+    "load_custom_report_values",
+    "load_custom_reports",
     "load_endpoint_findings",
     "load_executions",
     "load_feature_sections",
@@ -274,3 +285,5 @@ __all__ = [
     "what_changed",
     "wilson",
 ]
+__all__ = [
+__all__: list[str]  # those above, as the package makes it of this file

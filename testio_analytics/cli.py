@@ -404,7 +404,23 @@ def changes(db: Path | None, products: tuple[int, ...], since: str | None, until
     help="Folder for the pages.",
 )
 @impact_option
-def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output: Path, impact: Path | None) -> None:
+@click.option(
+    "--split-by", type=click.Choice(["product"]), help="A folder with pages of its own for each, and an index.html."
+)
+@click.option(
+    "--pdf", is_flag=True, help="Each page as PDF as well, printed by the installed Chromium, Chrome or Edge."
+)
+@click.option("--zip", "as_zip", is_flag=True, help="All of it in one zip file as well, to be mailed.")
+def report(
+    db: Path | None,
+    products: tuple[int, ...],
+    as_of: str | None,
+    output: Path,
+    impact: Path | None,
+    split_by: str | None,
+    pdf: bool,
+    as_zip: bool,
+) -> None:
     """Run the notebooks on the database and write one self-contained HTML page each.
 
     When anything fails, the pages of the last time stay as they are.
@@ -417,7 +433,17 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
 
     with one_state(resolve_db_path(db)) as state:
         mirror = load_mirror(state.copy, product_id=products or None, as_of=as_of)
-        for page in make_pages(state, output, product_ids=products or None, as_of=as_of, impact=impact):
+        pages = make_pages(
+            state,
+            output,
+            product_ids=products or None,
+            as_of=as_of,
+            impact=impact,
+            by_product=split_by is not None,
+            pdf=pdf,
+            as_zip=as_zip,
+        )
+        for page in pages:
             put(str(page))
         _name_unknown_weights(state.copy, impact)
         if as_of is None:

@@ -325,6 +325,9 @@ _ALL: tuple[Column, ...] = (
     Column("severity", "Severity", "state", "Severity of the bug, as it came."),
     Column("bucket", "Triage outcome", "state", "What the triage of the bug came to.", words=BUCKET_WORDS),
     Column("where", "Reason", "state", "Why the bug is linked to no active feature."),
+    Column("custom_report_id", "Form id", "id", "Id of the form; empty where bugs do not name it."),
+    Column("form", "Form", "text", 'Title of the form; "(no form)" for bugs of severity custom without one.'),
+    Column("keys", "Questions", "text", "What the form asks: the labels of its keys, joined by commas."),
     Column("what", "What", "state", 'What is not known: "severity" or "status".'),
     Column("examples", "Examples", "text", "Up to three titles."),
     # -- results

@@ -16,6 +16,9 @@ from testio_analytics.reports.facts import (
 )
 from testio_analytics.reports.registry import REPORTS
 
+DOUBTS = "doubts"
+"""Under this name a report's frame carries, in ``attrs``, what puts its figures in doubt: a list of sentences."""
+
 
 def doubts(mirror: Mirror, streams: Collection[str] = ORDER) -> tuple[Doubt, ...]:
     """Return everything that puts figures in doubt which rest on these streams, by product and stream.
@@ -30,6 +33,12 @@ def doubts(mirror: Mirror, streams: Collection[str] = ORDER) -> tuple[Doubt, ...
 def doubts_of(mirror: Mirror, report: str) -> tuple[Doubt, ...]:
     """Return everything that puts the figures of a report in doubt."""
     return doubts(mirror, REPORTS[report].streams)
+
+
+def stating(frame: pd.DataFrame, found: Collection[Doubt]) -> pd.DataFrame:
+    """Return the frame with what puts it in doubt in its ``attrs``: plain sentences, which any file format can keep."""
+    frame.attrs = {DOUBTS: [f"{sentence}." for sentence in sentences(found)]}
+    return frame
 
 
 def with_row_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataFrame:

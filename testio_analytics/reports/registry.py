@@ -35,6 +35,8 @@ LINK_FIELDS = ("bugs.test_feature", "bugs.test")
 FIELDS = (*SCOPE_FIELDS, *BUG_FIELDS, "bugs.auto_accepted", *LINK_FIELDS)
 """Fields that the API may leave out of some rows; they stand among the streams of the reports that rest on them.
 ``tests.test_cases`` are the features that a scripted test-case run names elsewhere."""
+FORM_FIELD = "bugs.report"
+"""The same for the answers of bugs on the customer's own forms, on which no figure rests."""
 
 _COVERAGE = ("features", "tests", STATUSES, *SCOPE_FIELDS)
 _MONTHS = ("bugs.test",)
@@ -314,6 +316,21 @@ _ALL: tuple[Report, ...] = (
         terminal=_names("product value bugs critical split_bugs product_bugs"),
         caption="Valid bugs by operating system.",
         page=_names("value bugs critical split_bugs product_bugs"),
+        under=("product",),
+    ),
+    Report(
+        name="custom_reports",
+        title="The customer's own forms for reports: how many bugs were reported on each, and what it asks.",
+        question=BUGS,
+        grain="One row per product and form, by product, form and id.",
+        streams=("tests", "bugs", FORM_FIELD),
+        columns=columns(
+            "product_id product custom_report_id form bugs keys is_complete gap",
+            bugs={"meaning": "Active bugs that were reported on it, of whatever outcome.", "highest": ""},
+        ),
+        terminal=_names("product form bugs keys"),
+        caption="The customer's own forms. What bugs say on one: custom_report in Python.",
+        page=_names("form bugs keys custom_report_id"),
         under=("product",),
     ),
     # -- stories and results
@@ -704,8 +721,9 @@ PAGE_TABLES: Mapping[str, View] = {
             active_features={"label": "How many", "meaning": "Active features that nothing tells apart."},
             rank={"label": "Rank by risk"},
         ),
-        "Features to order a test for; those that nothing tells apart stand in one row.",
-        page=_names("examples active_features state why rank"),
+        "The highest ranks that no scheduled test covers; features that nothing tells apart share a row.",
+        page=_names("rank examples active_features state why"),
+        row_header="examples",
         under=("product", "sections"),
     ),
     "changed_figures": View(
@@ -747,17 +765,32 @@ def column_names(report: str) -> list[str]:
 def documented(function: Made) -> Made:
     """Return the function of a report, which looks at the mirror as of its report date, with its columns documented.
 
-    What puts a figure in doubt depends on the date: `doubts` takes it from the mirror.
+    What puts a figure in doubt depends on the date: `doubts` takes it from the mirror. The frame carries it along.
     """
-    lines = [f"    {column.name}: {filled(column.meaning)}" for column in REPORTS[function.__name__].columns]
+    report = REPORTS[function.__name__]
     if function.__doc__:  # there is none under -OO
-        function.__doc__ = "\n".join([cleandoc(function.__doc__), "", "Columns:", *lines])
+        function.__doc__ = f"{cleandoc(function.__doc__)}\n\n{_columns_text(report)}"
 
     @wraps(function)
     def made(mirror: Mirror, **options: Any) -> pd.DataFrame:
-        return function(mirror.at(options.get("as_of")), **options)
+        from testio_analytics.reports.doubts import doubts_of, stating
+
+        state = mirror.at(options.get("as_of"))
+        frame = function(state, **options)
+        # That of changes is about two states, both of which it knows.
+        return frame if report.name == "changes" else stating(frame, doubts_of(state, report.name))
 
     return cast("Made", made)
+
+
+def _columns_text(report: Report) -> str:
+    """Return what a docstring says of a report's frame: its rows, its columns, and where its doubts are."""
+    width = max(len(column.name) for column in report.columns)
+    lines = [
+        f"    {one.name:{width}}  {filled(one.label)} ({one.kind}): {filled(one.meaning)}" for one in report.columns
+    ]
+    doubts = "``attrs['doubts']`` of the frame says in sentences what puts its figures in doubt."
+    return "\n".join([f"Rows: {report.grain}", "", "Columns (name, label, kind, meaning):", *lines, "", doubts])
 
 
 def report_of(name: str) -> Report:
