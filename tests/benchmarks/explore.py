@@ -65,7 +65,14 @@ def made(db: Path, page: Path) -> float:
     began = time.perf_counter()
     data = explore_data(explored(mirror))
     page.write_text(
-        explore_page(data, siblings=[("explore.html", "Explore")], facts=["testio_analytics"]), encoding="utf-8"
+        explore_page(
+            data,
+            file="explore.html",
+            title="Explore",
+            siblings=[("explore.html", "Explore")],
+            facts=["testio_analytics"],
+        ),
+        encoding="utf-8",
     )
     return time.perf_counter() - began
 

@@ -74,7 +74,13 @@ def _values(packed: Any) -> list[Any]:
 @pytest.fixture(scope="module")
 def data(demo_frames: Mirror) -> dict[str, Any]:
     """Return what the page of the demo account carries."""
-    page = explore_page(explore_data(explored(demo_frames)), siblings=[("explore.html", "Explore")], facts=["x"])
+    page = explore_page(
+        explore_data(explored(demo_frames)),
+        file="explore.html",
+        title="Explore",
+        siblings=[("explore.html", "Explore")],
+        facts=["x"],
+    )
     return unpacked(page)
 
 

@@ -68,7 +68,14 @@ def written(folder: Path, mirror: Mirror) -> Path:
     siblings = [("00_overview.html", "Overview"), ("explore.html", "Explore")]
     path = folder / "explore.html"
     path.write_text(
-        explore_page(explore_data(explored(mirror)), siblings=siblings, facts=["testio_analytics 1"]), "utf-8"
+        explore_page(
+            explore_data(explored(mirror)),
+            file="explore.html",
+            title="Explore",
+            siblings=siblings,
+            facts=["testio_analytics 1"],
+        ),
+        "utf-8",
     )
     return path
 

@@ -13,7 +13,7 @@
   };
   const view = document.getElementById("view");
   const input = document.getElementById("words");
-  const PAGE = document.title;
+  const [PAGE, HEADING] = [document.title, view.querySelector("h1").textContent];
 
   const made = (tag, properties = {}, ...children) => {
     const element = Object.assign(document.createElement(tag), properties);
@@ -46,7 +46,7 @@
   } catch (error) {
     const why = "DecompressionStream" in window ? "Its data are damaged: make or send it again." : "Open it in a browser of 2023 or newer.";
     view.replaceChildren(
-      made("h1", { className: "name", textContent: PAGE }),
+      made("h1", { className: "name", textContent: HEADING }),
       made("p", { className: "statement", textContent: `This page cannot show what it carries. ${why} The other pages are complete without it.` }),
     );
     return;
@@ -641,6 +641,7 @@
   const showBug = (bug) => {
     const devices = rowsOf("devices", "bug_id", bug.place);
     const seen = devicesOf(bug);
+    const answers = rowsOf("answers", "bug_id", bug.place);
     const reported = isMissing(bug.reported_at) ? "" : `, reported ${dayWords(bug.reported_at)}`;
     return {
       path: [linkTo("product", bug.product_id), linkTo("feature", bug.feature_id)],
@@ -660,6 +661,10 @@
           ["Tracker key", trackerCell(bug)],
           ["Language", bug.language],
         ]),
+        ...(answers.length ? [heading(short(answers[0].form || "Your own form")), table(`${counted(answers.length, "answer")} on this form of yours.`, [
+          ["Question", (row) => isolated(short(row.question || "Without name"))],
+          ["Answer", (row) => (row.value ? isolated(short(row.value, LONGEST_TEXT)) : null)],
+        ], answers)] : []),
         ...(devices.length ? [heading("Devices"), table(`Seen on ${counted(devices.length, "device")}.`, [
           ["Device", (row) => isolated(modelWords(row) || "not said")],
           ["Kind", (row) => row.category && isolated(row.category)],
@@ -680,7 +685,7 @@
     const products = everyRow("products").filter(isActive);
     const count = (table) => column(table, "standing").filter((standing) => standing === "active").length;
     return {
-      title: PAGE,
+      title: HEADING,
       statement: about.sentence,
       facts: [["As of", instantWords(about.as_of)], ...["features", "tests", "bugs"].map((name) => [capital(name), grouped(count(name))])],
       parts: [
@@ -800,7 +805,7 @@
     const said = state ? [[null, chip(state)], ...pairs] : pairs;
     view.replaceChildren(...[path(above), name, answer, said.length ? facts(said) : "", ...parts].filter((part) => part !== ""));
     fit();
-    document.title = kind ? `${kind}: ${short(title, 60)} – ${PAGE}` : title === PAGE ? PAGE : `${title} – ${PAGE}`;
+    document.title = kind ? `${kind}: ${short(title, 60)} – ${PAGE}` : title === HEADING ? PAGE : `${title} – ${PAGE}`;
     if (document.activeElement === input) return;
     const address = window.location.hash;
     input.value = address.startsWith("#search=") ? decoded(address.slice(8)) : "";
