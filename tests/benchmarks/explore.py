@@ -20,7 +20,7 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
-from browser import WIDE, started_browser
+from browser import started_browser
 from copies import copy_rows
 from syncing import sync_account
 from testio_analytics.demo.generate import generate_account
@@ -95,7 +95,7 @@ def addresses(db: Path) -> list[str]:
 
 def seconds_to_open(browser: Browser, page: Path) -> float:
     """Return after how many seconds the page shows what it carries."""
-    context = browser.new_context(viewport=WIDE, offline=True)
+    context: Any = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
     context.add_init_script(MARK)
     tab = context.new_page()
     tab.goto(page.as_uri())
@@ -110,7 +110,7 @@ def milliseconds(browser: Browser, page: Path, asked: list[str]) -> dict[str, fl
 
     The best of three rounds: what else the machine does at that moment is no property of the page.
     """
-    context: Any = browser.new_context(viewport=WIDE, offline=True)
+    context: Any = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
     tab = context.new_page()
     tab.goto(page.as_uri())
     tab.wait_for_selector("form.finder:not([hidden])")

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import zlib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 import testio_analytics as ta
 from small_account import small_account
-from syncing import sync_account
+from syncing import NOW, sync_account
 from testio_analytics import config
 from testio_analytics.demo.account.model import Account
 from testio_analytics.errors import ReportError, UnknownValueError
@@ -152,6 +153,23 @@ def test_lists_are_those_of_the_facts(rows: Tables, demo_frames: Mirror) -> None
     assert [row["status"] for row in rows["runs"]] == [None if pd.isna(one) else one for one in results["status"]]
 
 
+def test_answers_on_the_customers_own_forms_are_those_of_their_report(rows: Tables, demo_frames: Mirror) -> None:
+    """Each answer stands at its bug, with its question."""
+    form = rows["answers"][0]["form"]
+    frame = ta.custom_report(demo_frames, form)
+    told = {
+        (rows["bugs"][row["bug_id"]]["bug_id"], row["question"]): row["value"]
+        for row in rows["answers"]
+        if row["form"] == form
+    }
+    questions = [column for column in frame.columns if any(question == column for _, question in told)]
+
+    assert questions
+    for row in frame.to_dict("records"):
+        for question in questions:
+            assert pd.isna(row[question]) or str(row[question]) == told[row["bug_id"], question]
+
+
 def test_each_feature_has_its_doubts(rows: Tables, demo_frames: Mirror) -> None:
     """What touches a feature or its product is said there as on the other pages."""
     told = {row["feature_id"]: row["doubts"] for row in rows["features"] if row["standing"] == "active"}
@@ -188,15 +206,20 @@ def test_sections_of_a_plain_product_hold_all_its_features(rows: Tables) -> None
     )
 
 
-def test_a_report_of_a_product_and_of_a_past_day(demo_db_path: Path) -> None:
+def test_a_report_of_a_product_and_of_a_past_day(tmp_path: Path) -> None:
     """Other products are named and not shown; of an earlier run stands what was known then."""
-    some = rows_of(json.loads(explore_data(explored(ta.load_mirror(demo_db_path, product_id=18559)))))
-    then = json.loads(explore_data(explored(ta.load_mirror(demo_db_path), as_of=1)))
+    account, db = small_account(), tmp_path / "mirror.db"
+    sync_account(account, db, now=NOW - timedelta(days=1))
+    account.add_feature(1, {"id": 109, "title": "New", "user_stories": []})
+    account.products[1].cycles[0].payload["features"][0]["feature_id"] = 102
+    sync_account(account, db)
+    one = rows_of(json.loads(explore_data(explored(ta.load_mirror(db, product_id=1)))))
+    then, now = (rows_of(json.loads(explore_data(explored(ta.load_mirror(db), as_of=run)))) for run in (1, 2))
 
-    assert [row["product_id"] for row in some["products"] if row["standing"] == "active"] == [18559]
-    assert {row["standing"] for row in some["features"]} == {"active", "removed"}
-    assert then["about"]["as_of"] < 1_782_000_000
-    assert len(then["tables"]["features"]["columns"]["feature_id"]) > 400
+    assert {row["product_id"]: row["standing"] for row in one["products"]} == {1: "active", 2: "of another product"}
+    assert 2001 in [row["test_id"] for row in one["tests"]]
+    assert 109 not in [row["feature_id"] for row in then["features"]]
+    assert 109 in [row["feature_id"] for row in now["features"]]
 
 
 # -- odd accounts ---------------------------------------------------------------------------------------------------

@@ -130,12 +130,12 @@ def test_a_feature_says_what_the_reports_say(visit: Visit, demo_frames: Mirror) 
     visit.page.evaluate(GO, f"feature-{key}")
     text = visit.page.inner_text("#view")
 
-    assert statement(visit.page).startswith(catalogue["reason"])
+    assert statement(visit.page).startswith(str(catalogue["reason"]))
     assert f"Executed tests\n{catalogue['executed_tests']}" in text
     assert f"{row['bugs']}" in text.partition("Valid bugs\n")[2].splitlines()[0]
     assert f"Bugs per test, adjusted\n{row['shrunk']:.2f}" in text
     assert f"{row['shrunk_low']:.2f}–{row['shrunk_high']:.2f}" in text
-    assert f"{ranking.loc[key, 'rank']} of {len(ranking)}" in text
+    assert f"{ranking['rank'][key]} of {len(ranking)}" in text
     counts = {
         caption.split()[1].rstrip(",:"): int(caption.split()[0])
         for caption in visit.page.locator("caption").all_inner_texts()
