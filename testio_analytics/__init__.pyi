@@ -7,6 +7,7 @@ from .concurrency import run as run
 from .config import resolve_api as resolve_api
 from .config import resolve_db_path as resolve_db_path
 from .demo.truth import generated_exposures as generated_exposures
+from .display.about import feature as feature
 from .display.blocks import definition_list as definition_list
 from .display.blocks import facts as facts
 from .display.blocks import figures as figures

@@ -14,9 +14,7 @@ NO_QUERY = (
 )
 
 
-def why(
-    page: str, mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, matures_after: float = 10
-) -> Block:
+def why(page: str, mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, matures_after: float = 10) -> Block:
     """Return where the headline figures of a page come from: their meaning, the rows they count, and a query for each.
 
     The query runs on the mirror's file in ``sqlite3``, Datasette or any other program.
