@@ -306,6 +306,7 @@ def _name_unknown_weights(path: Path, impact: Path | None) -> None:
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="Form."
 )
 @impact_option
+@click.option("--feature", metavar="ID|TITLE", help="For `show feature`: all about this one.")
 def show(
     report: str,
     is_list: bool,
@@ -314,6 +315,7 @@ def show(
     as_of: str | None,
     form: str,
     impact: Path | None,
+    **things: str | None,
 ) -> None:
     """Print one report; without a name, list the reports by the question that they answer.
 
@@ -321,8 +323,14 @@ def show(
     testio-analytics show untested_features
     testio-analytics show coverage_by_section --product 18559
     testio-analytics show feature_catalog --format csv > catalog.csv
+    testio-analytics show feature --feature 310353
 
     """
+    if report in things:
+        _show_thing(report, things, db, products, as_of, form, impact)
+        return
+    if unused := [name for name, value in things.items() if value is not None]:
+        raise click.UsageError(f"--{unused[0]} is only used by `testio-analytics show {unused[0]}`.")
     from testio_analytics.reports import registry
 
     if is_list or report == "list":
@@ -344,6 +352,29 @@ def show(
     write(formatted(frame, form, report=declared, width=terminal_width()), nl=form != "csv")
     _name_unknown_weights(resolve_db_path(db), impact)
     _name_doubts(found, scope)
+
+
+def _show_thing(
+    kind: str,
+    things: dict[str, str | None],
+    db: Path | None,
+    products: tuple[int, ...],
+    as_of: str | None,
+    form: str,
+    impact: Path | None,
+) -> None:
+    """Print all about one feature, product, test or bug."""
+    from testio_analytics.display.about import about_formatted, about_of
+    from testio_analytics.frames.loaders import load_mirror
+
+    asked = things[kind]
+    if asked is None:
+        raise click.UsageError(f"Say which one: `testio-analytics show {kind} --{kind} ID`, or its title in quotes.")
+    mirror = load_mirror(resolve_db_path(db), product_id=products or None, as_of=as_of)
+    found = about_of(mirror, kind, asked, impact=impact)
+    write = put if form == "table" else put_data
+    write(about_formatted(found, form, width=terminal_width()), nl=form != "csv")
+    _name_doubts(found.doubts, None)
 
 
 @cli.command(epilog=EXIT_CODES)

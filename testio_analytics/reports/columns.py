@@ -115,6 +115,9 @@ BUCKET_WORDS = {
 STATE_WORDS = {"planned": "scheduled"}
 """The states of features, as people read them, where that is another word."""
 
+GROUP_WORDS = {"planned": "scheduled", "neither": "cancelled", "later": "not over by then"}
+"""What tests count as, as people read it, where that is another word."""
+
 SIGNAL_WORDS = {"above": "higher", "below": "lower", "as expected": "as expected"}
 
 _ALL: tuple[Column, ...] = (
@@ -485,6 +488,25 @@ _ALL: tuple[Column, ...] = (
         bounds=("lead_low", "lead_high"),
     ),
     *_interval("lead", "the lead"),
+    # -- one thing, whole
+    Column(
+        "group",
+        "Counts as",
+        "state",
+        "What the test counts as; see the definitions of executed, scheduled, lapsed and cancelled tests.",
+        words=GROUP_WORDS,
+    ),
+    Column("scope", "Bugs in scope", "text", "Which kinds of bugs were in scope of it there; empty where not said."),
+    Column("description", "Description", "text", "What it is, in the customer's words."),
+    Column("howtofind", "Directions", "text", "How to find it."),
+    Column("devices", "Devices", "text", "The devices on which it was seen; empty where none is named."),
+    Column("external_idx", "Tracker key", "text", "Its key in the customer's tracker; empty where none is said."),
+    Column("is_known", "Known before", "flag", "Whether the customer knew it before; empty where that is not said."),
+    Column("fixed", "Fixed", "flag", "Whether it is marked as fixed; empty where that is not said."),
+    Column("reported_at", "Reported", "time", "When the tester reported it."),
+    Column(
+        "exported_at", "Exported", "time", "When it was exported to the customer's tracker; empty where it was not."
+    ),
 )
 
 COLUMNS: Mapping[str, Column] = {column.name: column for column in _ALL}
