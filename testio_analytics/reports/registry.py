@@ -35,6 +35,8 @@ LINK_FIELDS = ("bugs.test_feature", "bugs.test")
 FIELDS = (*SCOPE_FIELDS, *BUG_FIELDS, "bugs.auto_accepted", *LINK_FIELDS)
 """Fields that the API may leave out of some rows; they stand among the streams of the reports that rest on them.
 ``tests.test_cases`` are the features that a scripted test-case run names elsewhere."""
+FORM_FIELD = "bugs.report"
+"""The same for the answers of bugs on the customer's own forms, on which no figure rests."""
 
 _COVERAGE = ("features", "tests", STATUSES, *SCOPE_FIELDS)
 _MONTHS = ("bugs.test",)
@@ -314,6 +316,21 @@ _ALL: tuple[Report, ...] = (
         terminal=_names("product value bugs critical split_bugs product_bugs"),
         caption="Valid bugs by operating system.",
         page=_names("value bugs critical split_bugs product_bugs"),
+        under=("product",),
+    ),
+    Report(
+        name="custom_reports",
+        title="The customer's own forms for reports: how many bugs were reported on each, and what it asks.",
+        question=BUGS,
+        grain="One row per product and form, by product, form and id.",
+        streams=("tests", "bugs", FORM_FIELD),
+        columns=columns(
+            "product_id product custom_report_id form bugs keys is_complete gap",
+            bugs={"meaning": "Active bugs that were reported on it, of whatever outcome.", "highest": ""},
+        ),
+        terminal=_names("product form bugs keys"),
+        caption="The customer's own forms. What bugs say on one: custom_report in Python.",
+        page=_names("form bugs keys custom_report_id"),
         under=("product",),
     ),
     # -- stories and results
@@ -761,6 +778,51 @@ PAGE_TABLES: Mapping[str, View] = {
             " last_confirmed removed_at"
         ),
     ),
+    "about_product": View(
+        columns("product_id product type description first_seen last_confirmed removed_at"),
+        "The product.",
+        page=_names("product type description first_seen last_confirmed removed_at"),
+    ),
+    "about_test": View(
+        columns(
+            "test_id test product_id product section_id section status group start_at end_at testing_type review_status"
+            " environment_title report_language first_seen last_confirmed removed_at",
+            group={"label": "Counts as"},
+        ),
+        "The test.",
+        page=_names(
+            "product section status group start_at end_at testing_type review_status environment_title report_language"
+            " first_seen last_confirmed removed_at"
+        ),
+    ),
+    "about_scope": View(
+        columns(
+            "feature_id feature scope result worst_severity bugs stories_failed stories_passed api_status differs",
+            feature={"meaning": "Title of the feature as the test lists it."},
+            result={"meaning": "What this test found in the feature; empty where it was not executed."},
+            bugs={"meaning": "Distinct valid bugs of the feature in this test.", "highest": ""},
+        ),
+        "What was in scope of it, with our word for what it found and the API's.",
+        page=_names("feature scope result bugs stories_failed stories_passed api_status differs"),
+        terminal=_names("feature_id feature result bugs api_status differs"),
+    ),
+    "about_bug": View(
+        columns(
+            "bug_id bug product_id product severity status bucket is_known fixed external_idx devices reported_at exported_at"
+            " test_id test feature_id feature feature_how language first_seen last_confirmed removed_at"
+        ),
+        "The bug.",
+        page=_names(
+            "bug product severity status bucket is_known fixed external_idx reported_at exported_at test feature feature_how"
+            " language first_seen last_confirmed removed_at"
+        ),
+    ),
+    "about_devices": View(
+        columns("category vendor device operating_system os_version browsers"),
+        "The devices on which it was seen.",
+        page=_names("device category vendor operating_system os_version browsers"),
+        terminal=_names("device operating_system os_version browsers"),
+    ),
     "about_rates": View(
         tuple(
             column.with_changes(label="Rank by bugs per test") if column.name == "rank" else column
@@ -836,17 +898,32 @@ def column_names(report: str) -> list[str]:
 def documented(function: Made) -> Made:
     """Return the function of a report, which looks at the mirror as of its report date, with its columns documented.
 
-    What puts a figure in doubt depends on the date: `doubts` takes it from the mirror.
+    What puts a figure in doubt depends on the date: `doubts` takes it from the mirror. The frame carries it along.
     """
-    lines = [f"    {column.name}: {filled(column.meaning)}" for column in REPORTS[function.__name__].columns]
+    report = REPORTS[function.__name__]
     if function.__doc__:  # there is none under -OO
-        function.__doc__ = "\n".join([cleandoc(function.__doc__), "", "Columns:", *lines])
+        function.__doc__ = f"{cleandoc(function.__doc__)}\n\n{_columns_text(report)}"
 
     @wraps(function)
     def made(mirror: Mirror, **options: Any) -> pd.DataFrame:
-        return function(mirror.at(options.get("as_of")), **options)
+        from testio_analytics.reports.doubts import doubts_of, stating
+
+        state = mirror.at(options.get("as_of"))
+        frame = function(state, **options)
+        # That of changes is about two states, both of which it knows.
+        return frame if report.name == "changes" else stating(frame, doubts_of(state, report.name))
 
     return cast("Made", made)
+
+
+def _columns_text(report: Report) -> str:
+    """Return what a docstring says of a report's frame: its rows, its columns, and where its doubts are."""
+    width = max(len(column.name) for column in report.columns)
+    lines = [
+        f"    {one.name:{width}}  {filled(one.label)} ({one.kind}): {filled(one.meaning)}" for one in report.columns
+    ]
+    doubts = "``attrs['doubts']`` of the frame says in sentences what puts its figures in doubt."
+    return "\n".join([f"Rows: {report.grain}", "", "Columns (name, label, kind, meaning):", *lines, "", doubts])
 
 
 def report_of(name: str) -> Report:
