@@ -7,7 +7,10 @@ from .concurrency import run as run
 from .config import resolve_api as resolve_api
 from .config import resolve_db_path as resolve_db_path
 from .demo.truth import generated_exposures as generated_exposures
+from .display.about import bug as bug
 from .display.about import feature as feature
+from .display.about import product as product
+from .display.about import test as test
 from .display.blocks import definition_list as definition_list
 from .display.blocks import facts as facts
 from .display.blocks import figures as figures

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -306,7 +306,9 @@ def _name_unknown_weights(path: Path, impact: Path | None) -> None:
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="Form."
 )
 @impact_option
-@click.option("--feature", metavar="ID|TITLE", help="For `show feature`: all about this one.")
+@click.option("--feature", metavar="ID|TITLE", help="`show feature`: all about this one.")
+@click.option("--test", metavar="ID|TITLE", help="`show test`: all about this one.")
+@click.option("--bug", metavar="ID|TITLE", help="`show bug`: all about this one.")
 def show(
     report: str,
     is_list: bool,
@@ -323,10 +325,10 @@ def show(
     testio-analytics show untested_features
     testio-analytics show coverage_by_section --product 18559
     testio-analytics show feature_catalog --format csv > catalog.csv
-    testio-analytics show feature --feature 310353
+    testio-analytics show feature --feature 310353        # all about one; also product, test, bug
 
     """
-    if report in things:
+    if report in (*things, "product"):
         _show_thing(report, things, db, products, as_of, form, impact)
         return
     if unused := [name for name, value in things.items() if value is not None]:
@@ -356,7 +358,7 @@ def show(
 
 def _show_thing(
     kind: str,
-    things: dict[str, str | None],
+    things: Mapping[str, str | None],
     db: Path | None,
     products: tuple[int, ...],
     as_of: str | None,
@@ -367,10 +369,14 @@ def _show_thing(
     from testio_analytics.display.about import about_formatted, about_of
     from testio_analytics.frames.loaders import load_mirror
 
-    asked = things[kind]
+    given = {**things, "product": products[0] if len(products) == 1 else None}
+    asked = given.pop(kind)
     if asked is None:
-        raise click.UsageError(f"Say which one: `testio-analytics show {kind} --{kind} ID`, or its title in quotes.")
-    mirror = load_mirror(resolve_db_path(db), product_id=products or None, as_of=as_of)
+        raise click.UsageError(f"Say which one: `testio-analytics show {kind} --{kind} ID`.")
+    if unused := [name for name, value in given.items() if value is not None and name != "product"]:
+        raise click.UsageError(f"--{unused[0]} is only used by `testio-analytics show {unused[0]}`.")
+    only = None if kind == "product" else products or None
+    mirror = load_mirror(resolve_db_path(db), product_id=only, as_of=as_of)
     found = about_of(mirror, kind, asked, impact=impact)
     write = put if form == "table" else put_data
     write(about_formatted(found, form, width=terminal_width()), nl=form != "csv")

@@ -778,6 +778,51 @@ PAGE_TABLES: Mapping[str, View] = {
             " last_confirmed removed_at"
         ),
     ),
+    "about_product": View(
+        columns("product_id product type description first_seen last_confirmed removed_at"),
+        "The product.",
+        page=_names("product type description first_seen last_confirmed removed_at"),
+    ),
+    "about_test": View(
+        columns(
+            "test_id test product_id product section_id section status group start_at end_at testing_type review_status"
+            " environment_title report_language first_seen last_confirmed removed_at",
+            group={"label": "Counts as"},
+        ),
+        "The test.",
+        page=_names(
+            "product section status group start_at end_at testing_type review_status environment_title report_language"
+            " first_seen last_confirmed removed_at"
+        ),
+    ),
+    "about_scope": View(
+        columns(
+            "feature_id feature scope result worst_severity bugs stories_failed stories_passed api_status differs",
+            feature={"meaning": "Title of the feature as the test lists it."},
+            result={"meaning": "What this test found in the feature; empty where it was not executed."},
+            bugs={"meaning": "Distinct valid bugs of the feature in this test.", "highest": ""},
+        ),
+        "What was in scope of it, with our word for what it found and the API's.",
+        page=_names("feature scope result bugs stories_failed stories_passed api_status differs"),
+        terminal=_names("feature_id feature result bugs api_status differs"),
+    ),
+    "about_bug": View(
+        columns(
+            "bug_id bug product_id product severity status bucket is_known fixed external_idx devices reported_at exported_at"
+            " test_id test feature_id feature feature_how language first_seen last_confirmed removed_at"
+        ),
+        "The bug.",
+        page=_names(
+            "bug product severity status bucket is_known fixed external_idx reported_at exported_at test feature feature_how"
+            " language first_seen last_confirmed removed_at"
+        ),
+    ),
+    "about_devices": View(
+        columns("category vendor device operating_system os_version browsers"),
+        "The devices on which it was seen.",
+        page=_names("device category vendor operating_system os_version browsers"),
+        terminal=_names("device operating_system os_version browsers"),
+    ),
     "about_rates": View(
         tuple(
             column.with_changes(label="Rank by bugs per test") if column.name == "rank" else column
