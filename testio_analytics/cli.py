@@ -313,11 +313,9 @@ def _name_unknown_weights(path: Path, impact: Path | None) -> None:
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="Form."
 )
 @impact_option
-<<<<<<< HEAD
 @click.option("--feature", metavar="ID|TITLE", help="`show feature`: all about this one.")
 @click.option("--test", metavar="ID|TITLE", help="`show test`: all about this one.")
 @click.option("--bug", metavar="ID|TITLE", help="`show bug`: all about this one.")
-=======
 @click.option("--columns", metavar="A,B,...", help="Only these columns, in this order.")
 @click.option("--sort", metavar="[-]COLUMN", help="Sort by this column, with - the highest first.")
 @click.option("--limit", type=click.IntRange(0), metavar="N", help="Only the first N rows.")
@@ -329,7 +327,6 @@ def _name_unknown_weights(path: Path, impact: Path | None) -> None:
     metavar="DAYS",
     help="When a test is too old to count as recent.",
 )
->>>>>>> store
 def show(
     report: str,
     is_list: bool,
@@ -338,37 +335,31 @@ def show(
     as_of: str | None,
     form: str,
     impact: Path | None,
-<<<<<<< HEAD
-    **things: str | None,
-) -> None:
-    """Print one report; without a name, list the reports by the question that they answer.
-
-    \b
-    testio-analytics show untested_features
-    testio-analytics show coverage_by_section --product 18559
-    testio-analytics show feature_catalog --format csv > catalog.csv
-    testio-analytics show feature --feature 310353        # all about one; also product, test, bug
-=======
     columns: str | None,
     sort: str | None,
     limit: int | None,
     states: tuple[str, ...],
     search: str | None,
     stale_after: float | None,
+    **things: str | None,
 ) -> None:
     """Print one report; without a name, list the reports by the question that they answer.
 
     A table in the terminal shows the columns that matter most and fit, and says which it left out. Files (csv, json) hold
     all rows and columns, unless options choose some.
->>>>>>> store
 
     \b
     testio-analytics show untested_features --product "Harbour Boards" --limit 20
     testio-analytics show features --search "address check"
     testio-analytics show coverage_by_section --sort -untested --columns section,untested
     testio-analytics show feature_catalog --format csv > catalog.csv
+    testio-analytics show feature --feature 310353        # all about one; also product, test, bug
     """
+    rows: dict[str, object] = {"--columns": columns, "--sort": sort, "--limit": limit is not None, "--state": states}
+    rows |= {"--search": search, "--stale-after": stale_after}
     if report in (*things, "product"):
+        if unused := [option for option, value in rows.items() if value]:
+            raise click.UsageError(f"`testio-analytics show {report}` shows one thing: {unused[0]} is not used.")
         _show_thing(report, things, db, products, as_of, form, impact)
         return
     if unused := [name for name, value in things.items() if value is not None]:
@@ -382,9 +373,8 @@ def show(
             "--as-of": as_of,
             "--impact": impact,
             "--format": form != "table",
+            **rows,
         }
-        given |= {"--columns": columns, "--sort": sort, "--limit": limit is not None, "--state": states}
-        given |= {"--search": search, "--stale-after": stale_after}
         if unused := [option for option, value in given.items() if value]:
             raise click.UsageError(
                 f"The list of reports comes from no database and has one form: {unused[0]} is not used."
@@ -412,7 +402,6 @@ def show(
     _name_doubts(found, scope)
 
 
-<<<<<<< HEAD
 def _show_thing(
     kind: str,
     things: Mapping[str, str | None],
@@ -438,7 +427,8 @@ def _show_thing(
     write = put if form == "table" else put_data
     write(about_formatted(found, form, width=terminal_width()), nl=form != "csv")
     _name_doubts(found.doubts, None)
-=======
+
+
 def _print_report(frame: pd.DataFrame, form: str, report: Report, columns: Sequence[str] = ()) -> None:
     """Print a report, and say which columns found no room in the terminal."""
     from testio_analytics.display.terminal import formatted
@@ -451,7 +441,6 @@ def _print_report(frame: pd.DataFrame, form: str, report: Report, columns: Seque
         say(
             f"No room for {listed(shown.left_out, most=len(shown.left_out))}: choose with --columns, or use --format csv."
         )
->>>>>>> store
 
 
 @cli.command(epilog=EXIT_CODES)

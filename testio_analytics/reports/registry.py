@@ -62,7 +62,8 @@ class View:
         page: names of the columns on a page; all of them when empty.
         row_header: the column that names the row on a page; the first one shown when empty.
         under: columns whose values stand small below the row's name.
-        terminal: names of the columns that a terminal shows; all of them when empty.
+        terminal: names of the columns that a terminal shows, the most important first: where they do not fit, the last
+            are left out. All of them when empty.
     """
 
     columns: tuple[Column, ...]
@@ -87,13 +88,8 @@ class Report(View):
         question: the question that it helps to answer, one of `QUESTIONS`.
         grain: what one row is, and the order of the rows.
         streams: the streams that its figures rest on.
-<<<<<<< HEAD
-=======
-        terminal: names of the columns that a terminal shows, the most important first: where they do not fit, the last
-            are left out. All of them when empty.
         searched: the column with the ids of what its rows are about, where these can be searched by words; its table is
             the plural.
->>>>>>> store
     """
 
     name: str
@@ -101,11 +97,7 @@ class Report(View):
     question: str
     grain: str
     streams: tuple[str, ...]
-<<<<<<< HEAD
-=======
-    terminal: tuple[str, ...] = ()
     searched: str = ""
->>>>>>> store
 
     @property
     def function(self) -> Callable[..., pd.DataFrame]:
