@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from testio_analytics.errors import ReportError
+from testio_analytics.pages.anchors import VIEWS, contents, linked, with_anchors
 from testio_analytics.pages.notebooks import tags, with_cells
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def html_page(
     Raises:
         ReportError: an output is an error, or a picture without a text for those who cannot see it.
     """
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = _asset("page.css"), _script()
     page = {
         "title": title,
         "name": name,
@@ -76,7 +77,15 @@ def _exported(notebook: NotebookNode, page: Mapping[str, Any]) -> str:
     # HTMLExporter itself would parse the whole page once more, to invent texts for pictures and to add what only
     # the lab's own templates use.
     html, _ = exporters.TemplateExporter.from_notebook_node(exporter, shown, {"page": page})
-    return str(html)
+    return _anchored(str(html), has_views=VIEWS in prose.pages)
+
+
+def _anchored(html: str, *, has_views: bool) -> str:
+    head, opening, rest = html.partition("<main>\n")
+    body, closing, foot = rest.rpartition("</main>")
+    body = with_anchors(body)
+    body = linked(body) if has_views else body
+    return "".join([head, contents(body), opening, body, closing, foot])
 
 
 def _no_code(source: str, **_: object) -> str:
@@ -85,6 +94,12 @@ def _no_code(source: str, **_: object) -> str:
 
 def _asset(name: str) -> str:
     return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _script() -> str:
+    """Return the script of a page: its parts one after the other, in a scope of their own."""
+    parts = sorted((TEMPLATES / "script").glob("*.js"))
+    return "\n".join(["(() => {", '"use strict";', *(part.read_text(encoding="utf-8") for part in parts), "})();"])
 
 
 def _policy(style: str, script: str) -> str:

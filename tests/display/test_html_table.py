@@ -18,7 +18,8 @@ from browser import sample_frame, sample_table
 from markup import ANY_TEXT, checked
 from testio_analytics.display.blocks import Block
 from testio_analytics.display.cells import STATES
-from testio_analytics.display.html_table import SHOWN_TEXT, html_table
+from testio_analytics.display.html_cells import SHOWN_TEXT
+from testio_analytics.display.html_table import html_table
 from testio_analytics.errors import ReportError
 from testio_analytics.text import clean
 
@@ -137,8 +138,8 @@ def test_choices_stand_in_their_order_and_each_row_names_its_own() -> None:
     found = checked(table_of(frame, labels={"feature": "Name", "state": "How"}, under=["product"], choices=choices))
 
     assert json.loads(found.values("data-choices")[0] or "") == [
-        ["Product", ["arc", 'Zoo "x"', "–"]],
-        ["How", ["untested", "scheduled", "stale"]],
+        ["product", "Product", ["arc", 'Zoo "x"', "–"]],
+        ["state", "How", ["untested", "scheduled", "stale"]],
     ]
     assert found.values("data-choice") == ["1 2", "2 1", "0 0", "0 2"]
 

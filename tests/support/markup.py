@@ -64,7 +64,7 @@ TAGS = set(
     "figcaption svg rect".split()
 )
 ATTRIBUTES = set(
-    "class role aria-label aria-hidden tabindex scope data-sort data-label data-choices data-choice datetime title download href colspan open "
+    "class role aria-label aria-hidden tabindex scope data-sort data-label data-choices data-choice data-columns data-name data-rows data-about datetime title download href colspan open "
     "width height x y fill".split()
 )
 
