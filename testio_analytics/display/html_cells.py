@@ -157,4 +157,4 @@ def _under(values: Mapping[str, Any], layout: Layout) -> str:
     present = [name for name in layout.under if not is_missing(values[name])]
     words = {name: _isolated(short(layout.says(values[name], name), SHOWN_TEXT)) for name in present}
     said = [_named(html, layout.address(name, values)) for name, html in words.items()]
-    return f"<small>{' · '.join(said)}</small>" if said else ""
+    return f"<br><small>{' · '.join(said)}</small>" if said else ""

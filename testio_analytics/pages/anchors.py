@@ -6,11 +6,12 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from html import unescape
+from urllib.parse import quote
 
 from testio_analytics.text import for_html
 
-VIEWS = "explore.html"
-"""The page with a view of everything that has a name; it may lie beside the others."""
+VIEWS = "explore"
+"""The name of the page with a view of everything that has a name; it may lie beside the others."""
 
 HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.DOTALL)
 TABLE = re.compile(r'<div class="table" data-name="(\w[\w.-]*)"', re.ASCII)
@@ -37,9 +38,9 @@ def contents(body: str) -> str:
     )
 
 
-def linked(body: str) -> str:
-    """Return the body with every name that has an address as a link to its view."""
-    return NAME.sub(rf'<a href="{VIEWS}#\1">\2</a>', body)
+def linked(body: str, views: str) -> str:
+    """Return the body with every name that has an address as a link to its view, in the page of that file name."""
+    return NAME.sub(lambda found: f'<a href="{for_html(quote(views))}#{found[1]}">{found[2]}</a>', body)
 
 
 class _Ids:
