@@ -24,7 +24,7 @@
     return direction * words.compare(String(a), String(b));
   };
 
-  const sortable = (table, rows, heads) => {
+  const sortable = (table, rows, heads, sorted) => {
     const body = table.tBodies[0];
     const sort = (column, order) => {
       heads.forEach((head, index) => {
@@ -35,6 +35,7 @@
       const direction = order === "descending" ? -1 : 1;
       keyed.sort((a, b) => compared(a.key, b.key, direction) || a.place - b.place);
       body.append(...keyed.map((entry) => entry.row));
+      sorted();
     };
     const next = { ascending: "descending", descending: "none" };
     heads.forEach((head, column) => {
@@ -81,7 +82,7 @@
   };
 
   // Calls `changed` with the rows that are shown, or with null where no filter is set.
-  const filter = (table, rows, tools, changed) => {
+  const filter = (table, rows, tools, are, changed) => {
     const input = made("input", { type: "search", placeholder: "words, or \"a phrase\"", autocomplete: "off" });
     const shown = made("span", { className: "shown", role: "status" });
     const choosers = JSON.parse(table.dataset.choices || "[]").map(chooser);
@@ -99,7 +100,7 @@
       const left = rows.filter((row) => !row.hidden);
       const isSet = phrases.length > 0 || choosers.some(({ select }) => select.value !== "");
       const how = isWhole || !left.length ? "" : ", with words that begin so";
-      shown.textContent = `${left.length} of ${rows.length} shown${how}`;
+      shown.textContent = `${left.length} of ${rows.length} ${are}${how}`;
       tools.classList.toggle("filtered", isSet);
       changed(isSet ? left : null);
     };
@@ -136,6 +137,25 @@
     };
   };
 
+  // Shows so many rows at once, with buttons for those before and after; gives the buttons and a function that begins anew.
+  const paged = (body, size) => {
+    let first = 0;
+    const [before, after] = ["Previous", "Next"].map((text) => made("button", { type: "button", textContent: text }));
+    const place = made("span", { role: "status" });
+    const show = (start) => {
+      const left = [...body.rows].filter((row) => !row.hidden);
+      first = start;
+      left.forEach((row, index) => row.classList.toggle("aside", index < first || index >= first + size));
+      const last = Math.min(first + size, left.length);
+      place.textContent = left.length ? `Rows ${first + 1}\u2013${last} of ${left.length}` : "No rows";
+      before.disabled = first === 0;
+      after.disabled = last >= left.length;
+    };
+    before.addEventListener("click", () => show(Math.max(0, first - size)));
+    after.addEventListener("click", () => show(first + size));
+    return [made("div", { className: "pager" }, before, place, after), () => show(0)];
+  };
+
   const fitted = (region) => {
     const fit = () => {
       region.classList.remove("fits", "tight");
@@ -149,31 +169,36 @@
     new ResizeObserver(fit).observe(region); // it calls at once, and again when what was made aside comes into view
   };
 
-  const enhanceTable = (block) => {
+  const enhanceTable = (block, size) => {
     const table = block.querySelector("table");
     const rows = [...table.tBodies[0].rows].filter((row) => !row.classList.contains("empty"));
     const heads = [...table.tHead.rows[0].cells];
     const download = block.querySelector("p.download");
-    const changed = download ? saved(download.querySelector("a"), rows) : () => {};
+    const save = download ? saved(download.querySelector("a"), rows) : () => {};
+    const [pager, restart] = rows.length > size ? paged(table.tBodies[0], size) : [null, () => {}];
     const tools = made("div", { className: "tools" });
     if (rows.length >= FILTER_FROM) {
-      const [controls, apply] = filter(table, rows, tools, changed);
+      const [controls, apply] = filter(table, rows, tools, pager ? "rows" : "shown", (left) => {
+        save(left);
+        restart();
+      });
       tools.append(...controls);
       apply();
     }
     if (rows.length > 1) {
-      const sort = sortable(table, rows, heads);
+      const sort = sortable(table, rows, heads, restart);
       if (table.classList.contains("many")) tools.append(sorter(heads, sort));
     }
     if (download) tools.append(download);
     if (tools.childNodes.length) block.prepend(tools);
+    if (pager) block.append(pager);
   };
-  const enhance = (root) => {
-    root.querySelectorAll("div.table").forEach(enhanceTable);
+  const enhance = (root, size = Infinity) => {
+    root.querySelectorAll("div.table").forEach((block) => enhanceTable(block, size));
     root.querySelectorAll(".scroll").forEach(fitted);
   };
 
-  // On a page it stands in the page; JupyterLab loads it as a file, and calls it for one output after the other.
+  // A page has it in itself; JupyterLab loads it as a file, and calls it for one output after the other.
   if (document.currentScript.src) {
     document.currentScript.enhance = enhance;
     return;
