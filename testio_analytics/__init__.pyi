@@ -7,6 +7,10 @@ from .concurrency import run as run
 from .config import resolve_api as resolve_api
 from .config import resolve_db_path as resolve_db_path
 from .demo.truth import generated_exposures as generated_exposures
+from .display.about import bug as bug
+from .display.about import feature as feature
+from .display.about import product as product
+from .display.about import test as test
 from .display.blocks import definition_list as definition_list
 from .display.blocks import facts as facts
 from .display.blocks import figures as figures
@@ -14,7 +18,7 @@ from .display.blocks import notice as notice
 from .display.blocks import state_bar as state_bar
 from .display.blocks import statement as statement
 from .display.blocks import verdict as verdict
-from .display.evidence import evidence as evidence
+from .display.explanations import why as why
 from .display.files import export as export
 from .display.html_table import html_table as html_table
 from .display.plots.coverage import plot_coverage_by_product as plot_coverage_by_product
@@ -45,8 +49,11 @@ from .errors import StoreError as StoreError
 from .errors import TestioError as TestioError
 from .errors import UnknownValueError as UnknownValueError
 from .frames.history import load_history as load_history
+from .frames.loaders import load_bug_custom_reports as load_bug_custom_reports
 from .frames.loaders import load_bug_devices as load_bug_devices
 from .frames.loaders import load_bugs as load_bugs
+from .frames.loaders import load_custom_report_values as load_custom_report_values
+from .frames.loaders import load_custom_reports as load_custom_reports
 from .frames.loaders import load_endpoint_findings as load_endpoint_findings
 from .frames.loaders import load_executions as load_executions
 from .frames.loaders import load_feature_sections as load_feature_sections
@@ -87,6 +94,8 @@ from .reports.bugs import bugs_by_device as bugs_by_device
 from .reports.bugs import bugs_by_product as bugs_by_product
 from .reports.bugs import bugs_per_feature as bugs_per_feature
 from .reports.bugs import severity_score as severity_score
+from .reports.catalogue import features as features
+from .reports.catalogue import products as products
 from .reports.changes import Changes as Changes
 from .reports.changes import changes as changes
 from .reports.changes import changes_since as changes_since
@@ -95,6 +104,8 @@ from .reports.coverage import coverage_by_product as coverage_by_product
 from .reports.coverage import coverage_by_section as coverage_by_section
 from .reports.coverage import coverage_over_time as coverage_over_time
 from .reports.coverage import coverage_total as coverage_total
+from .reports.custom_reports import custom_report as custom_report
+from .reports.custom_reports import custom_reports as custom_reports
 from .reports.facts import bug_bucket as bug_bucket
 from .reports.facts import located_bugs as located_bugs
 from .reports.facts import story_results as story_results

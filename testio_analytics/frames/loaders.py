@@ -155,6 +155,33 @@ def load_bug_devices(
     return load_table(db, "bug_devices", product_id=product_id, include_removed=include_removed, names=names)
 
 
+def load_custom_reports(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+) -> pd.DataFrame:
+    """Return the customer's own forms for reports, one row per form and product, by form.
+
+    Each is as the test that ended last carries it.
+    """
+    return load_table(db, "custom_reports", product_id=product_id, include_removed=include_removed)
+
+
+def load_bug_custom_reports(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+) -> pd.DataFrame:
+    """Return which bugs were reported on a form of the customer's own, one row per bug, by bug."""
+    return load_table(db, "bug_custom_reports", product_id=product_id, include_removed=include_removed)
+
+
+def load_custom_report_values(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+) -> pd.DataFrame:
+    """Return what bugs answer on the customer's own forms, one row per answer, by bug and place.
+
+    `custom_report` has a column per question instead.
+    """
+    return load_table(db, "custom_report_values", product_id=product_id, include_removed=include_removed)
+
+
 def load_test_feature_results(
     db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False, names: bool = False
 ) -> pd.DataFrame:

@@ -24,7 +24,7 @@ class Mirror:
 
     Attributes:
         products, sections, features, feature_sections, user_stories, tests, test_features, bugs, bug_devices,
-        test_feature_results, test_user_stories, executions: mirrored tables.
+        custom_reports, bug_custom_reports, custom_report_values, test_feature_results, test_user_stories, executions: mirrored tables.
         sync_runs, stream_states, sync_gaps, rejected_rows, test_reads, endpoint_findings: the completeness ledger.
         row_changes, stream_reads, reported: the history, and which runs people were told of.
         catalogue, account_products: all features and products of the account, whichever products were asked for, removed
@@ -50,6 +50,9 @@ class Mirror:
     test_features: pd.DataFrame
     bugs: pd.DataFrame
     bug_devices: pd.DataFrame
+    custom_reports: pd.DataFrame
+    bug_custom_reports: pd.DataFrame
+    custom_report_values: pd.DataFrame
     test_feature_results: pd.DataFrame
     test_user_stories: pd.DataFrame
     executions: pd.DataFrame

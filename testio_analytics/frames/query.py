@@ -68,7 +68,14 @@ _MIRROR_CONDITIONS: Mapping[str, str] = {
     "test_features": f"t.feature_id IN ({_FEATURES_OF_PRODUCTS})",
     "bugs": f"t.feature_id IN ({_FEATURES_OF_PRODUCTS})",
     **dict.fromkeys(
-        ("bug_devices", "test_feature_results", "test_user_stories", "test_reads"),
+        (
+            "bug_devices",
+            "bug_custom_reports",
+            "custom_report_values",
+            "test_feature_results",
+            "test_user_stories",
+            "test_reads",
+        ),
         f"t.test_id IN ({_TESTS_OF_PRODUCTS})",
     ),
     **dict.fromkeys(

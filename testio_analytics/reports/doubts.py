@@ -41,6 +41,20 @@ def stating(frame: pd.DataFrame, found: Collection[Doubt]) -> pd.DataFrame:
     return frame
 
 
+def doubts_about(
+    mirror: Mirror, product_id: int, feature_id: int | None = None, *, reports: Collection[str]
+) -> tuple[Doubt, ...]:
+    """Return what puts the row of a product, or of a feature of it, in doubt in any of these reports, as `row_gaps` does."""
+    found = doubts(mirror, {stream for report in reports for stream in REPORTS[report].streams})
+    return tuple(one for one in found if _touches(one, product_id, feature_id))
+
+
+def _touches(doubt: Doubt, product_id: int, feature_id: int | None) -> bool:
+    if doubt.product_id is not None and doubt.features is not None and feature_id is not None:
+        return feature_id in doubt.features
+    return product_id == doubt.product_id or product_id in doubt.others
+
+
 def with_row_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataFrame:
     """Add the columns is_complete and gap to rows that have a product_id: what touches that product.
 

@@ -207,7 +207,7 @@
 
   let closed = [];
   window.addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("details.definitions:not([open], .evidence)")];
+    closed = [...document.querySelectorAll("details.definitions:not([open], .why)")];
     closed.forEach((details) => { details.open = true; });
   });
   window.addEventListener("afterprint", () => closed.forEach((details) => { details.open = false; }));
