@@ -76,7 +76,8 @@ def test_a_table_that_was_run_sorts_filters_and_pages(
     blank.metadata.kernelspec = KERNEL  # without, JupyterLab asks which one
     path = write(blank, folder / "work" / "live.ipynb")
     with opened_notebook(browser, lab, path.name) as (page, complaints):
-        page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.wait_for_selector("[data-status=idle]", timeout=PATIENCE)  # before, JupyterLab asks which kernel to take
+        page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells') }")
         page.locator("div.table").nth(1).locator("thead th button").first.wait_for(timeout=PATIENCE)
         stories, products = page.locator("div.table").nth(0), page.locator("div.table").nth(1)
         count = len(ta.story_coverage(demo_frames))
