@@ -811,7 +811,7 @@ PAGE_TABLES: Mapping[str, View] = {
     "rejected_rows": View(
         columns(
             "table row_id product_id reason first_seen",
-            product_id={"label": "Product"},
+            product_id={"label": "Product", "about": ("product", "product_id")},
             reason={"label": "Reason"},
         ),
         "Rejected records that still come.",

@@ -3,7 +3,6 @@
 (() => {
   "use strict";
   const NAME = "testio-analytics";
-  const ROWS_AT_ONCE = 20;
   const OURS = ".testio.jp-RenderedHTMLCommon";
   const place = document.currentScript.src;
   const beside = (file) => new URL(file, place).href;
@@ -34,13 +33,6 @@
       tbody th, tbody td { border-bottom: 1px solid var(--faint); }
       th, td { white-space: normal; overflow-wrap: break-word; }
       ul.facts, ul.figures, ul.key { list-style: none; padding: 0; }
-      .aside { display: none; }
-      .pager { display: flex; align-items: baseline; gap: 1rem; margin-top: 0.625rem; font-size: 0.875rem; color: var(--soft); }
-      .pager button {
-        font: inherit; color: var(--ink); background: var(--bg); border: 1px solid #818b98; border-radius: 6px;
-        padding: 0.25rem 0.75rem; cursor: pointer;
-      }
-      .pager button:disabled { opacity: 0.5; cursor: default; }
       .untrusted { color: var(--soft); font-size: 0.875rem; }`;
     return `${OURS} { ${light} ${theme} }\n[data-jp-theme-light="false"] ${OURS} { ${dark} ${theme} }\n${OURS} { ${css} ${wins} }`;
   };
@@ -58,7 +50,7 @@
   // JupyterLab cuts what to sort and choose by out of an output that nobody here ran: then the table stays as it is.
   const improve = async (node, isTrusted) => {
     node.classList.add("testio");
-    if (isTrusted) (await script)(node, ROWS_AT_ONCE);
+    if (isTrusted) (await script)(node);
     else if (node.querySelector("div.table tbody tr:nth-child(2)")) {
       const note = document.createElement("p");
       note.className = "untrusted";
