@@ -7,6 +7,10 @@ from .concurrency import run as run
 from .config import resolve_api as resolve_api
 from .config import resolve_db_path as resolve_db_path
 from .demo.truth import generated_exposures as generated_exposures
+from .display.about import bug as bug
+from .display.about import feature as feature
+from .display.about import product as product
+from .display.about import test as test
 from .display.blocks import definition_list as definition_list
 from .display.blocks import facts as facts
 from .display.blocks import figures as figures
@@ -14,7 +18,7 @@ from .display.blocks import notice as notice
 from .display.blocks import state_bar as state_bar
 from .display.blocks import statement as statement
 from .display.blocks import verdict as verdict
-from .display.evidence import evidence as evidence
+from .display.explanations import why as why
 from .display.files import export as export
 from .display.html_table import html_table as html_table
 from .display.plots.coverage import plot_coverage_by_product as plot_coverage_by_product
@@ -33,6 +37,7 @@ from .display.report_tables import settings as settings
 from .display.report_tables import since_last_report as since_last_report
 from .display.report_tables import sources as sources
 from .display.report_tables import table as table
+from .display.workbook import to_excel as to_excel
 from .errors import ApiError as ApiError
 from .errors import AuthenticationError as AuthenticationError
 from .errors import ConfigError as ConfigError
@@ -146,146 +151,4 @@ from .reports.triage import triage_by_month as triage_by_month
 from .reports.triage import triage_by_product_and_month as triage_by_product_and_month
 from .reports.triage import triage_total as triage_total
 
-__all__ = [
-    "ApiError",
-    "AuthenticationError",
-    "Changes",
-    "Client",
-    "ConfigError",
-    "FeatureCounts",
-    "Gate",
-    "LockedError",
-    "Mirror",
-    "NotFoundError",
-    "ReportError",
-    "SchemaVersionError",
-    "StoreError",
-    "SyncResult",
-    "TestioError",
-    "UnknownValueError",
-    "backtest",
-    "backtest_sentence",
-    "backtest_summary",
-    "band_definitions",
-    "bug_bucket",
-    "bugs_answer",
-    "bugs_by_device",
-    "bugs_by_product",
-    "bugs_per_feature",
-    "bugs_total",
-    "changes",
-    "changes_since",
-    "completeness",
-    "coverage_by_product",
-    "coverage_by_section",
-    "coverage_over_time",
-    "coverage_summary",
-    "coverage_total",
-    "custom_report",
-    "custom_reports",
-    "definition_list",
-    "definitions",
-    "evidence_by_product",
-    "evidence_total",
-    "export",
-    "exposures",
-    "facts",
-    "feature_catalog",
-    "feature_results",
-    "features",
-    "figures",
-    "gate",
-    "generated_exposures",
-    "get_section_ids",
-    "has_sections",
-    "health_summary",
-    "html_table",
-    "lapsed_tests",
-    "load_bug_custom_reports",
-    "load_bug_devices",
-    "load_bugs",
-    "load_custom_report_values",
-    "load_custom_reports",
-    "load_endpoint_findings",
-    "load_executions",
-    "load_feature_sections",
-    "load_features",
-    "load_history",
-    "load_mirror",
-    "load_products",
-    "load_rejected_rows",
-    "load_sections",
-    "load_stream_states",
-    "load_sync_gaps",
-    "load_sync_runs",
-    "load_test_feature_results",
-    "load_test_features",
-    "load_test_reads",
-    "load_test_user_stories",
-    "load_tests",
-    "load_user_stories",
-    "located_bugs",
-    "make_pages",
-    "next_tests",
-    "notice",
-    "overview",
-    "packed_tests",
-    "picture",
-    "plan_answer",
-    "plot_backtest",
-    "plot_bugs_per_feature",
-    "plot_coverage_by_product",
-    "plot_coverage_by_section",
-    "plot_coverage_over_time",
-    "plot_last_tested",
-    "plot_next_tests",
-    "plot_states",
-    "plot_stories",
-    "plot_trends",
-    "plot_triage",
-    "poisson_interval",
-    "products",
-    "read_impact",
-    "removed_features",
-    "resolve_api",
-    "resolve_db_path",
-    "run",
-    "settings",
-    "severity_score",
-    "shrunk_rates",
-    "since_last_report",
-    "sources",
-    "state_bar",
-    "statement",
-    "status",
-    "stories_answer",
-    "story_coverage",
-    "story_coverage_by_feature",
-    "story_coverage_by_product",
-    "story_coverage_by_section",
-    "story_coverage_total",
-    "story_results",
-    "sync",
-    "sync_async",
-    "sync_features",
-    "table",
-    "trends",
-    "trends_by_product",
-    "trends_by_week",
-    "triage",
-    "triage_answer",
-    "triage_by_month",
-    "triage_by_product_and_month",
-    "triage_total",
-    "unattributed_bugs",
-    "unknown_bug_values",
-    "unknown_impact_ids",
-    "unknown_statuses",
-    "unknown_story_statuses",
-    "unlinked_stories",
-    "unlinked_test_features",
-    "untested_features",
-    "verdict",
-    "what_changed",
-    "wilson",
-]
+__all__: list[str]  # those above, as the package makes it of this file

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -313,6 +313,9 @@ def _name_unknown_weights(path: Path, impact: Path | None) -> None:
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="Form."
 )
 @impact_option
+@click.option("--feature", metavar="ID|TITLE", help="`show feature`: all about this one.")
+@click.option("--test", metavar="ID|TITLE", help="`show test`: all about this one.")
+@click.option("--bug", metavar="ID|TITLE", help="`show bug`: all about this one.")
 @click.option("--columns", metavar="A,B,...", help="Only these columns, in this order.")
 @click.option("--sort", metavar="[-]COLUMN", help="Sort by this column, with - the highest first.")
 @click.option("--limit", type=click.IntRange(0), metavar="N", help="Only the first N rows.")
@@ -338,6 +341,7 @@ def show(
     states: tuple[str, ...],
     search: str | None,
     stale_after: float | None,
+    **things: str | None,
 ) -> None:
     """Print one report; without a name, list the reports by the question that they answer.
 
@@ -349,7 +353,17 @@ def show(
     testio-analytics show features --search "address check"
     testio-analytics show coverage_by_section --sort -untested --columns section,untested
     testio-analytics show feature_catalog --format csv > catalog.csv
+    testio-analytics show feature --feature 310353        # all about one; also product, test, bug
     """
+    rows: dict[str, object] = {"--columns": columns, "--sort": sort, "--limit": limit is not None, "--state": states}
+    rows |= {"--search": search, "--stale-after": stale_after}
+    if report in (*things, "product"):
+        if unused := [option for option, value in rows.items() if value]:
+            raise click.UsageError(f"`testio-analytics show {report}` shows one thing: {unused[0]} is not used.")
+        _show_thing(report, things, db, products, as_of, form, impact)
+        return
+    if unused := [name for name, value in things.items() if value is not None]:
+        raise click.UsageError(f"--{unused[0]} is only used by `testio-analytics show {unused[0]}`.")
     from testio_analytics.reports import registry
 
     if is_list or report == "list":
@@ -359,9 +373,8 @@ def show(
             "--as-of": as_of,
             "--impact": impact,
             "--format": form != "table",
+            **rows,
         }
-        given |= {"--columns": columns, "--sort": sort, "--limit": limit is not None, "--state": states}
-        given |= {"--search": search, "--stale-after": stale_after}
         if unused := [option for option, value in given.items() if value]:
             raise click.UsageError(
                 f"The list of reports comes from no database and has one form: {unused[0]} is not used."
@@ -387,6 +400,33 @@ def show(
         say(note)
     _name_unknown_weights(resolve_db_path(db), impact)
     _name_doubts(found, scope)
+
+
+def _show_thing(
+    kind: str,
+    things: Mapping[str, str | None],
+    db: Path | None,
+    products: tuple[int, ...],
+    as_of: str | None,
+    form: str,
+    impact: Path | None,
+) -> None:
+    """Print all about one feature, product, test or bug."""
+    from testio_analytics.display.about import about_formatted, about_of
+    from testio_analytics.frames.loaders import load_mirror
+
+    given = {**things, "product": products[0] if len(products) == 1 else None}
+    asked = given.pop(kind)
+    if asked is None:
+        raise click.UsageError(f"Say which one: `testio-analytics show {kind} --{kind} ID`.")
+    if unused := [name for name, value in given.items() if value is not None and name != "product"]:
+        raise click.UsageError(f"--{unused[0]} is only used by `testio-analytics show {unused[0]}`.")
+    only = None if kind == "product" else products or None
+    mirror = load_mirror(resolve_db_path(db), product_id=only, as_of=as_of)
+    found = about_of(mirror, kind, asked, impact=impact)
+    write = put if form == "table" else put_data
+    write(about_formatted(found, form, width=terminal_width()), nl=form != "csv")
+    _name_doubts(found.doubts, None)
 
 
 def _print_report(frame: pd.DataFrame, form: str, report: Report, columns: Sequence[str] = ()) -> None:
@@ -459,7 +499,23 @@ def changes(db: Path | None, products: tuple[int, ...], since: str | None, until
     help="Folder for the pages.",
 )
 @impact_option
-def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output: Path, impact: Path | None) -> None:
+@click.option(
+    "--split-by", type=click.Choice(["product"]), help="A folder with pages of its own for each, and an index.html."
+)
+@click.option(
+    "--pdf", is_flag=True, help="Each page as PDF as well, printed by the installed Chromium, Chrome or Edge."
+)
+@click.option("--zip", "as_zip", is_flag=True, help="All of it in one zip file as well, to be mailed.")
+def report(
+    db: Path | None,
+    products: tuple[int, ...],
+    as_of: str | None,
+    output: Path,
+    impact: Path | None,
+    split_by: str | None,
+    pdf: bool,
+    as_zip: bool,
+) -> None:
     """Run the notebooks on the database and write one self-contained HTML page each.
 
     When anything fails, the pages of the last time stay as they are.
@@ -472,7 +528,17 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
 
     with one_state(resolve_db_path(db)) as state:
         mirror = load_mirror(state.copy, product_id=products or None, as_of=as_of)
-        for page in make_pages(state, output, product_ids=products or None, as_of=as_of, impact=impact):
+        pages = make_pages(
+            state,
+            output,
+            product_ids=products or None,
+            as_of=as_of,
+            impact=impact,
+            by_product=split_by is not None,
+            pdf=pdf,
+            as_zip=as_zip,
+        )
+        for page in pages:
             put(str(page))
         _name_unknown_weights(state.copy, impact)
         if as_of is None:

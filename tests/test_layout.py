@@ -57,7 +57,7 @@ def test_exports_are_sorted_and_resolve() -> None:
     assert sorted(ta.__all__) == sorted(set(ta.__all__))
     for name in ta.__all__:
         assert getattr(ta, name) is not None
-    assert set(ta.__all__) <= set(dir(ta))
+    assert set(ta.__all__) == set(dir(ta))
 
 
 def test_unknown_names_are_attribute_errors() -> None:

@@ -298,7 +298,7 @@ def _isolated(text: str) -> str:
 def _under(values: Mapping[str, Any], layout: _Layout) -> str:
     present = [name for name in layout.under if not is_missing(values[name])]
     said = [_isolated(short(layout.says(values[name], name), SHOWN_TEXT)) for name in present]
-    return f"<small>{' · '.join(said)}</small>" if said else ""
+    return f"<br><small>{' · '.join(said)}</small>" if said else ""
 
 
 def _download(frame: pd.DataFrame, name: str) -> str:

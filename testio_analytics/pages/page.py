@@ -26,6 +26,8 @@ def html_page(
     title: str,
     name: str = "",
     siblings: Sequence[tuple[str, str]] = (),
+    links: Mapping[str, str] | None = None,
+    subject: str = "",
     facts: Sequence[str] = (),
 ) -> str:
     """Return the executed notebook as one HTML file, without code.
@@ -38,6 +40,8 @@ def html_page(
         title: the document's title.
         name: the page's own file name, as it stands among `siblings`.
         siblings: file name and title of each page that lies beside it, for the navigation.
+        links: file name of the page of each notebook, to which links to that notebook lead; by default, of the same name.
+        subject: what of the account it is about, for its heading; empty for all.
         facts: what the footer says: versions, sync run, notebook.
 
     Raises:
@@ -48,6 +52,8 @@ def html_page(
         "title": title,
         "name": name,
         "siblings": list(siblings),
+        "links": links or {Path(file).stem: file for file, _ in siblings},
+        "subject": subject,
         "facts": list(facts),
         "style": style,
         "script": script,
@@ -61,7 +67,7 @@ def _exported(notebook: NotebookNode, page: Mapping[str, Any]) -> str:
 
     from testio_analytics.pages.sanitize import Prose, output_html, prose_html
 
-    prose = Prose(pages=[name for name, _ in page["siblings"]])
+    prose = Prose(pages=page["links"], subject=page["subject"])
     filters = {
         "output_html": output_html,
         "prose_html": partial(prose_html, renderer=prose),

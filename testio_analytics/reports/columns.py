@@ -115,6 +115,17 @@ BUCKET_WORDS = {
 STATE_WORDS = {"planned": "scheduled"}
 """The states of features, as people read them, where that is another word."""
 
+GROUP_WORDS = {"planned": "scheduled", "neither": "cancelled", "later": "not over by then"}
+"""What tests count as, as people read it, where that is another word."""
+
+LINK_WORDS = {
+    "test_feature": "the list of the test",
+    "bug": "the bug itself",
+    "results": "the results of the test",
+    "none": "nothing",
+}
+"""How it is known which feature a bug belongs to, as people read it."""
+
 SIGNAL_WORDS = {"above": "higher", "below": "lower", "as expected": "as expected"}
 
 _ALL: tuple[Column, ...] = (
@@ -487,6 +498,38 @@ _ALL: tuple[Column, ...] = (
         bounds=("lead_low", "lead_high"),
     ),
     *_interval("lead", "the lead"),
+    # -- one thing, whole
+    Column(
+        "group",
+        "Counts as",
+        "state",
+        "What the test counts as; see the definitions of executed, scheduled, lapsed and cancelled tests.",
+        words=GROUP_WORDS,
+    ),
+    Column("scope", "Bugs in scope", "text", "Which kinds of bugs were in scope of it there; empty where not said."),
+    Column("testing_type", "Kind of test", "state", "Its kind, as the API names it; empty for test-case runs."),
+    Column("review_status", "Review", "state", "Status of the team lead's review, as it came."),
+    Column("environment_title", "Environment", "text", "Label of the test environment."),
+    Column("report_language", "Report language", "state", "Language of its reports."),
+    Column("language", "Language", "state", "Language of the report."),
+    Column("feature_how", "Linked by", "state", "How it is known which feature it belongs to.", words=LINK_WORDS),
+    Column("category", "Kind of device", "text", "Kind of device."),
+    Column("vendor", "Maker", "text", "Maker of the device."),
+    Column("device", "Device", "text", "Model of the device."),
+    Column("operating_system", "System", "text", "Operating system."),
+    Column("os_version", "Version", "text", "Version of the operating system."),
+    Column("browsers", "Browsers", "text", "Browsers; empty where none is named."),
+    Column("type", "Kind of product", "state", "Its platform, as the API names it."),
+    Column("description", "Description", "text", "What it is, in the customer's words."),
+    Column("howtofind", "Directions", "text", "How to find it."),
+    Column("devices", "Devices", "text", "The devices on which it was seen; empty where none is named."),
+    Column("external_idx", "Tracker key", "text", "Its key in the customer's tracker; empty where none is said."),
+    Column("is_known", "Known before", "flag", "Whether the customer knew it before; empty where that is not said."),
+    Column("fixed", "Fixed", "flag", "Whether it is marked as fixed; empty where that is not said."),
+    Column("reported_at", "Reported", "time", "When the tester reported it."),
+    Column(
+        "exported_at", "Exported", "time", "When it was exported to the customer's tracker; empty where it was not."
+    ),
 )
 
 COLUMNS: Mapping[str, Column] = {column.name: column for column in _ALL}

@@ -62,6 +62,8 @@ class View:
         page: names of the columns on a page; all of them when empty.
         row_header: the column that names the row on a page; the first one shown when empty.
         under: columns whose values stand small below the row's name.
+        terminal: names of the columns that a terminal shows, the most important first: where they do not fit, the last
+            are left out. All of them when empty.
     """
 
     columns: tuple[Column, ...]
@@ -69,6 +71,7 @@ class View:
     page: tuple[str, ...] = ()
     row_header: str = ""
     under: tuple[str, ...] = ()
+    terminal: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
         """Return the column of that name."""
@@ -85,8 +88,6 @@ class Report(View):
         question: the question that it helps to answer, one of `QUESTIONS`.
         grain: what one row is, and the order of the rows.
         streams: the streams that its figures rest on.
-        terminal: names of the columns that a terminal shows, the most important first: where they do not fit, the last
-            are left out. All of them when empty.
         searched: the column with the ids of what its rows are about, where these can be searched by words; its table is
             the plural.
     """
@@ -96,7 +97,6 @@ class Report(View):
     question: str
     grain: str
     streams: tuple[str, ...]
-    terminal: tuple[str, ...] = ()
     searched: str = ""
 
     @property
@@ -754,6 +754,17 @@ _ALL: tuple[Report, ...] = (
 REPORTS: Mapping[str, Report] = {report.name: report for report in _ALL}
 """Every report by its name, which is also its name in Python."""
 
+_OF_THE_FEATURE = ("product_id", "product", "feature_id", "feature", "sections", "is_complete", "gap")
+
+
+def _named_part(column: Column) -> Column:
+    """Return a column of a part of the risk with a label that says of what: there is no group of columns around it."""
+    if not column.name.startswith("part_"):
+        return column
+    whole = "Impact" if column.name in ("part_severity", "part_stories") else "Likelihood"
+    return column.with_changes(label=f"{whole}: {column.label.lower()}")
+
+
 PAGE_TABLES: Mapping[str, View] = {
     "features_to_test": View(
         columns(
@@ -794,6 +805,128 @@ PAGE_TABLES: Mapping[str, View] = {
         "Share of the next test's bugs that each ranking finds, with 95 % intervals.",
         page=_names("ranking cycles bugs found lead lead_low lead_high"),
     ),
+    # -- one thing, whole
+    "about_feature": View(
+        columns(
+            "feature_id feature product_id product sections state reason result worst_severity last_tested_at last_test_id"
+            " last_test days_since_tested executed_tests executed_tests_in_window planned_tests stories"
+            " changed_since_tested changed_words description howtofind first_seen last_confirmed removed_at"
+        ),
+        "The feature.",
+        page=_names(
+            "product sections state reason result worst_severity last_tested_at last_test executed_tests"
+            " executed_tests_in_window planned_tests changed_since_tested changed_words description howtofind first_seen"
+            " last_confirmed removed_at"
+        ),
+    ),
+    "about_product": View(
+        columns("product_id product type description first_seen last_confirmed removed_at"),
+        "The product.",
+        page=_names("product type description first_seen last_confirmed removed_at"),
+    ),
+    "about_test": View(
+        columns(
+            "test_id test product_id product section_id section status group start_at end_at testing_type review_status"
+            " environment_title report_language first_seen last_confirmed removed_at",
+            group={"label": "Counts as"},
+        ),
+        "The test.",
+        page=_names(
+            "product section status group start_at end_at testing_type review_status environment_title report_language"
+            " first_seen last_confirmed removed_at"
+        ),
+    ),
+    "about_scope": View(
+        columns(
+            "feature_id feature scope result worst_severity bugs stories_failed stories_passed api_status differs",
+            feature={"meaning": "Title of the feature as the test lists it."},
+            result={"meaning": "What this test found in the feature; empty where it was not executed."},
+            bugs={"meaning": "Distinct valid bugs of the feature in this test.", "highest": ""},
+        ),
+        "What was in scope of it, with our word for what it found and the API's.",
+        page=_names("feature scope result bugs stories_failed stories_passed api_status differs"),
+        terminal=_names("feature_id feature result bugs api_status differs"),
+    ),
+    "about_bug": View(
+        columns(
+            "bug_id bug product_id product severity status bucket is_known fixed external_idx devices reported_at exported_at"
+            " test_id test feature_id feature feature_how language first_seen last_confirmed removed_at"
+        ),
+        "The bug.",
+        page=_names(
+            "bug product severity status bucket is_known fixed external_idx reported_at exported_at test feature feature_how"
+            " language first_seen last_confirmed removed_at"
+        ),
+    ),
+    "about_devices": View(
+        columns("category vendor device operating_system os_version browsers"),
+        "The devices on which it was seen.",
+        page=_names("device category vendor operating_system os_version browsers"),
+        terminal=_names("device operating_system os_version browsers"),
+    ),
+    "about_rates": View(
+        tuple(
+            column.with_changes(label="Rank by bugs per test") if column.name == "rank" else column
+            for column in REPORTS["bugs_per_feature"].columns
+            if column.name not in _OF_THE_FEATURE
+        ),
+        "Bugs of the feature for its tests, beside the product's.",
+        page=_names(
+            "bugs open known rejected tests tests_read bugs_per_test shrunk prior_mean signal rank critical high low"
+        ),
+    ),
+    "about_risk": View(
+        tuple(_named_part(column) for column in REPORTS["next_tests"].columns if column.name not in _OF_THE_FEATURE),
+        "Its place among the features to test next.",
+        page=_names(
+            "rank rank_best rank_worst why planned_test proposed_test risk likelihood part_bugs part_age part_changed"
+            " part_failures impact part_severity part_stories own_impact flags"
+        ),
+    ),
+    "about_tests": View(
+        columns(
+            "test_id test at start_at end_at status group scope bugs api_status",
+            bugs={
+                "meaning": "Distinct valid bugs of it in that test; empty where its bugs were not read.",
+                "highest": "",
+            },
+        ),
+        "Its tests, the newest first.",
+        page=_names("test at status group scope bugs api_status"),
+        terminal=_names("test_id at test group bugs api_status"),
+    ),
+    "about_bugs": View(
+        columns(
+            "bug_id bug severity status bucket is_known fixed devices external_idx reported_at exported_at test_id test"
+            " feature_id feature"
+        ),
+        "Its bugs, the newest first.",
+        page=_names("bug severity bucket devices external_idx fixed reported_at"),
+        row_header="bug",
+        under=("test",),
+        terminal=_names("bug_id bug severity bucket external_idx fixed"),
+    ),
+    "about_stories": View(
+        columns("story_id story state test_id test at tested_by is_by_bug is_old_version changed_words"),
+        "Its stories with their newest results.",
+        page=_names("story state at test tested_by is_by_bug changed_words"),
+        terminal=_names("story state at"),
+    ),
+    "about_runs": View(
+        columns("story_id story test_id test at status is_by_bug tested_by"),
+        "The results of its stories over time, the newest first.",
+        page=_names("story status at test tested_by is_by_bug"),
+        terminal=_names("at story status tested_by"),
+    ),
+    "about_history": View(
+        columns(
+            "at what before after",
+            at={"label": "Seen", "meaning": "The end of the sync run that saw it."},
+            what={"kind": "text", "label": "What", "meaning": "What changed."},
+        ),
+        "What syncs saw change of it, the newest first.",
+        row_header="what",
+    ),
 }
 """What pages show besides reports."""
 
@@ -806,17 +939,32 @@ def column_names(report: str) -> list[str]:
 def documented(function: Made) -> Made:
     """Return the function of a report, which looks at the mirror as of its report date, with its columns documented.
 
-    What puts a figure in doubt depends on the date: `doubts` takes it from the mirror.
+    What puts a figure in doubt depends on the date: `doubts` takes it from the mirror. The frame carries it along.
     """
-    lines = [f"    {column.name}: {filled(column.meaning)}" for column in REPORTS[function.__name__].columns]
+    report = REPORTS[function.__name__]
     if function.__doc__:  # there is none under -OO
-        function.__doc__ = "\n".join([cleandoc(function.__doc__), "", "Columns:", *lines])
+        function.__doc__ = f"{cleandoc(function.__doc__)}\n\n{_columns_text(report)}"
 
     @wraps(function)
     def made(mirror: Mirror, **options: Any) -> pd.DataFrame:
-        return function(mirror.at(options.get("as_of")), **options)
+        from testio_analytics.reports.doubts import doubts_of, stating
+
+        state = mirror.at(options.get("as_of"))
+        frame = function(state, **options)
+        # That of changes is about two states, both of which it knows.
+        return frame if report.name == "changes" else stating(frame, doubts_of(state, report.name))
 
     return cast("Made", made)
+
+
+def _columns_text(report: Report) -> str:
+    """Return what a docstring says of a report's frame: its rows, its columns, and where its doubts are."""
+    width = max(len(column.name) for column in report.columns)
+    lines = [
+        f"    {one.name:{width}}  {filled(one.label)} ({one.kind}): {filled(one.meaning)}" for one in report.columns
+    ]
+    doubts = "``attrs['doubts']`` of the frame says in sentences what puts its figures in doubt."
+    return "\n".join([f"Rows: {report.grain}", "", "Columns (name, label, kind, meaning):", *lines, "", doubts])
 
 
 def report_of(name: str) -> Report:

@@ -512,13 +512,14 @@ def test_pages_are_made_for_all_notebooks_and_lead_to_each_other(two: Path, db: 
     output = tmp_path / "out" / "reports"
     made = make_pages(db, output, product_ids=[1, 2], as_of="2026-06-30")
 
-    assert made == [output / "01_health.html", output / "02_untested.html"]
+    names = ["01_health", "02_untested", "explore"]
+    assert made == [output / f"{name}-harbour-ferry.html" for name in names]
     assert sorted(output.iterdir()) == made
     assert list(output.parent.iterdir()) == [output]
     html = made[0].read_text(encoding="utf-8")
-    assert "<title>Sync and health</title>" in html
-    assert '<a aria-current="page" href="01_health.html">Sync and health</a>' in html
-    assert '<a href="02_untested.html">Untested</a>' in html
+    assert "<title>Sync and health · Harbour and Ferry · 30 Jun 2026</title>" in html
+    assert '<a aria-current="page" href="01_health-harbour-ferry.html">Sync and health</a>' in html
+    assert '<a href="02_untested-harbour-ferry.html">Untested</a>' in html
     assert "<li>Products <strong>[1, 2]</strong></li><li>As of <strong>2026-06-30</strong></li>" in html
     assert re.search(r"<footer>\n?<p>testio_analytics \S.* · schema \d+ · sync run 1 · notebook 01_health</p>", html)
     assert str(tmp_path) not in html

@@ -146,11 +146,10 @@
       if (fits) region.removeAttribute("tabindex");
       else region.tabIndex = 0;
     };
-    fit();
-    window.addEventListener("resize", fit);
+    new ResizeObserver(fit).observe(region); // it calls at once, and again when what was made aside comes into view
   };
 
-  document.querySelectorAll("div.table").forEach((block) => {
+  const enhanceTable = (block) => {
     const table = block.querySelector("table");
     const rows = [...table.tBodies[0].rows].filter((row) => !row.classList.contains("empty"));
     const heads = [...table.tHead.rows[0].cells];
@@ -168,12 +167,22 @@
     }
     if (download) tools.append(download);
     if (tools.childNodes.length) block.prepend(tools);
-  });
-  document.querySelectorAll(".scroll").forEach(fitted);
+  };
+  const enhance = (root) => {
+    root.querySelectorAll("div.table").forEach(enhanceTable);
+    root.querySelectorAll(".scroll").forEach(fitted);
+  };
+
+  // On a page it stands in the page; JupyterLab loads it as a file, and calls it for one output after the other.
+  if (document.currentScript.src) {
+    document.currentScript.enhance = enhance;
+    return;
+  }
+  enhance(document);
 
   let closed = [];
   window.addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("details.definitions:not([open], .evidence)")];
+    closed = [...document.querySelectorAll("details.definitions:not([open], .why)")];
     closed.forEach((details) => { details.open = true; });
   });
   window.addEventListener("afterprint", () => closed.forEach((details) => { details.open = false; }));
