@@ -340,6 +340,7 @@ _ALL: tuple[Report, ...] = (
             critical_bugs={"label": "Critical", "meaning": "Valid bugs of severity critical."},
             **_HIGH_AND_LOW,
         ),
+        terminal=_names("product bugs critical_bugs high low known visual content suggestion custom severity_other"),
         caption="Valid bugs of all products, by severity.",
     ),
     Report(
