@@ -7,7 +7,10 @@ from .concurrency import run as run
 from .config import resolve_api as resolve_api
 from .config import resolve_db_path as resolve_db_path
 from .demo.truth import generated_exposures as generated_exposures
+from .display.about import bug as bug
 from .display.about import feature as feature
+from .display.about import product as product
+from .display.about import test as test
 from .display.blocks import definition_list as definition_list
 from .display.blocks import facts as facts
 from .display.blocks import figures as figures
@@ -91,6 +94,8 @@ from .reports.bugs import bugs_by_device as bugs_by_device
 from .reports.bugs import bugs_by_product as bugs_by_product
 from .reports.bugs import bugs_per_feature as bugs_per_feature
 from .reports.bugs import severity_score as severity_score
+from .reports.catalogue import features as features
+from .reports.catalogue import products as products
 from .reports.changes import Changes as Changes
 from .reports.changes import changes as changes
 from .reports.changes import changes_since as changes_since

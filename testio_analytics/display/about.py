@@ -15,13 +15,17 @@ from testio_analytics.display.cells import UNKNOWN, cell_words, is_missing, numb
 from testio_analytics.display.csv_json import csv_text, plain_value
 from testio_analytics.display.report_tables import table
 from testio_analytics.display.terminal import text_table
+from testio_analytics.errors import UnusedOptionError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.about import About, Part
+from testio_analytics.reports.about import About, Part, view_of
+from testio_analytics.reports.about_bug import about_bug
 from testio_analytics.reports.about_feature import about_feature
+from testio_analytics.reports.about_product import about_product
+from testio_analytics.reports.about_test import about_test
 from testio_analytics.reports.columns import Column, filled
 from testio_analytics.reports.impact import ImpactSource
-from testio_analytics.reports.registry import PAGE_TABLES, REPORTS, View
+from testio_analytics.reports.registry import View
 from testio_analytics.text import clean, counted, for_html, instant_words, interval_words, one_line, short
 
 WIDTH = 80
@@ -29,7 +33,10 @@ LABEL_WIDTH = 24
 MOST_ROWS = 20
 """Rows of a table in a terminal; how many more there are is said."""
 
-IN_LINES = ("about_feature",)
+MOST_ON_A_PAGE = 200
+"""Rows of a table in a notebook."""
+
+IN_LINES = ("about_feature", "about_product", "about_test", "about_bug")
 """Parts of one row that stand line by line on a page: they hold texts. The others are figures, beside each other."""
 
 NOT_SAID = "not said"
@@ -50,9 +57,38 @@ def feature(mirror: Mirror, feature: int | str, *, as_of: AsOf = None, impact: I
     return whole(about_feature(mirror, feature, as_of=as_of, impact=impact))
 
 
+def product(mirror: Mirror, product: int | str, *, as_of: AsOf = None, impact: ImpactSource = None) -> Whole:
+    """Return everything about one product: see `about_product`."""
+    return whole(about_product(mirror, product, as_of=as_of, impact=impact))
+
+
+def test(mirror: Mirror, test: int | str, *, as_of: AsOf = None) -> Whole:
+    """Return everything about one test: see `about_test`."""
+    return whole(about_test(mirror, test, as_of=as_of))
+
+
+test.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it for its name
+
+
+def bug(mirror: Mirror, bug: int | str, *, as_of: AsOf = None) -> Whole:
+    """Return everything about one bug: see `about_bug`."""
+    return whole(about_bug(mirror, bug, as_of=as_of))
+
+
 def about_of(mirror: Mirror, kind: str, asked: int | str, *, impact: ImpactSource = None) -> About:
-    """Return everything about one thing of that kind."""
-    return about_feature(mirror, asked, impact=impact)
+    """Return everything about one thing of that kind.
+
+    Raises:
+        UnclearNameError: nothing, or more than one thing, has that id or title.
+        UnusedOptionError: `impact` is given for a test or bug.
+    """
+    if kind == "feature":
+        return about_feature(mirror, asked, impact=impact)
+    if kind == "product":
+        return about_product(mirror, asked, impact=impact)
+    if impact is not None:
+        raise UnusedOptionError(f"about one {kind}", "impact", ["feature", "product"], ["test", "bug"])
+    return about_test(mirror, asked) if kind == "test" else about_bug(mirror, asked)
 
 
 def whole(about: About) -> Whole:
@@ -81,16 +117,12 @@ def _plain(part: Part) -> Any:
     return rows[0] if part.is_list else rows
 
 
-def _view(part: Part) -> View:
-    return PAGE_TABLES.get(part.name) or REPORTS[part.name]
-
-
 # -- one value ------------------------------------------------------------------------------------------------------
 
 
 def _items(part: Part) -> Iterator[tuple[Column, str, Any]]:
     """Yield what a part of one row shows: the column, the value in words, and the value. What is not there is left out."""
-    view, row = _view(part), part.rows.iloc[0]
+    view, row = view_of(part.name), part.rows.iloc[0]
     for name in view.page or [column.name for column in view.columns]:
         column = view.column(name)
         if name in row.index and (words := _words(column, row)) is not None:
@@ -139,7 +171,13 @@ def _part_html(part: Part) -> str:
     notes = "".join(f"<p>{typeset(one_sentence(note))}</p>" for note in part.notes)
     if part.is_list:
         return heading + (_list_html(part) if part.name in IN_LINES else _figures_html(part)) + notes
-    return heading + notes + (table(part.name, part.rows).html if len(part.rows) else "")
+    if left := len(part.rows) - MOST_ON_A_PAGE:
+        notes += (
+            f"<p>{counted(left, 'more row')}: `about.parts` of this object has them, and `show` with --format json.</p>"
+            if left > 0
+            else ""
+        )
+    return heading + notes + (table(part.name, part.rows.head(MOST_ON_A_PAGE)).html if len(part.rows) else "")
 
 
 def _list_html(part: Part) -> str:
@@ -147,7 +185,7 @@ def _list_html(part: Part) -> str:
         f'<tr><th scope="row">{for_html(filled(column.label))}</th><td>{_value_html(column, words, value)}</td></tr>'
         for column, words, value in _items(part)
     )
-    name = for_html(_view(part).caption)
+    name = for_html(view_of(part.name).caption)
     return f'<div class="table"><table class="few" aria-label="{name}"><tbody>{rows}</tbody></table></div>'
 
 
@@ -192,7 +230,7 @@ def _part_lines(part: Part, width: int | None) -> Iterator[str]:
             yield from _item_lines(filled(column.label), words, width)
     elif len(part.rows):
         shown = part.rows if width is None else part.rows.head(MOST_ROWS)
-        yield _table_text(shown, _view(part), width)
+        yield _table_text(shown, view_of(part.name), width)
         yield _rows_words(len(part.rows), len(shown))
     for note in part.notes:
         yield from _wrapped(note, width)
@@ -225,6 +263,7 @@ def _wrapped(text: str, width: int | None, first: str = "", then: str = "") -> l
 def _table_text(rows: pd.DataFrame, view: View, width: int | None) -> str:
     """Return the columns for a terminal that say anything in any of the rows, under the labels that people read."""
     names = view.terminal or view.page or [column.name for column in view.columns]
+    names = [name for name in names if name != "product"]  # that is the thing's own
     columns = [column for column in map(view.column, names) if column.reads_unknown or rows[column.name].notna().any()]
     labels = {column.name: filled(column.label) for column in columns}
     shown = pd.DataFrame({column.name: _cells(column, rows[column.name]) for column in columns})

@@ -13,13 +13,16 @@ import pandas as pd
 from testio_analytics.errors import UnclearNameError
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.doubt_words import Doubt, sentences
-from testio_analytics.reports.facts import dated_tests, located_bugs, looked_up, unread_tests
-from testio_analytics.reports.registry import PAGE_TABLES
+from testio_analytics.reports.facts import dated_tests, distinct, located_bugs, looked_up, once, unread_tests
+from testio_analytics.reports.impact import ImpactSource
+from testio_analytics.reports.next_tests import next_tests
+from testio_analytics.reports.registry import PAGE_TABLES, REPORTS, View
 from testio_analytics.reports.texts import changed_words
 from testio_analytics.text import counted, day_words, instant_words, label, listed, lowered, short
 
 Thing = Literal["feature", "product", "test", "bug"]
 MOST_CANDIDATES = 10
+KINDS_IN_SCOPE = {"enable_default": "functional", "enable_content": "content", "enable_visual": "visual"}
 NOT_SHOWN = ("last_synced", "first_seen", "not_said", "content_hash", "raw_data")
 COLUMN_WORDS = {"howtofind": "directions", "removed_at": "removed", "auto_accepted": "auto-accepted"}
 BUG_COLUMNS = [column.name for column in PAGE_TABLES["about_bugs"].columns]
@@ -135,19 +138,24 @@ def _candidate(mirror: Mirror, row: Any, titles: pd.Series[str], kind: Thing) ->
     return f"{row.id}  {short(titles[row.Index])}{product}{gone}"
 
 
+def view_of(name: str) -> View:
+    """Return what declares the columns of a part."""
+    return PAGE_TABLES.get(name) or REPORTS[name]
+
+
 # -- parts that several views have -----------------------------------------------------------------------------------
 
 
 def list_part(name: str, title: str, row: pd.DataFrame, *, notes: Sequence[str] = ()) -> Part:
     """Return a part of one row with those columns of its view that the row has, in the order of the view."""
-    names = [column.name for column in PAGE_TABLES[name].columns if column.name in row]
+    names = [column.name for column in view_of(name).columns if column.name in row]
     return Part(name, title, row[names].reset_index(drop=True), tuple(notes), is_list=True)
 
 
 def table_part(name: str, title: str, rows: pd.DataFrame, noun: str, gaps: Collection[Doubt] = ()) -> Part:
     """Return a part of several rows; without any, it says that none is known, and what could hide one."""
     notes = () if len(rows) else (none_known(noun, gaps),)
-    names = [column.name for column in PAGE_TABLES[name].columns]
+    names = [column.name for column in view_of(name).columns]
     return Part(name, title, rows[names].reset_index(drop=True), notes)
 
 
@@ -159,8 +167,8 @@ def none_known(noun: str, gaps: Collection[Doubt]) -> str:
 
 def bug_rows(mirror: Mirror, bugs: pd.DataFrame) -> pd.DataFrame:
     """Return rows of `facts.located_bugs` as people see them, those reported last first."""
-    stored = mirror.bugs.set_index("id")
     keys = bugs["bug_id"]
+    stored = mirror.bugs[mirror.bugs["id"].isin(keys)].set_index("id")
     tests = mirror.tests.set_index("id")["title"]
     features = mirror.features.set_index("id")["title"]
     found = bugs.assign(
@@ -256,3 +264,33 @@ def bugs_where(mirror: Mirror, column: str, key: int) -> pd.DataFrame:
     """Return the rows of `facts.located_bugs` with this id in that column."""
     bugs = located_bugs(mirror)
     return bugs[(bugs[column] == key).fillna(False)]
+
+
+def in_scope(copies: pd.DataFrame) -> pd.Series[str]:
+    """Return which kinds of bugs were in scope of each test feature, in words; empty where nothing says so."""
+    flags = {words: copies[name].fillna(False).astype(bool).to_numpy() for name, words in KINDS_IN_SCOPE.items()}
+    said = [", ".join(words for words in flags if flags[words][place]) or None for place in range(len(copies))]
+    return pd.Series(said, index=copies.index, dtype="str")
+
+
+def valid_bugs(mirror: Mirror, rows: pd.DataFrame, bugs: pd.DataFrame) -> pd.Series[Any]:
+    """Return how many of the bugs are valid ones of each row's test; empty where its bugs were not read."""
+    counts = distinct(bugs[bugs["is_valid"].astype(bool)], "bug_id", "test_id")
+    found = looked_up(rows["test_id"], counts).astype("Int64").fillna(0)
+    return found.mask(rows["test_id"].isin(unread_tests(mirror, "bugs")) | (rows["group"] != "executed"))
+
+
+def api_words(mirror: Mirror, test_feature_ids: pd.Series[int]) -> pd.Series[str]:
+    """Return the API's own word for each test feature; empty where it says none."""
+    said = mirror.active("test_feature_results").set_index("test_feature_id")["execution_status"]
+    return looked_up(test_feature_ids, said).astype("str")
+
+
+def ranking_of(mirror: Mirror, impact: ImpactSource) -> pd.DataFrame:
+    """Return the report `next_tests`; without weights of the user it is made once per mirror."""
+    return _ranking(mirror) if impact is None else next_tests(mirror, impact=impact)
+
+
+@once
+def _ranking(mirror: Mirror) -> pd.DataFrame:
+    return next_tests(mirror)

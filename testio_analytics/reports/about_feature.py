@@ -12,39 +12,37 @@ from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.about import (
     About,
     Part,
+    api_words,
     asked_id,
     bug_rows,
     bugs_where,
     history_part,
+    in_scope,
     list_part,
+    ranking_of,
     table_part,
     unread_note,
+    valid_bugs,
 )
 from testio_analytics.reports.bugs import bugs_per_feature
 from testio_analytics.reports.columns import STATE_WORDS
 from testio_analytics.reports.doubt_words import Doubt
 from testio_analytics.reports.doubts import doubts_about
 from testio_analytics.reports.facts import (
-    distinct,
     feature_scope,
     labels,
     looked_up,
-    once,
     story_results,
     stray_bugs,
-    unread_tests,
 )
 from testio_analytics.reports.features import feature_catalog
 from testio_analytics.reports.impact import ImpactSource
-from testio_analytics.reports.next_tests import next_tests
 from testio_analytics.reports.results import feature_results
 from testio_analytics.reports.stories import story_coverage
 from testio_analytics.text import counted, day_words, label, lowered, short
 
 RESTS_ON = ("feature_catalog", "bugs_per_feature", "feature_results", "story_coverage", "next_tests")
 """The reports from which the figures are."""
-
-KINDS_IN_SCOPE = {"enable_default": "functional", "enable_content": "content", "enable_visual": "visual"}
 
 
 def about_feature(mirror: Mirror, feature: int | str, *, as_of: AsOf = None, impact: ImpactSource = None) -> About:
@@ -145,13 +143,8 @@ def _rates(mirror: Mirror, key: int) -> Part:
     return list_part("about_rates", "Bugs for its tests", _of(bugs_per_feature(mirror), key))
 
 
-@once
-def _ranking(mirror: Mirror) -> pd.DataFrame:
-    return next_tests(mirror)
-
-
 def _risk(mirror: Mirror, key: int, impact: ImpactSource) -> Part:
-    ranking = _ranking(mirror) if impact is None else next_tests(mirror, impact=impact)
+    ranking = ranking_of(mirror, impact)
     note = f"The rank is among {counted(len(ranking), 'active feature')}."
     return list_part("about_risk", "Place in what to test next", _of(ranking, key), notes=[note])
 
@@ -166,26 +159,6 @@ def _tests(mirror: Mirror, key: int, scope: pd.DataFrame, bugs: pd.DataFrame, ga
     )
     of_tests = [one for one in gaps if one.source in ("tests", "tests.features", "statuses", "products")]
     return table_part("about_tests", "Tests", rows, "test with it in scope", of_tests)
-
-
-def in_scope(copies: pd.DataFrame) -> pd.Series[str]:
-    """Return which kinds of bugs were in scope of each test feature, in words; empty where nothing says so."""
-    flags = {words: copies[name].fillna(False).astype(bool).to_numpy() for name, words in KINDS_IN_SCOPE.items()}
-    said = [", ".join(words for words in flags if flags[words][place]) or None for place in range(len(copies))]
-    return pd.Series(said, index=copies.index, dtype="str")
-
-
-def valid_bugs(mirror: Mirror, rows: pd.DataFrame, bugs: pd.DataFrame) -> pd.Series[Any]:
-    """Return how many of the bugs are valid ones of each row's test; empty where its bugs were not read."""
-    counts = distinct(bugs[bugs["is_valid"].astype(bool)], "bug_id", "test_id")
-    found = looked_up(rows["test_id"], counts).astype("Int64").fillna(0)
-    return found.mask(rows["test_id"].isin(unread_tests(mirror, "bugs")) | (rows["group"] != "executed"))
-
-
-def api_words(mirror: Mirror, test_feature_ids: pd.Series[int]) -> pd.Series[str]:
-    """Return the API's own word for each test feature; empty where it says none."""
-    said = mirror.active("test_feature_results").set_index("test_feature_id")["execution_status"]
-    return looked_up(test_feature_ids, said).astype("str")
 
 
 def _bugs(mirror: Mirror, key: int, scope: pd.DataFrame, bugs: pd.DataFrame, gaps: Collection[Doubt]) -> Part:

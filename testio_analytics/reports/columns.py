@@ -118,12 +118,22 @@ STATE_WORDS = {"planned": "scheduled"}
 GROUP_WORDS = {"planned": "scheduled", "neither": "cancelled", "later": "not over by then"}
 """What tests count as, as people read it, where that is another word."""
 
+LINK_WORDS = {
+    "test_feature": "the list of the test",
+    "bug": "the bug itself",
+    "results": "the results of the test",
+    "none": "nothing",
+}
+"""How it is known which feature a bug belongs to, as people read it."""
+
 SIGNAL_WORDS = {"above": "higher", "below": "lower", "as expected": "as expected"}
 
 _ALL: tuple[Column, ...] = (
     # -- what a row is about
     Column("product_id", "Product id", "id", "Id of the product; 0 stands for the whole account."),
     Column("product", "Product", "text", "Name of the product; kind and id where it has no name."),
+    Column("type", "Type", "state", "Platform of the product (website, mobile app, …), as the API names it."),
+    Column("is_sectioned", "In sections", "flag", "Whether the customer divided the product into sections."),
     Column("section_id", "Section id", "id", "Id of the section; empty for features without section."),
     Column("section", "Section", "text", 'Name of the section; "(no section)" for features without one.'),
     Column("sections", "Sections", "text", "Names of the feature's sections, joined by commas; empty without."),
@@ -497,6 +507,19 @@ _ALL: tuple[Column, ...] = (
         words=GROUP_WORDS,
     ),
     Column("scope", "Bugs in scope", "text", "Which kinds of bugs were in scope of it there; empty where not said."),
+    Column("testing_type", "Kind of test", "state", "Its kind, as the API names it; empty for test-case runs."),
+    Column("review_status", "Review", "state", "Status of the team lead's review, as it came."),
+    Column("environment_title", "Environment", "text", "Label of the test environment."),
+    Column("report_language", "Report language", "state", "Language of its reports."),
+    Column("language", "Language", "state", "Language of the report."),
+    Column("feature_how", "Linked by", "state", "How it is known which feature it belongs to.", words=LINK_WORDS),
+    Column("category", "Kind of device", "text", "Kind of device."),
+    Column("vendor", "Maker", "text", "Maker of the device."),
+    Column("device", "Device", "text", "Model of the device."),
+    Column("operating_system", "System", "text", "Operating system."),
+    Column("os_version", "Version", "text", "Version of the operating system."),
+    Column("browsers", "Browsers", "text", "Browsers; empty where none is named."),
+    Column("type", "Kind of product", "state", "Its platform, as the API names it."),
     Column("description", "Description", "text", "What it is, in the customer's words."),
     Column("howtofind", "Directions", "text", "How to find it."),
     Column("devices", "Devices", "text", "The devices on which it was seen; empty where none is named."),
