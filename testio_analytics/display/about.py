@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
@@ -25,16 +25,23 @@ from testio_analytics.reports.about_product import about_product
 from testio_analytics.reports.about_test import about_test
 from testio_analytics.reports.columns import Column, filled
 from testio_analytics.reports.impact import ImpactSource
-from testio_analytics.reports.registry import View
 from testio_analytics.text import clean, counted, for_html, instant_words, interval_words, one_line, short
 
 WIDTH = 80
-LABEL_WIDTH = 24
 MOST_ROWS = 20
 """Rows of a table in a terminal; how many more there are is said."""
 
 MOST_ON_A_PAGE = 200
 """Rows of a table in a notebook."""
+
+TERMINAL: Mapping[str, tuple[str, ...]] = {
+    "coverage_by_section": ("section", "active_features", "untested", "stale", "tested", "recent_share"),
+    "next_tests": ("rank", "feature_id", "feature", "why"),
+    "untested_features": ("feature_id", "feature", "state", "reason"),
+    "bugs_per_feature": ("feature_id", "feature", "tests", "bugs", "critical", "shrunk"),
+    "completeness": ("stream", "state", "expected", "stored", "missing", "last_complete"),
+}
+"""Columns of reports that a terminal shows of one product: what it needs to go on from there, on one line a row."""
 
 IN_LINES = ("about_feature", "about_product", "about_test", "about_bug")
 """Parts of one row that stand line by line on a page: they hold texts. The others are figures, beside each other."""
@@ -226,11 +233,13 @@ def about_text(about: About, *, width: int | None = WIDTH) -> str:
 
 def _part_lines(part: Part, width: int | None) -> Iterator[str]:
     if part.is_list:
-        for column, words, _ in _items(part):
-            yield from _item_lines(filled(column.label), words, width)
+        items = [(filled(column.label), words) for column, words, _ in _items(part)]
+        longest = max((len(label) for label, _ in items), default=0)
+        for label, words in items:
+            yield from _item_lines(label, longest, words, width)
     elif len(part.rows):
         shown = part.rows if width is None else part.rows.head(MOST_ROWS)
-        yield _table_text(shown, view_of(part.name), width)
+        yield _table_text(shown, part.name, width)
         yield _rows_words(len(part.rows), len(shown))
     for note in part.notes:
         yield from _wrapped(note, width)
@@ -242,10 +251,10 @@ def _rows_words(rows: int, shown: int) -> str:
     return f"({counted(rows, 'row')})"
 
 
-def _item_lines(label: str, words: str, width: int | None) -> Iterator[str]:
+def _item_lines(label: str, longest: int, words: str, width: int | None) -> Iterator[str]:
     """Yield a label and its value beside it; a value of several lines keeps them."""
-    space = " " * (LABEL_WIDTH + 2)
-    first = f"{label:<{LABEL_WIDTH}}  " if len(label) <= LABEL_WIDTH else f"{label}  "
+    space = " " * (longest + 2)
+    first = f"{label:<{longest}}  "
     for line in words.splitlines() or [""]:
         yield from _wrapped(line, width, first, space)
         first = space
@@ -260,10 +269,10 @@ def _wrapped(text: str, width: int | None, first: str = "", then: str = "") -> l
     ]
 
 
-def _table_text(rows: pd.DataFrame, view: View, width: int | None) -> str:
+def _table_text(rows: pd.DataFrame, name: str, width: int | None) -> str:
     """Return the columns for a terminal that say anything in any of the rows, under the labels that people read."""
-    names = view.terminal or view.page or [column.name for column in view.columns]
-    names = [name for name in names if name != "product"]  # that is the thing's own
+    view = view_of(name)
+    names = TERMINAL.get(name) or view.terminal or view.page or [column.name for column in view.columns]
     columns = [column for column in map(view.column, names) if column.reads_unknown or rows[column.name].notna().any()]
     labels = {column.name: filled(column.label) for column in columns}
     shown = pd.DataFrame({column.name: _cells(column, rows[column.name]) for column in columns})

@@ -89,7 +89,7 @@ def _sentence(fact: pd.Series[Any]) -> str:
         outcome = BUCKET_WORDS.get(fact["bucket"], str(fact["bucket"]))
         outcome = f"its status is {short(str(fact['status']))}" if outcome == "other" else outcome
     exported = f", exported as {short(fact['external_idx'])}" if isinstance(fact["external_idx"], str) else ""
-    fixed = ", marked as fixed" if fact["fixed"] is True or fact["fixed"] == True else ""  # noqa: E712
+    fixed = ", marked as fixed" if pd.notna(fact["fixed"]) and fact["fixed"] else ""
     return (
         f"“{short(fact['bug'])}”: a bug {severity} of {short(fact['product'])}{when}{test}; {outcome}{exported}{fixed}."
     )
