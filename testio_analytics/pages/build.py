@@ -186,9 +186,14 @@ def _made(
         texts = dict(pages)
         if explore.NAME in names:
             file, data = subject.file(explore.NAME), _explore_data(parameters)
-            siblings = _siblings(titles, subject)
-            title = subject.title(explore.TITLE)
-            pages[file] = explore.explore_page(data, file=file, title=title, siblings=siblings, facts=_origin(run))
+            pages[file] = explore.explore_page(
+                data,
+                file=file,
+                title=subject.title(explore.TITLE),
+                siblings=_siblings(titles, subject),
+                facts=_origin(run),
+                subject=subject.words,
+            )
             texts[file] = data
     except ReportError as error:
         raise ReportError(str(error).replace(str(state.copy), str(state.origin))) from error

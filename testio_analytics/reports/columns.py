@@ -132,6 +132,8 @@ _ALL: tuple[Column, ...] = (
     # -- what a row is about
     Column("product_id", "Product id", "id", "Id of the product; 0 stands for the whole account."),
     Column("product", "Product", "text", "Name of the product; kind and id where it has no name."),
+    Column("type", "Type", "state", "Platform of the product (website, mobile app, …), as the API names it."),
+    Column("is_sectioned", "In sections", "flag", "Whether the customer divided the product into sections."),
     Column("section_id", "Section id", "id", "Id of the section; empty for features without section."),
     Column("section", "Section", "text", 'Name of the section; "(no section)" for features without one.'),
     Column("sections", "Sections", "text", "Names of the feature's sections, joined by commas; empty without."),

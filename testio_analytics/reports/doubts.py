@@ -35,6 +35,12 @@ def doubts_of(mirror: Mirror, report: str) -> tuple[Doubt, ...]:
     return doubts(mirror, REPORTS[report].streams)
 
 
+def stating(frame: pd.DataFrame, found: Collection[Doubt]) -> pd.DataFrame:
+    """Return the frame with what puts it in doubt in its ``attrs``: plain sentences, which any file format can keep."""
+    frame.attrs = {DOUBTS: [f"{sentence}." for sentence in sentences(found)]}
+    return frame
+
+
 def doubts_about(
     mirror: Mirror, product_id: int, feature_id: int | None = None, *, reports: Collection[str]
 ) -> tuple[Doubt, ...]:
@@ -47,12 +53,6 @@ def _touches(doubt: Doubt, product_id: int, feature_id: int | None) -> bool:
     if doubt.product_id is not None and doubt.features is not None and feature_id is not None:
         return feature_id in doubt.features
     return product_id == doubt.product_id or product_id in doubt.others
-
-
-def stating(frame: pd.DataFrame, found: Collection[Doubt]) -> pd.DataFrame:
-    """Return the frame with what puts it in doubt in its ``attrs``: plain sentences, which any file format can keep."""
-    frame.attrs = {DOUBTS: [f"{sentence}." for sentence in sentences(found)]}
-    return frame
 
 
 def with_row_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataFrame:

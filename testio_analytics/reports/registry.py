@@ -62,7 +62,8 @@ class View:
         page: names of the columns on a page; all of them when empty.
         row_header: the column that names the row on a page; the first one shown when empty.
         under: columns whose values stand small below the row's name.
-        terminal: names of the columns that a terminal shows; all of them when empty.
+        terminal: names of the columns that a terminal shows, the most important first: where they do not fit, the last
+            are left out. All of them when empty.
     """
 
     columns: tuple[Column, ...]
@@ -87,6 +88,8 @@ class Report(View):
         question: the question that it helps to answer, one of `QUESTIONS`.
         grain: what one row is, and the order of the rows.
         streams: the streams that its figures rest on.
+        searched: the column with the ids of what its rows are about, where these can be searched by words; its table is
+            the plural.
     """
 
     name: str
@@ -94,6 +97,7 @@ class Report(View):
     question: str
     grain: str
     streams: tuple[str, ...]
+    searched: str = ""
 
     @property
     def function(self) -> Callable[..., pd.DataFrame]:
@@ -178,13 +182,14 @@ _ALL: tuple[Report, ...] = (
         grain="One row per active feature that is not tested, by state, product and the longest untested first.",
         streams=_COVERAGE,
         columns=_CATALOGUE,
-        terminal=_names("state product sections feature reason executed_tests stories"),
+        terminal=_names("state feature product reason sections executed_tests stories"),
         caption="Features that need a test, or have unknown status.",
         page=_names(
             "feature state reason last_tested_at executed_tests executed_tests_in_window planned_tests stories"
             " changed_since_tested changed_words first_seen"
         ),
         under=("product", "sections"),
+        searched="feature_id",
     ),
     Report(
         name="feature_catalog",
@@ -193,13 +198,28 @@ _ALL: tuple[Report, ...] = (
         grain="One row per active feature, by product, title and id.",
         streams=_COVERAGE,
         columns=_CATALOGUE,
-        terminal=_names("product sections feature state last_tested_at executed_tests stories"),
+        terminal=_names("product feature state last_tested_at executed_tests sections stories"),
         caption="The catalogue, by product and feature.",
         page=_names(
             "feature state last_tested_at executed_tests executed_tests_in_window planned_tests stories"
             " has_description has_howtofind changed_since_tested changed_words first_seen"
         ),
         under=("product", "sections"),
+        searched="feature_id",
+    ),
+    Report(
+        name="features",
+        title="Every active feature, short; `--search` finds some by words of title or description.",
+        question=COVERAGE,
+        grain="One row per active feature, by product, title and id.",
+        streams=_COVERAGE,
+        columns=columns("feature_id feature product_id product sections state last_tested_at executed_tests stories"),
+        terminal=_names("feature_id feature state product sections last_tested_at"),
+        caption="The features, by product and title.",
+        page=_names("feature state last_tested_at executed_tests stories"),
+        row_header="feature",
+        under=("product", "sections"),
+        searched="feature_id",
     ),
     Report(
         name="coverage_total",
@@ -208,7 +228,7 @@ _ALL: tuple[Report, ...] = (
         grain="One row; each feature counts once.",
         streams=_COVERAGE,
         columns=(*columns("product"), *_COVERED),
-        terminal=_names(f"product active_features {_STATES} ever_share"),
+        terminal=_names("product active_features untested stale tested ever_share planned unknown"),
         caption="Active features of the account, by state.",
         page=_names(f"product active_features {_STATES} ever_share recent_share changed_since_tested gap"),
     ),
@@ -219,7 +239,7 @@ _ALL: tuple[Report, ...] = (
         grain="One row per active product, by name and id.",
         streams=_COVERAGE,
         columns=(*columns("product_id product"), *_COVERED),
-        terminal=_names(f"product active_features {_STATES} ever_share recent_share"),
+        terminal=_names("product active_features untested stale tested ever_share recent_share planned unknown"),
         caption="Active features of each product, by state.",
         page=_names(f"product active_features {_STATES} ever_share recent_share changed_since_tested gap"),
     ),
@@ -230,7 +250,9 @@ _ALL: tuple[Report, ...] = (
         grain="One row per section, by product, section name and id.",
         streams=_COVERAGE,
         columns=(*columns("product_id product section_id section"), *_COVERED),
-        terminal=_names(f"product section active_features {_STATES} ever_share recent_share"),
+        terminal=_names(
+            "product section active_features untested stale tested ever_share recent_share planned unknown"
+        ),
         caption="Active features of each section, by state.",
         page=_names(f"section active_features {_STATES} ever_share recent_share"),
         under=("product",),
@@ -264,7 +286,7 @@ _ALL: tuple[Report, ...] = (
             **_HIGH_AND_LOW,
             tests={"meaning": "Distinct executed tests that cover the feature."},
         ),
-        terminal=_names("rank product feature tests bugs critical bugs_per_test shrunk shrunk_low shrunk_high signal"),
+        terminal=_names("rank feature product bugs tests bugs_per_test critical shrunk shrunk_low shrunk_high signal"),
         caption="Tested features by adjusted bugs per test, the most first. Bugs are distinct valid ones (not rejected).",
         page=_names(
             "rank feature tests bugs critical high low known rejected open bugs_per_test shrunk shrunk_low shrunk_high"
@@ -346,7 +368,7 @@ _ALL: tuple[Report, ...] = (
             " differs is_complete gap",
             bugs={"meaning": "Distinct valid bugs of the feature in that test."},
         ),
-        terminal=_names("product feature result worst_severity bugs at api_status differs"),
+        terminal=_names("feature result bugs at product worst_severity api_status differs"),
         caption="Features with an executed test, by what the newest one found.",
         page=_names(
             "feature result worst_severity bugs stories_passed stories_failed stories_blocked stories_not_run at"
@@ -392,7 +414,7 @@ _ALL: tuple[Report, ...] = (
             " is_old_version changed_words is_complete gap",
             state={"meaning": "The newest result of the story; see the definitions of stories."},
         ),
-        terminal=_names("state product feature story at is_old_version"),
+        terminal=_names("state story feature at product is_old_version"),
         caption="Active stories by product, the highest priority first.",
         page=_names("story state at changed_words"),
         under=("product", "feature"),
@@ -456,7 +478,9 @@ _ALL: tuple[Report, ...] = (
             grain=grain,
             streams=("tests", "bugs", "bugs.status", "bugs.auto_accepted", *more),
             columns=(*columns(keys), *_TRIAGE),
-            terminal=_names(f"{shown} total open {_RATES} {verdict} is_provisional"),
+            terminal=_names(
+                f"{shown} total open active_acceptance auto_acceptance rejection {verdict} review overall_acceptance is_provisional"
+            ),
             caption=caption,
             page=_names(f"{shown} {_TRIAGE_PAGE}"),
             under=under,
@@ -554,7 +578,7 @@ _ALL: tuple[Report, ...] = (
             " part_changed part_failures impact part_severity part_stories own_impact why flags planned_test"
             " proposed_test is_complete gap"
         ),
-        terminal=_names("rank rank_best rank_worst product feature risk likelihood impact why"),
+        terminal=_names("rank feature product risk why rank_best rank_worst likelihood impact"),
         caption="Features by risk. Parts are 0 to 1; an empty part is missing and counts as 0.5.",
         page=_names(
             "rank feature why rank_best rank_worst risk likelihood part_bugs part_age part_changed part_failures impact"
@@ -570,7 +594,7 @@ _ALL: tuple[Report, ...] = (
         grain="One row per feature of a proposed test, by test and rank.",
         streams=(*_BUGS_OF_FEATURES, "results"),
         columns=columns("proposed_test product_id product feature_id feature sections rank risk why is_complete gap"),
-        terminal=_names("proposed_test product sections feature rank risk why"),
+        terminal=_names("proposed_test feature product rank why sections risk"),
         caption="Proposed tests.",
         page=_names("feature proposed_test rank why"),
         under=("product", "sections"),
@@ -603,6 +627,22 @@ _ALL: tuple[Report, ...] = (
     ),
     # -- trust
     Report(
+        name="products",
+        title="The products of the account: what each has, and whether all of it was read.",
+        question=TRUST,
+        grain="One row per active product, by name and id.",
+        streams=_COVERAGE,
+        columns=columns(
+            "product_id product type is_sectioned sections features tests last_tested_at is_complete gap",
+            sections={"kind": "count", "meaning": "Active sections that the customer made."},
+            features={"meaning": "Active features."},
+            tests={"meaning": "Distinct executed tests of the product."},
+        ),
+        terminal=_names("product_id product features tests last_tested_at is_complete type is_sectioned sections"),
+        caption="The products of the account.",
+        page=_names("product type is_sectioned sections features tests last_tested_at gap"),
+    ),
+    Report(
         name="completeness",
         title="What of each data set is stored, what is missing, and how old it is.",
         question=TRUST,
@@ -617,7 +657,7 @@ _ALL: tuple[Report, ...] = (
                 "meaning": "Records that came and were not stored, each with a reason.",
             },
         ),
-        terminal=_names("product stream state expected stored missing rejected last_complete gap"),
+        terminal=_names("product stream state gap missing last_complete stored expected rejected"),
         caption="Every data set of every product at its last read.",
         page=_names("product stream state expected stored missing rejected last_complete gap"),
     ),
@@ -954,16 +994,18 @@ def make(
     product_id: int | Sequence[int] | None = None,
     as_of: str | int | None = None,
     impact: ImpactSource = None,
+    stale_after: float | None = None,
+    search: str | None = None,
 ) -> tuple[pd.DataFrame, tuple[Doubt, ...], str | None]:
     """Return one report of a database, everything that puts its figures in doubt, and which products it covers.
 
     The last is None where that goes without saying: all of the account, or those asked for.
 
-    A name may be written with hyphens.
+    A name may be written with hyphens. With `search`, only the rows whose texts hold these words, the best first.
 
     Raises:
         UnknownValueError: there is no such report, product, date or run.
-        UnusedOptionError: `impact` is given to a report that does not use it.
+        UnusedOptionError: an option is given to a report that does not use it.
         StoreError: the database cannot be used.
     """
     from testio_analytics.frames.loaders import load_mirror
@@ -972,18 +1014,36 @@ def make(
     from testio_analytics.reports.doubts import doubts_of
 
     report = report_of(name)
-    _check_used(report, impact=impact)
+    chosen = {"impact": impact, "stale_after": stale_after}
+    chosen = {option: value for option, value in chosen.items() if value is not None}
+    _check_used(report, search, chosen)
     mirror = load_mirror(db, product_id=product_id, as_of=as_of)
-    options = options_of(report.function, as_of=as_of, impact=impact)
+    frame = report.function(mirror, **options_of(report.function, as_of=as_of, **chosen))
     found = doubts_of_changes(mirror) if report.name == "changes" else doubts_of(mirror, report.name)
-    return report.function(mirror, **options), found, scope_note(mirror)
+    if search is not None:
+        frame = _searched(frame, report, search, mirror, db)
+    return frame, found, scope_note(mirror)
 
 
-def _check_used(report: Report, **options: object) -> None:
-    for option in (option for option, value in options.items() if value is not None):
-        users = [name for name, other in REPORTS.items() if option in signature(other.function).parameters]
-        if report.name not in users:
-            raise UnusedOptionError(report.name, option, users, [name for name in REPORTS if name not in users])
+def _searched(frame: pd.DataFrame, report: Report, words: str, mirror: Mirror, db: Path) -> pd.DataFrame:
+    """Return the rows that the words find, those that fit best first; in an earlier state, by its texts."""
+    from testio_analytics.frames.search import found_ids, found_in, ranked
+
+    table = f"{report.searched.removesuffix('_id')}s"
+    ids = found_ids(db, table, words) if mirror.is_newest else found_in(getattr(mirror, table), table, words)
+    return ranked(frame, report.searched, ids)
+
+
+def _check_used(report: Report, search: str | None, chosen: Mapping[str, object]) -> None:
+    users = {
+        option: [name for name, other in REPORTS.items() if option in signature(other.function).parameters]
+        for option in chosen
+    }
+    if search is not None:
+        users["search"] = [name for name, other in REPORTS.items() if other.searched]
+    for option, names in users.items():
+        if report.name not in names:
+            raise UnusedOptionError(report.name, option, names, [name for name in REPORTS if name not in names])
 
 
 def options_of(function: Callable[..., pd.DataFrame], **options: Any) -> dict[str, Any]:
