@@ -32,6 +32,7 @@ from testio_analytics.display.cells import (
     rounded,
 )
 from testio_analytics.display.csv_json import BYTE_ORDER_MARK, csv_text
+from testio_analytics.display.links import link_html
 from testio_analytics.errors import ReportError
 from testio_analytics.reports.columns import STATE_WORDS
 from testio_analytics.text import for_html, instant_words, interval_words, one_line, short
@@ -58,6 +59,7 @@ class _Layout:
     words: Mapping[str, Mapping[str, str]]
     highest: Mapping[str, str]
     choices: Mapping[str, Mapping[str, int]]
+    addresses: Mapping[str, Mapping[str, str]]
 
     def is_number(self, name: str) -> bool:
         return self.kinds[name] == "number" and not is_id(name)
@@ -81,6 +83,7 @@ def html_table(
     words: Mapping[str, Mapping[str, str]] | None = None,
     highest: Mapping[str, str] | None = None,
     choices: Sequence[str] = (),
+    addresses: Mapping[str, Mapping[str, str]] | None = None,
     download: str | None = None,
 ) -> Block:
     """Return the frame as an HTML table, complete in itself; a page's script adds sorting and filtering.
@@ -101,6 +104,7 @@ def html_table(
         words: columns whose values read as other words, each with the words by value.
         highest: columns that hold the least of a range, each with the column of the most.
         choices: columns of few values, such as a product or a state, by each of which a page's script can filter.
+        addresses: columns whose values are links, each with the address by value.
         download: name of a CSV file with all columns of the frame, offered below the table.
 
     Raises:
@@ -124,7 +128,7 @@ def html_table(
     frame = checked_frame(frame, named)
     ranks = _ranks(frame)
     layout = _layout(frame, labels, row_header, under, shares, unknown, moments, intervals, words or {}, highest or {})
-    layout = replace(layout, choices=_choices(frame, choices, layout, ranks))
+    layout = replace(layout, choices=_choices(frame, choices, layout, ranks), addresses=addresses or {})
     rows = "".join(_row(dict(zip(frame.columns, row, strict=True)), layout, ranks) for row in _tuples(frame))
     title = for_html(one_sentence(caption))
     table = (
@@ -156,7 +160,7 @@ def _layout(
     if first not in shown:
         raise ReportError(f"The row header {first!r} is not among the columns shown: {', '.join(shown)}.")
     kinds = {name: kind_of(frame[name]) for name in frame.columns}
-    return _Layout(shown, kinds, first, under, shares, unknown, moments, intervals, words, highest, {})
+    return _Layout(shown, kinds, first, under, shares, unknown, moments, intervals, words, highest, {}, {})
 
 
 def _tuples(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
@@ -267,6 +271,8 @@ def _cell_html(value: Any, name: str, layout: _Layout) -> str:
     if _is_state(name):
         return state_chip(str(value))
     said = layout.says(value, name)
+    if address := layout.addresses.get(name, {}).get(value):
+        return link_html(short(said, SHOWN_TEXT), address)
     if isinstance(value, datetime):
         moment = in_utc(value)
         said = f"{said}, {moment:%H:%M} UTC" if name in layout.moments else said
