@@ -922,7 +922,7 @@ PAGE_TABLES: Mapping[str, View] = {
         columns(
             "at what before after",
             at={"label": "Seen", "meaning": "The end of the sync run that saw it."},
-            what={"kind": "text", "label": "What", "meaning": "What changed."},
+            what={"label": "What", "meaning": "What changed."},
         ),
         "What syncs saw change of it, the newest first.",
         row_header="what",
