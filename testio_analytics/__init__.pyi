@@ -94,6 +94,7 @@ from .reports.bugs import bugs_by_device as bugs_by_device
 from .reports.bugs import bugs_by_product as bugs_by_product
 from .reports.bugs import bugs_per_feature as bugs_per_feature
 from .reports.bugs import severity_score as severity_score
+from .reports.catalogue import bugs as bugs
 from .reports.catalogue import features as features
 from .reports.catalogue import products as products
 from .reports.changes import Changes as Changes

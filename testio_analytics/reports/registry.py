@@ -274,6 +274,23 @@ _ALL: tuple[Report, ...] = (
     ),
     # -- bugs
     Report(
+        name="bugs",
+        title="Every bug; `--search` finds some by words of the title.",
+        question=BUGS,
+        grain="One row per bug, rejected ones included, those reported last first.",
+        streams=(*_BUGS_OF_FEATURES, "bugs.auto_accepted"),
+        columns=columns(
+            "bug_id bug product_id product severity status bucket is_known fixed devices external_idx reported_at exported_at"
+            " test_id test feature_id feature is_complete gap"
+        ),
+        terminal=_names("bug_id bug severity bucket product external_idx"),
+        caption="The bugs, the newest first.",
+        page=_names("bug severity bucket devices external_idx fixed reported_at"),
+        row_header="bug",
+        under=("product", "test"),
+        searched="bug_id",
+    ),
+    Report(
         name="bugs_per_feature",
         title="Bugs of each active feature for the tests that covered it.",
         question=BUGS,
