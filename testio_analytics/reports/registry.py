@@ -274,6 +274,23 @@ _ALL: tuple[Report, ...] = (
     ),
     # -- bugs
     Report(
+        name="bugs",
+        title="Every bug; `--search` finds some by words of the title.",
+        question=BUGS,
+        grain="One row per bug, rejected ones included, those reported last first.",
+        streams=(*_BUGS_OF_FEATURES, "bugs.auto_accepted"),
+        columns=columns(
+            "bug_id bug product_id product severity status bucket is_known fixed devices external_idx reported_at exported_at"
+            " test_id test feature_id feature is_complete gap"
+        ),
+        terminal=_names("bug_id bug severity bucket product external_idx"),
+        caption="The bugs, the newest first.",
+        page=_names("bug severity bucket devices external_idx fixed reported_at"),
+        row_header="bug",
+        under=("product", "test"),
+        searched="bug_id",
+    ),
+    Report(
         name="bugs_per_feature",
         title="Bugs of each active feature for the tests that covered it.",
         question=BUGS,
@@ -323,6 +340,7 @@ _ALL: tuple[Report, ...] = (
             critical_bugs={"label": "Critical", "meaning": "Valid bugs of severity critical."},
             **_HIGH_AND_LOW,
         ),
+        terminal=_names("product bugs critical_bugs high low known visual content suggestion custom severity_other"),
         caption="Valid bugs of all products, by severity.",
     ),
     Report(
@@ -794,7 +812,7 @@ PAGE_TABLES: Mapping[str, View] = {
     "rejected_rows": View(
         columns(
             "table row_id product_id reason first_seen",
-            product_id={"label": "Product"},
+            product_id={"label": "Product", "about": ("product", "product_id")},
             reason={"label": "Reason"},
         ),
         "Rejected records that still come.",
@@ -813,7 +831,7 @@ PAGE_TABLES: Mapping[str, View] = {
         ),
         "The feature.",
         page=_names(
-            "product sections state reason result worst_severity last_tested_at last_test executed_tests"
+            "product_id product sections state reason result worst_severity last_tested_at last_test_id last_test executed_tests"
             " executed_tests_in_window planned_tests changed_since_tested changed_words description howtofind first_seen"
             " last_confirmed removed_at"
         ),
@@ -831,7 +849,7 @@ PAGE_TABLES: Mapping[str, View] = {
         ),
         "The test.",
         page=_names(
-            "product section status group start_at end_at testing_type review_status environment_title report_language"
+            "product_id product section status group start_at end_at testing_type review_status environment_title report_language"
             " first_seen last_confirmed removed_at"
         ),
     ),
@@ -853,8 +871,8 @@ PAGE_TABLES: Mapping[str, View] = {
         ),
         "The bug.",
         page=_names(
-            "bug product severity status bucket is_known fixed external_idx reported_at exported_at test feature feature_how"
-            " language first_seen last_confirmed removed_at"
+            "bug product severity status bucket is_known fixed external_idx reported_at exported_at test_id test feature_id"
+            " feature feature_how language first_seen last_confirmed removed_at"
         ),
     ),
     "about_devices": View(
@@ -863,6 +881,7 @@ PAGE_TABLES: Mapping[str, View] = {
         page=_names("device category vendor operating_system os_version browsers"),
         terminal=_names("device operating_system os_version browsers"),
     ),
+    "about_answers": View(columns("question answer"), "What it answers on the customer's own form."),
     "about_rates": View(
         tuple(
             column.with_changes(label="Rank by bugs per test") if column.name == "rank" else column
@@ -921,7 +940,7 @@ PAGE_TABLES: Mapping[str, View] = {
         columns(
             "at what before after",
             at={"label": "Seen", "meaning": "The end of the sync run that saw it."},
-            what={"kind": "text", "label": "What", "meaning": "What changed."},
+            what={"label": "What", "meaning": "What changed."},
         ),
         "What syncs saw change of it, the newest first.",
         row_header="what",
