@@ -19,6 +19,7 @@ from .display.blocks import state_bar as state_bar
 from .display.blocks import statement as statement
 from .display.blocks import verdict as verdict
 from .display.explanations import why as why
+from .display.explorer import explorer as explorer
 from .display.files import export as export
 from .display.html_table import html_table as html_table
 from .display.plots.coverage import plot_coverage_by_product as plot_coverage_by_product
@@ -94,6 +95,7 @@ from .reports.bugs import bugs_by_device as bugs_by_device
 from .reports.bugs import bugs_by_product as bugs_by_product
 from .reports.bugs import bugs_per_feature as bugs_per_feature
 from .reports.bugs import severity_score as severity_score
+from .reports.catalogue import bugs as bugs
 from .reports.catalogue import features as features
 from .reports.catalogue import products as products
 from .reports.changes import Changes as Changes

@@ -1,4 +1,4 @@
-"""What the account has: its products, and its features as short as a list to look something up in.
+"""What the account has: its products, features and bugs, as lists to look something up in.
 
 The reports take a `Mirror` and return a frame. They read and write nothing, and leave their input as it is.
 """
@@ -9,8 +9,9 @@ import pandas as pd
 
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.about import bug_rows
 from testio_analytics.reports.doubts import never_synced_products, with_row_doubts
-from testio_analytics.reports.facts import LAPSED_AFTER, dated_tests, looked_up, product_rows
+from testio_analytics.reports.facts import LAPSED_AFTER, dated_tests, located_bugs, looked_up, product_rows
 from testio_analytics.reports.features import feature_catalog
 from testio_analytics.reports.registry import column_names, documented
 
@@ -45,3 +46,13 @@ def features(
     """Return the active features with what is needed to find one, one row each, by product, title and id."""
     found = feature_catalog(mirror, as_of=as_of, stale_after=stale_after, lapsed_after=lapsed_after)
     return found[column_names("features")]
+
+
+@documented
+def bugs(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return the bugs of active products, rejected ones included, one row each, those reported last first."""
+    found = located_bugs(mirror, as_of=as_of)
+    found = found[found["product_id"].isin(product_rows(mirror)["product_id"])]
+    rows = bug_rows(mirror, found).merge(found[["bug_id", "product_id"]], on="bug_id", validate="one_to_one")
+    rows["product"] = mirror.named(rows["product_id"])
+    return with_row_doubts(rows, mirror, "bugs")[column_names("bugs")]
