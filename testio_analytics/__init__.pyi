@@ -19,6 +19,7 @@ from .display.blocks import state_bar as state_bar
 from .display.blocks import statement as statement
 from .display.blocks import verdict as verdict
 from .display.explanations import why as why
+from .display.explorer import explorer as explorer
 from .display.files import export as export
 from .display.html_table import html_table as html_table
 from .display.plots.coverage import plot_coverage_by_product as plot_coverage_by_product

@@ -137,10 +137,11 @@ def _as_text(
 ) -> _Column:
     name, kind = str(column.name), kind_of(column)
     values = _time_words(column) if kind == "time" else column
-    cells = [one_line(cell_words(value, name, shares=shares, unknown=unknown)) for value in values]
+    words = [cell_words(value, name, shares=shares, unknown=unknown) for value in values]
     if highest is not None:
         most = [cell_words(value, name, shares=shares, unknown=unknown) for value in highest]
-        cells = [range_words(*pair) for pair in zip(cells, most, strict=True)]
+        words = [range_words(*pair) for pair in zip(words, most, strict=True)]
+    cells = [one_line(word) for word in words]
     return _Column(one_line(name), cells, is_number=_is_aligned_right(kind, name), is_text=kind == "text")
 
 
@@ -163,7 +164,9 @@ def _set_widths(columns: Sequence[_Column], width: int | None) -> bool:
     if width is None:
         return True
     space = width - len(GAP) * (len(columns) - 1)
-    narrowest = [column.narrowest_width() for column in columns]
+    narrowest = [column.narrowest_width(READABLE_TEXT) for column in columns]
+    if sum(narrowest) > space:
+        narrowest = [column.narrowest_width() for column in columns]
     if sum(narrowest) > space:
         return False
     while (excess := sum(column.width for column in columns) - space) > 0:
@@ -174,10 +177,11 @@ def _set_widths(columns: Sequence[_Column], width: int | None) -> bool:
 def _narrow_the_widest(columns: Sequence[_Column], narrowest: Sequence[int], excess: int) -> None:
     free = [(column.width, index) for index, column in enumerate(columns) if column.width > narrowest[index]]
     widest, index = max(free)
-    next_widest = max((size for size, other in free if other != index and size < widest), default=0)
-    columns[index].width = max(narrowest[index], next_widest, widest - excess, 1)
-    if columns[index].width == widest:  # several are equally wide: they shrink in turn
+    others = [size for size, other in free if other != index]
+    if widest in others:  # several are equally wide: they shrink in turn
         columns[index].width -= 1
+    else:
+        columns[index].width = max(narrowest[index], max(others, default=0), widest - excess)
 
 
 def _lines(columns: Sequence[_Column], rows: int) -> list[str]:

@@ -156,13 +156,13 @@ def load_bug_devices(
 
 
 def load_custom_reports(
-    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False, names: bool = False
 ) -> pd.DataFrame:
     """Return the customer's own forms for reports, one row per form and product, by form.
 
     Each is as the test that ended last carries it.
     """
-    return load_table(db, "custom_reports", product_id=product_id, include_removed=include_removed)
+    return load_table(db, "custom_reports", product_id=product_id, include_removed=include_removed, names=names)
 
 
 def load_bug_custom_reports(
@@ -173,13 +173,13 @@ def load_bug_custom_reports(
 
 
 def load_custom_report_values(
-    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False, names: bool = False
 ) -> pd.DataFrame:
     """Return what bugs answer on the customer's own forms, one row per answer, by bug and place.
 
     `custom_report` has a column per question instead.
     """
-    return load_table(db, "custom_report_values", product_id=product_id, include_removed=include_removed)
+    return load_table(db, "custom_report_values", product_id=product_id, include_removed=include_removed, names=names)
 
 
 def load_test_feature_results(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from testio_analytics.config import TOKEN_VARIABLE, environment
 from testio_analytics.display.folders import check_ours, made_in, move_together
+from testio_analytics.display.packed import unpacked
 from testio_analytics.errors import ReportError, UnknownValueError
 from testio_analytics.frames.instants import as_instant, as_run
 from testio_analytics.frames.loaders import last_run
@@ -251,13 +252,24 @@ def _page(notebook: NotebookNode, name: str, titles: Mapping[str, str], subject:
 
 
 def _check_discretion(name: str, html: str, places: Sequence[Path]) -> None:
-    """Refuse a page that shows the token or where the database lies; the message repeats neither."""
+    """Refuse a page that shows the token or where the database lies; the message repeats neither.
+
+    What is packed into the page is looked through as well.
+    """
     token = environment().get(TOKEN_VARIABLE, "").strip()
     secrets = [("the API token", token if len(token) >= SHORTEST_SECRET else "")]
     secrets += [("a local path", str(place)) for place in places]
-    for what, text in secrets:
-        if text and any(form in html for form in (text, escape(text), json.dumps(text, ensure_ascii=False)[1:-1])):
-            raise ReportError(f"The page {name} would show {what}. No page was written; mend {_source(name)}.")
+    forms = {form: what for what, text in secrets if text for form in _written(text)}
+    for part in (html, *unpacked(html)):
+        for form, what in forms.items():
+            if form in part:
+                raise ReportError(f"The page {name} would show {what}. No page was written; mend {_source(name)}.")
+
+
+def _written(text: str) -> set[str]:
+    """Return the ways in which a page can hold the text: as it is, escaped, and either of them in JSON."""
+    plain = {text, escape(text)}
+    return plain | {json.dumps(form, ensure_ascii=False)[1:-1] for form in plain}
 
 
 def _source(page: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from testio_analytics.errors import ReportError
+from testio_analytics.pages.anchors import VIEWS, contents, linked, with_anchors
 from testio_analytics.pages.notebooks import tags, with_cells
 
 if TYPE_CHECKING:
@@ -48,11 +49,13 @@ def html_page(
         ReportError: an output is an error, or a picture without a text for those who cannot see it.
     """
     style, script = asset("page.css"), asset("page.js")
+    links = links or {Path(file).stem: file for file, _ in siblings}
     page = {
         "title": title,
         "name": name,
         "siblings": list(siblings),
-        "links": links or {Path(file).stem: file for file, _ in siblings},
+        "links": links,
+        "views": links.get(VIEWS, ""),
         "subject": subject,
         "facts": list(facts),
         "style": style,
@@ -82,7 +85,15 @@ def _exported(notebook: NotebookNode, page: Mapping[str, Any]) -> str:
     # HTMLExporter itself would parse the whole page once more, to invent texts for pictures and to add what only
     # the lab's own templates use.
     html, _ = exporters.TemplateExporter.from_notebook_node(exporter, shown, {"page": page})
-    return str(html)
+    return _anchored(str(html), page["views"])
+
+
+def _anchored(html: str, views: str) -> str:
+    head, opening, rest = html.partition("<main>\n")
+    body, closing, foot = rest.rpartition("</main>")
+    body = with_anchors(body)
+    body = linked(body, views) if views else body
+    return "".join([head, contents(body), opening, body, closing, foot])
 
 
 def _no_code(source: str, **_: object) -> str:

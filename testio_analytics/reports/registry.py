@@ -340,6 +340,7 @@ _ALL: tuple[Report, ...] = (
             critical_bugs={"label": "Critical", "meaning": "Valid bugs of severity critical."},
             **_HIGH_AND_LOW,
         ),
+        terminal=_names("product bugs critical_bugs high low known visual content suggestion custom severity_other"),
         caption="Valid bugs of all products, by severity.",
     ),
     Report(
@@ -811,7 +812,7 @@ PAGE_TABLES: Mapping[str, View] = {
     "rejected_rows": View(
         columns(
             "table row_id product_id reason first_seen",
-            product_id={"label": "Product"},
+            product_id={"label": "Product", "about": ("product", "product_id")},
             reason={"label": "Reason"},
         ),
         "Rejected records that still come.",
@@ -1013,6 +1014,7 @@ def make(
     as_of: str | int | None = None,
     impact: ImpactSource = None,
     stale_after: float | None = None,
+    by: str | None = None,
     search: str | None = None,
 ) -> tuple[pd.DataFrame, tuple[Doubt, ...], str | None]:
     """Return one report of a database, everything that puts its figures in doubt, and which products it covers.
@@ -1032,7 +1034,7 @@ def make(
     from testio_analytics.reports.doubts import doubts_of
 
     report = report_of(name)
-    chosen = {"impact": impact, "stale_after": stale_after}
+    chosen = {"impact": impact, "stale_after": stale_after, "by": by}
     chosen = {option: value for option, value in chosen.items() if value is not None}
     _check_used(report, search, chosen)
     mirror = load_mirror(db, product_id=product_id, as_of=as_of)
@@ -1057,6 +1059,8 @@ def _check_used(report: Report, search: str | None, chosen: Mapping[str, object]
         option: [name for name, other in REPORTS.items() if option in signature(other.function).parameters]
         for option in chosen
     }
+    if "by" in users:  # by month it has other columns, and is a report of its own
+        users["by"].remove("triage")
     if search is not None:
         users["search"] = [name for name, other in REPORTS.items() if other.searched]
     for option, names in users.items():

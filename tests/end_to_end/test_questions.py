@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shlex
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, sync_playwright
 
 import testio_analytics as ta
-from browser import FLAGS, WIDE, browser_path
+from browser import FLAGS, browser_path
 from shared_demo import demo_mirror, demo_pages
 from testio_analytics.cli import cli
+from testio_analytics.display.blocks import Block
 
 MOST_CLICKS, MOST_LINES = 3, 2
 
@@ -60,7 +62,10 @@ def test_a_notebook_answers_within_two_lines(question: Question) -> None:
     *before, last = question.notebook
     for line in before:
         exec(line, names)
-    _check(question, str(eval(last, names)))
+    shown = eval(last, names)
+    _check(
+        question, re.sub("<[^>]+>", " ", html.unescape(shown._repr_html_())) if isinstance(shown, Block) else str(shown)
+    )
 
 
 @each
@@ -85,7 +90,7 @@ def browser() -> Iterator[Browser]:
 def test_three_clicks_from_the_overview_answer(question: Question, browser: Browser) -> None:
     """A click leads to what has that name, from whatever page it stands on."""
     assert len(question.clicks) <= MOST_CLICKS
-    page = browser.new_page(viewport=WIDE)
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto((demo_pages() / "00_overview.html").as_uri())
     for click in question.clicks:
         if click.startswith("type: "):

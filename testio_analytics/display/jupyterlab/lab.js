@@ -21,15 +21,18 @@
   const styleOf = (css) => {
     const [light, dark] = [...css.matchAll(/:root\s*\{([^}]*)\}/g)].map((found) => found[1]);
     const theme = `
-      --bg: var(--jp-layout-color0); --tint: var(--jp-layout-color2); --faint: var(--jp-border-color2);
+      --bg: var(--jp-layout-color0); --tint: color-mix(in srgb, var(--jp-layout-color2) 50%, var(--jp-layout-color0)); --faint: var(--jp-border-color2);
       --ink: var(--jp-content-font-color1); --link: var(--jp-content-link-color);
       font-variant-numeric: tabular-nums; padding: 0.25rem 0.5rem 0 0;`;
     const wins = `
-      tbody tr, tbody tr:nth-child(odd), tbody tr:hover, tbody tr:nth-child(odd):hover { background: none; }
+      & > * { margin-bottom: 0.75rem; } .table { margin-top: 0.5rem; } .states { margin-top: 0; }
+      .since { margin-top: 0; } .verdict { font-size: 1.375rem; }
+      tbody tr, tbody tr:nth-child(odd) { background: none; }
+      tbody tr:hover, tbody tr:nth-child(odd):hover { background: var(--tint); }
       table { margin: 0; table-layout: auto; } thead { border-bottom: 0; }
       tbody th, tbody td { border-bottom: 1px solid var(--faint); }
       th, td { white-space: normal; overflow-wrap: break-word; }
-      ul.facts, ul.figures, ul.key { list-style: none; padding: 0; } .verdict { font-size: 1.375rem; }
+      ul.facts, ul.figures, ul.key { list-style: none; padding: 0; }
       .untrusted { color: var(--soft); font-size: 0.875rem; }`;
     return `${OURS} { ${light} ${theme} }\n[data-jp-theme-light="false"] ${OURS} { ${dark} ${theme} }\n${OURS} { ${css} ${wins} }`;
   };

@@ -292,7 +292,11 @@
   const severityOrder = (bug) => (SEVERITIES.includes(bug.severity) ? SEVERITIES.indexOf(bug.severity) : SEVERITIES.length);
   const urgentFirst = (bugs) => [...bugs].sort((a, b) => (a.bucket !== "open") - (b.bucket !== "open")
     || severityOrder(a) - severityOrder(b) || a.place - b.place);
-  const outcome = (bug) => (isActive(bug) ? words.outcomes[bug.bucket] + (bug.is_known ? ", known before" : "") : "removed");
+  const outcome = (bug) => {
+    if (!isActive(bug)) return "removed";
+    const said = bug.bucket === "other" ? `other: ${short(bug.status, 40)}` : words.outcomes[bug.bucket];
+    return said + (bug.is_known ? ", known before" : "");
+  };
   const modelWords = ({ vendor, device }) => (vendor && device && !device.startsWith(vendor) ? `${vendor} ${device}` : device || vendor || "");
   const deviceWords = (row) => [modelWords(row), [row.operating_system, row.os_version].filter(Boolean).join(" "), row.browsers]
     .filter(Boolean).join(", ");
@@ -323,11 +327,12 @@
   const isValid = (bug) => isActive(bug) && bug.is_valid;
   // What was not executed has found nothing, and nothing is unknown of it.
   const mayHaveFound = (test) => test.group === "executed" || test.group === "unknown";
+  // A bug that does not say its status may be a valid one.
   const bugWords = (bugs, test) => {
-    const valid = bugs.filter(isValid).length;
-    if (!valid && !mayHaveFound(test)) return null;
+    const [valid, perhaps] = ["is_valid", "may_be_valid"].map((name) => bugs.filter((bug) => isActive(bug) && bug[name]).length);
+    if (!perhaps && !mayHaveFound(test)) return null;
     if (!test.bugs_read) return valid ? `at least ${grouped(valid)}` : "unknown";
-    return grouped(valid);
+    return ranged(valid, perhaps);
   };
   const testWords = (test) => {
     if (!isActive(test)) return "removed";
@@ -468,7 +473,7 @@
       parts: [
         isActive(feature) && feature.catalogue_state ? featureFigures(feature, bugs) : "",
         notice("What puts these figures in doubt", doubtsOf(feature)),
-        ...(bugs.length ? [heading("Bugs"), bugTable(bugs, "feature")] : []),
+        ...(bugs.length ? [heading("Bugs"), bugTable(bugs, "feature")] : noneOf(feature, "Bugs", "bug", feature.bugs_bugs_highest)),
         ...(tests.length ? [heading("Tests over time"), timeLine(tests, (test) => bugsIn(test).filter(isValid).length), table(
           `${counted(tests.length, "test")} with this feature in scope, the newest first.`,
           [
@@ -481,14 +486,17 @@
             ["Its text", (test) => textWords(test.scope), (test) => test.scope.differs],
           ],
           tests,
-        )] : []),
-        ...(stories.length ? [heading("Stories"), featureStories(stories, runs)] : []),
+        )] : noneOf(feature, "Tests over time", "test with it in scope", feature.catalogue_state === "unknown" ? null : 0)),
+        ...(stories.length ? [heading("Stories"), featureStories(stories, runs)] : noneOf(feature, "Stories", "story", feature.catalogue_stories)),
         ...featureTexts(feature),
         ...(isMissing(feature.bugs_bugs_per_test) ? [] : [heading("Bugs per test"), featureRates(feature)]),
         ...(isMissing(feature.next_rank) ? [] : [heading("Place in what to test next"), paragraph(`${capital(feature.next_why)}${feature.next_flags ? `. ${capital(feature.next_flags)} (counted as 0.5)` : ""}.`), featureParts(feature)]),
       ],
     };
   };
+  // Where a list is empty: whether there is nothing, or nobody knows.
+  const noneOf = (feature, title, what, most) => (isActive(feature)
+    ? [heading(title), paragraph(most === 0 ? `There is no ${what}.` : `No ${what} is known; whether there is one is unknown.`)] : []);
   const doubtsOf = (feature) => {
     const said = feature.doubts || [];
     const all = feature.results_gap ? feature.results_gap.split("; ").filter((part) => part.includes("this feature")) : [];
@@ -638,6 +646,7 @@
     return said;
   };
 
+  const severityWords = (bug) => (bug.severity.startsWith("(") ? "Severity not said" : capital(short(bug.severity, 40)));
   const showBug = (bug) => {
     const devices = rowsOf("devices", "bug_id", bug.place);
     const seen = devicesOf(bug);
@@ -645,7 +654,7 @@
     const reported = isMissing(bug.reported_at) ? "" : `, reported ${dayWords(bug.reported_at)}`;
     return {
       path: [linkTo("product", bug.product_id), linkTo("feature", bug.feature_id)],
-      statement: isActive(bug) ? `${capital(short(bug.severity, 40))}, ${outcome(bug)}${reported}${seen.length ? ` on ${short(seen[0])}` : ""}${seen.length > 1 ? ` and ${counted(seen.length - 1, "more device")}` : ""}.` : removedNote(bug, "a bug"),
+      statement: isActive(bug) ? `${severityWords(bug)}, ${bug.bucket === "other" ? `status ${short(bug.status, 40)}` : outcome(bug)}${reported}${seen.length ? ` on ${short(seen[0])}` : ""}${seen.length > 1 ? ` and ${counted(seen.length - 1, "more device")}` : ""}.` : removedNote(bug, "a bug"),
       facts: [["Bug", String(bug.bug_id)], ["Tracker key", trackerCell(bug)]],
       parts: [
         definitions([
