@@ -10,6 +10,7 @@ from contextlib import nullcontext
 
 import pandas as pd
 
+from testio_analytics.frames.entries import entries, entries_frame, single_entries
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.frames.past import state_after
@@ -23,6 +24,7 @@ from testio_analytics.frames.query import (
 )
 from testio_analytics.frames.runs import READ_OUTCOMES, load_runs
 from testio_analytics.frames.snapshot import Fetch, Source, rows_of, snapshot
+from testio_analytics.mirror.packed import PARTS
 from testio_analytics.mirror.schema import ALL_TABLES, TABLES
 
 WHOLE = ("products", "features")
@@ -199,12 +201,23 @@ def load_endpoint_findings(db: Source = None, *, product_id: ProductFilter = Non
 
 def load_row_changes(db: Source = None, *, product_id: ProductFilter = None) -> pd.DataFrame:
     """Return what each run changed, one row per run, product and table; `load_history` has a row per changed value."""
-    return load_table(db, "row_changes", product_id=product_id)
+    return _load_entries(db, "changes", product_id)
 
 
 def load_stream_reads(db: Source = None, *, product_id: ProductFilter = None) -> pd.DataFrame:
     """Return which streams each run read, one row per run and product, in the order of reading."""
-    return load_table(db, "stream_reads", product_id=product_id)
+    return _load_entries(db, "reads", product_id)
+
+
+def _load_entries(db: Source, part: str, product_id: ProductFilter) -> pd.DataFrame:
+    with snapshot(db) as fetch:
+        ids = known_products(fetch, product_id)
+        return entries_frame(part, entries(fetch, part), ids)
+
+
+def load_packed_runs(db: Source = None) -> pd.DataFrame:
+    """Return the packed history, one row per run; `load_row_changes` and `load_stream_reads` have what is in it."""
+    return load_table(db, "packed_runs")
 
 
 def load_reported(db: Source = None) -> pd.DataFrame:
@@ -238,12 +251,14 @@ def _read(fetch: Fetch, product_id: ProductFilter, load_past: Callable[[int], Mi
     frames = {
         table.name: read_table(fetch, table, *mirror_condition(table, ids), without=UNREAD_BY_REPORTS)
         for table in ALL_TABLES
+        if table not in PARTS.values()
     }
     everything = frames if ids is None else {name: _whole(fetch, name) for name in WHOLE}
     runs = load_runs(fetch, frames["sync_runs"])
     versions = dict(zip(frames["sync_runs"]["id"].tolist(), frames["sync_runs"]["package_version"], strict=True))
     return Mirror(
         **frames,
+        single_entries={part: single_entries(fetch, part) for part in PARTS},
         catalogue=everything["features"][["id", "product_id", "removed_at"]],
         account_products=everything["products"][["id", "name"]],
         says_auto_accepted=bool(rows_of(fetch, SAYS_AUTO_ACCEPTED)[0][0]),

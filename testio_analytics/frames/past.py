@@ -13,21 +13,19 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeAlias
 
+from testio_analytics.frames.entries import entries
 from testio_analytics.frames.snapshot import Fetch, rows_of
 from testio_analytics.mirror.history import LEDGER, UNKEPT_COLUMNS, key_text, streams_of
-from testio_analytics.mirror.schema import ALL_TABLES, STREAM_STATES, SYNC_RUNS, TEST_READS, Table
+from testio_analytics.mirror.schema import ALL_TABLES, STREAM_STATES, SYNC_RUNS, TABLES, TEST_READS, Table
 
 Row: TypeAlias = dict[str, Any]
 Undone: TypeAlias = dict[str, Row | None]
 """By the key of a row: the values to put back, None for a row that was not there."""
 
-BY_RUN = ("row_changes", "stream_reads", "reported")
+BY_RUN = ("row_changes", "stream_reads", "packed_runs", "reported")
 """Tables that only grow, a run at a time."""
 
 REMOVAL = {"removed_at": None}
-_CHANGES = 'SELECT "table", created, changed FROM row_changes WHERE run_id > :run ORDER BY id DESC'
-_TIMES = "SELECT product_id, run_id, read_at FROM stream_reads ORDER BY id"
-_READS = "SELECT product_id, run_id, read_at, complete, incomplete FROM stream_reads WHERE run_id <= :run ORDER BY id"
 
 
 @contextmanager
@@ -49,7 +47,7 @@ def state_after(fetch: Fetch, run: int) -> Iterator[None]:
 def _undone(fetch: Fetch, run: int) -> dict[str, Undone]:
     """Return what must be put back in each table, going through the changes since the run, the newest first."""
     found = defaultdict[str, Undone](dict)
-    for table, created, changed in rows_of(fetch, _CHANGES, {"run": run}):
+    for *_, table, created, changed in reversed(entries(fetch, "changes", after=run)):
         undone, is_ledger = found[table], table in LEDGER
         for key in json.loads(created or "[]"):
             undone[str(key)] = None
@@ -101,12 +99,13 @@ def _table(name: str, columns: str) -> str:
 
 def key_values(table: Table, text: str) -> list[Any]:
     """Return the values of the key that the history names so."""
-    kinds = _key_kinds(table)
+    kinds = _key_kinds(table.name)
     return [kind(part) for kind, part in zip(kinds, text.split(",", len(kinds) - 1), strict=True)]
 
 
 @cache
-def _key_kinds(table: Table) -> tuple[Callable[[str], Any], ...]:
+def _key_kinds(name: str) -> tuple[Callable[[str], Any], ...]:
+    table = TABLES[name]
     kinds = {column.name: str if column.kind == "text" else int for column in table.columns}
     return tuple(kinds[name] for name in table.key)
 
@@ -126,7 +125,7 @@ def _rows_before(fetch: Fetch, table: Table, names: list[str], undone: Undone) -
         if table.is_mirrored and row["last_synced"] is None:
             row["last_synced"] = row["first_seen"]
     if table is TEST_READS:
-        times = {(product_id, number): at for product_id, number, at in rows_of(fetch, _TIMES)}
+        times = {(product_id, number): at for number, product_id, at, *_ in entries(fetch, "reads")}
         for key in (key for key in there if "run_id" in (undone[key] or {})):
             rows[key]["read_at"] = times.get((rows[key]["product_id"], rows[key]["run_id"]), rows[key]["read_at"])
     return rows
@@ -144,7 +143,7 @@ def _untouched(fetch: Fetch, names: list[str], undone: Undone) -> dict[str, Row]
 def _with_reads(fetch: Fetch, run: int, changed: Mapping[str, Row], others: Mapping[str, Row]) -> dict[str, Row]:
     """Return the states of all streams, each with the runs up to this one that last read it, and read it completely."""
     last, complete = dict[str, tuple[int, str]](), dict[str, tuple[int, str]]()
-    for product_id, number, read_at, whole, with_gaps in rows_of(fetch, _READS, {"run": run}):
+    for number, product_id, read_at, whole, with_gaps in entries(fetch, "reads", until=run):
         for stream in streams_of(whole, with_gaps):
             last[key_text((product_id, stream))] = (number, read_at)
         for stream in streams_of(whole):

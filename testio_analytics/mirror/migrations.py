@@ -18,7 +18,7 @@ from sqlite_utils.db import Table as DbTable
 
 from testio_analytics import errors
 from testio_analytics.api.payloads import CAN_BE_UNSAID
-from testio_analytics.mirror import schema
+from testio_analytics.mirror import packed, schema
 from testio_analytics.mirror.file_errors import file_error
 
 VERSIONS: dict[int, str] = {
@@ -28,6 +28,7 @@ VERSIONS: dict[int, str] = {
     4: "which lists the API offers for each product",
     5: "which fields the API did not say of tests and bugs",
     6: "the history of every row, and which runs people were told of",
+    7: "the history of a run packed into one row",
 }
 """Every schema version and what it brought."""
 
@@ -140,6 +141,8 @@ def _fill_not_said(db: Database, spec: schema.Table) -> None:
 
 
 def _take_away(db: Database, version: int) -> None:
+    if version == schema.PACKED_RUNS.since:
+        packed.unpack(db, until=db.execute("select ifnull(max(run_id), 0) from packed_runs").fetchone()[0])
     gone = [spec for spec in schema.ALL_TABLES if spec.since == version]
     for stream in {spec.stream for spec in gone if spec.stream}:
         # What is dropped was never read, as far as the reports are concerned: "complete" would be a lie.

@@ -138,7 +138,8 @@ def test_down_and_up_again_keeps_what_it_can(db: Database, to: int) -> None:
     up = migrate(db)
     assert len(up) == HEAD - to
     assert _schema(db) == layout
-    assert _content(db) == {name: kept.get(name, []) for name in before} | {"stream_reads": _first_reads(db)}
+    begun = {"stream_reads": _first_reads(db)} if to < schema.ROW_CHANGES.since else {}
+    assert _content(db) == {name: kept.get(name, []) for name in before} | begun
     assert db.execute("pragma foreign_key_check").fetchall() == []
     assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
     assert db.execute("pragma foreign_keys").fetchone() == (1,)
