@@ -26,7 +26,7 @@ class Mirror:
 
     Attributes:
         products, sections, features, feature_sections, user_stories, tests, test_features, bugs, bug_devices,
-        test_feature_results, test_user_stories, executions: mirrored tables.
+        custom_reports, bug_custom_reports, custom_report_values, test_feature_results, test_user_stories, executions: mirrored tables.
         sync_runs, stream_states, sync_gaps, rejected_rows, test_reads, endpoint_findings: the completeness ledger.
         packed_runs, reported: the history of the runs that ended, and which runs people were told of.
         single_entries: the history of the others, by part (``changes``, ``reads``). `row_changes` and `stream_reads` are both.
@@ -53,6 +53,9 @@ class Mirror:
     test_features: pd.DataFrame
     bugs: pd.DataFrame
     bug_devices: pd.DataFrame
+    custom_reports: pd.DataFrame
+    bug_custom_reports: pd.DataFrame
+    custom_report_values: pd.DataFrame
     test_feature_results: pd.DataFrame
     test_user_stories: pd.DataFrame
     executions: pd.DataFrame

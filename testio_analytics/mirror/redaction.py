@@ -83,8 +83,8 @@ def cut_row(table: schema.Table, row: Row, known: Credentials) -> Row:
     if not known.may_be_in(row["raw_data"]):
         return row
     texts = {name: known.cut(row[name]) for name in _texts(table) if isinstance(row[name], str)}
-    raw_data = _cut_json(row["raw_data"], known)
-    cut = row | texts | {"raw_data": raw_data}
+    parts = {name: _cut_json(row[name], known) for name in _json(table) if row[name] is not None}
+    cut = row | texts | parts
     return cut | {"content_hash": content_hash(table, cut)} if cut != row else row
 
 
@@ -107,6 +107,12 @@ def _texts(table: schema.Table) -> tuple[str, ...]:
     return tuple(c.name for c in table.columns if c.kind == "text" and c.name in table.content_set)
 
 
+@cache
+def _json(table: schema.Table) -> tuple[str, ...]:
+    """Return the columns that hold JSON from the API, the payload among them."""
+    return tuple(c.name for c in table.columns if c.kind == "json")
+
+
 # -- what is stored ---------------------------------------------------------------------------------------------------
 
 
@@ -120,6 +126,8 @@ def cut_stored(db: Database, known: Credentials) -> int:
         changed += sum(_cut_ledger(db, name, columns, known) for name, columns in LEDGER_TEXTS.items())
         changed += sum([_cut_packed(db, run_id, text, known) for run_id, text in _packed_changes(db)])
     if changed:
+        for name in schema.FULL_TEXT:
+            db.table(name).rebuild_fts()  # what is deleted from an index leaves its words behind
         _wipe(db)
     return changed
 
@@ -133,7 +141,7 @@ def _wipe(db: Database) -> None:
 
 def _cut_table(db: Database, table: schema.Table, known: Credentials) -> int:
     columns = (*table.content_columns, "content_hash")
-    texts = (*_texts(table), "raw_data", "content_hash")
+    texts = (*_texts(table), *_json(table), "content_hash")
     changed = 0
     for rowid in _suspects(db, table.name, ("raw_data",), known):
         (stored,) = db.query(f"select {', '.join(columns)} from {table.name} where rowid = ?", [rowid])

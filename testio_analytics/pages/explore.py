@@ -75,32 +75,43 @@ def explore_data(found: Explored) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def explore_page(data: str, *, siblings: Sequence[tuple[str, str]], facts: Sequence[str]) -> str:
+def explore_page(
+    data: str,
+    *,
+    file: str,
+    title: str,
+    siblings: Sequence[tuple[str, str]],
+    facts: Sequence[str],
+    subject: str = "",
+) -> str:
     """Return the page that carries these data.
 
     Args:
         data: what `explore_data` gives.
+        file: its own file name, as it stands among `siblings`.
+        title: the document's title.
         siblings: file name and title of each page that lies beside it, itself included, for the navigation.
         facts: what the footer says: versions and sync run.
+        subject: what of the account it is about, for its heading; empty for all.
     """
     style, script = asset("page.css") + asset("explore.css"), asset("explore.js")
     packed = b64encode(zlib.compress(data.encode("utf-8", errors="replace"), 9)).decode("ascii")
     return Template(asset("explore.html")).substitute(
         policy=for_html(policy(style, script)),
-        title=for_html(TITLE),
+        title=for_html(title),
+        heading=for_html(f"{TITLE}: {subject}" if subject else TITLE),
         style=style,
-        navigation="".join(_link(file, title) for file, title in siblings),
-        pages="".join(f"<li>{_link(file, title, '')}</li>" for file, title in siblings if file != f"{NAME}.html"),
+        navigation="".join(_link(*sibling, sibling[0] == file) for sibling in siblings),
+        pages="".join(_link(*sibling, False) for sibling in siblings if sibling[0] != file),
         facts=for_html(" · ".join(facts)),
         data=packed,
         script=script,
     )
 
 
-def _link(file: str, title: str, item: str = "li") -> str:
-    current = ' aria-current="page"' if file == f"{NAME}.html" else ""
-    link = f'<a{current} href="{for_html(file)}">{for_html(title)}</a>'
-    return f"<{item}>{link}</{item}>" if item else link
+def _link(file: str, title: str, is_current: bool) -> str:
+    current = ' aria-current="page"' if is_current else ""
+    return f'<li><a{current} href="{for_html(file)}">{for_html(title)}</a></li>'
 
 
 # -- the data, column by column -------------------------------------------------------------------------------------

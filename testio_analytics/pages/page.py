@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from testio_analytics.errors import ReportError
+from testio_analytics.pages.anchors import VIEWS, contents, linked, with_anchors
 from testio_analytics.pages.notebooks import tags, with_cells
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def html_page(
     title: str,
     name: str = "",
     siblings: Sequence[tuple[str, str]] = (),
+    links: Mapping[str, str] | None = None,
+    subject: str = "",
     facts: Sequence[str] = (),
 ) -> str:
     """Return the executed notebook as one HTML file, without code.
@@ -38,16 +41,22 @@ def html_page(
         title: the document's title.
         name: the page's own file name, as it stands among `siblings`.
         siblings: file name and title of each page that lies beside it, for the navigation.
+        links: file name of the page of each notebook, to which links to that notebook lead; by default, of the same name.
+        subject: what of the account it is about, for its heading; empty for all.
         facts: what the footer says: versions, sync run, notebook.
 
     Raises:
         ReportError: an output is an error, or a picture without a text for those who cannot see it.
     """
     style, script = asset("page.css"), asset("page.js")
+    links = links or {Path(file).stem: file for file, _ in siblings}
     page = {
         "title": title,
         "name": name,
         "siblings": list(siblings),
+        "links": links,
+        "views": links.get(VIEWS, ""),
+        "subject": subject,
         "facts": list(facts),
         "style": style,
         "script": script,
@@ -61,7 +70,7 @@ def _exported(notebook: NotebookNode, page: Mapping[str, Any]) -> str:
 
     from testio_analytics.pages.sanitize import Prose, output_html, prose_html
 
-    prose = Prose(pages=[name for name, _ in page["siblings"]])
+    prose = Prose(pages=page["links"], subject=page["subject"])
     filters = {
         "output_html": output_html,
         "prose_html": partial(prose_html, renderer=prose),
@@ -76,7 +85,15 @@ def _exported(notebook: NotebookNode, page: Mapping[str, Any]) -> str:
     # HTMLExporter itself would parse the whole page once more, to invent texts for pictures and to add what only
     # the lab's own templates use.
     html, _ = exporters.TemplateExporter.from_notebook_node(exporter, shown, {"page": page})
-    return str(html)
+    return _anchored(str(html), page["views"])
+
+
+def _anchored(html: str, views: str) -> str:
+    head, opening, rest = html.partition("<main>\n")
+    body, closing, foot = rest.rpartition("</main>")
+    body = with_anchors(body)
+    body = linked(body, views) if views else body
+    return "".join([head, contents(body), opening, body, closing, foot])
 
 
 def _no_code(source: str, **_: object) -> str:

@@ -16,6 +16,9 @@ from testio_analytics.reports.facts import (
 )
 from testio_analytics.reports.registry import REPORTS
 
+DOUBTS = "doubts"
+"""Under this name a report's frame carries, in ``attrs``, what puts its figures in doubt: a list of sentences."""
+
 
 def doubts(mirror: Mirror, streams: Collection[str] = ORDER) -> tuple[Doubt, ...]:
     """Return everything that puts figures in doubt which rest on these streams, by product and stream.
@@ -30,6 +33,26 @@ def doubts(mirror: Mirror, streams: Collection[str] = ORDER) -> tuple[Doubt, ...
 def doubts_of(mirror: Mirror, report: str) -> tuple[Doubt, ...]:
     """Return everything that puts the figures of a report in doubt."""
     return doubts(mirror, REPORTS[report].streams)
+
+
+def stating(frame: pd.DataFrame, found: Collection[Doubt]) -> pd.DataFrame:
+    """Return the frame with what puts it in doubt in its ``attrs``: plain sentences, which any file format can keep."""
+    frame.attrs = {DOUBTS: [f"{sentence}." for sentence in sentences(found)]}
+    return frame
+
+
+def doubts_about(
+    mirror: Mirror, product_id: int, feature_id: int | None = None, *, reports: Collection[str]
+) -> tuple[Doubt, ...]:
+    """Return what puts the row of a product, or of a feature of it, in doubt in any of these reports, as `row_gaps` does."""
+    found = doubts(mirror, {stream for report in reports for stream in REPORTS[report].streams})
+    return tuple(one for one in found if _touches(one, product_id, feature_id))
+
+
+def _touches(doubt: Doubt, product_id: int, feature_id: int | None) -> bool:
+    if doubt.product_id is not None and doubt.features is not None and feature_id is not None:
+        return feature_id in doubt.features
+    return product_id == doubt.product_id or product_id in doubt.others
 
 
 def with_row_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataFrame:

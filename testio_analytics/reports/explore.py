@@ -53,8 +53,8 @@ class Explored:
         run_id: number of the last run that stored something; None when there is none.
         sentence: the answer of the coverage report for all of it.
         doubts: what puts figures in doubt, a sentence each.
-        tables: products, sections, memberships, features, tests, scope, stories, runs, bugs and devices, each with an
-            index of its own. Ids lead from one to the other; an id may lead nowhere.
+        tables: products, sections, memberships, features, tests, scope, stories, runs, bugs, devices and answers (on
+            the customer's own forms), each with an index of its own. Ids lead from one to the other; an id may lead nowhere.
     """
 
     as_of: pd.Timestamp
@@ -84,6 +84,7 @@ def explored(mirror: Mirror, *, as_of: AsOf = None, impact: ImpactSource = None)
         "bugs": _bugs(mirror, instant),
     }
     tables["devices"] = _devices(mirror, tables["bugs"])
+    tables["answers"] = _answers(mirror, tables["bugs"])
     tables = {"products": _products(mirror, instant, tables), **tables}
     summary = coverage_summary(mirror, as_of=instant)
     return Explored(instant, mirror.run_id, summary.sentence, sentences(doubts(mirror)), tables)
@@ -273,3 +274,12 @@ def _devices(mirror: Mirror, bugs: pd.DataFrame) -> pd.DataFrame:
     found = mirror.active("bug_devices")[["bug_id", "position", *parts]]
     found = found[found["bug_id"].isin(bugs["bug_id"])].sort_values(["bug_id", "position"], ignore_index=True)
     return found.drop(columns="position")
+
+
+def _answers(mirror: Mirror, bugs: pd.DataFrame) -> pd.DataFrame:
+    """Return what bugs say on the customer's own forms, one row per answer."""
+    forms = mirror.active("bug_custom_reports")[["bug_id", "title"]].rename(columns={"title": "form"})
+    found = mirror.active("custom_report_values").sort_values(["bug_id", "position"])
+    found = found.assign(question=found["name"].fillna(found["key"]))[["bug_id", "question", "value"]]
+    found = found.merge(forms, on="bug_id", how="left", validate="many_to_one")
+    return found[found["bug_id"].isin(bugs["bug_id"])].reset_index(drop=True)

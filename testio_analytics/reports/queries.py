@@ -214,7 +214,7 @@ def query(
     *,
     stale_after: float = 180,
     matures_after: float = 10,
-    **more: str,
+    more: Mapping[str, str],
 ) -> str | None:
     """Return the query that gives a figure on the file, with all values written out; None where there is none.
 
@@ -226,7 +226,7 @@ def query(
         parts: the parts that it names.
         stale_after: the threshold of that name, in days.
         matures_after: the same.
-        **more: other values that the statement names.
+        more: other values that the statement names.
     """
     if not mirror.is_newest or mirror.as_of is None or mirror.as_of != mirror.runs.as_of:
         return None

@@ -199,7 +199,7 @@ def test_upgrade_begins_the_history_and_loses_no_row(tmp_path: Path) -> None:
         sync_account(account, db, now=NOW + timedelta(days=run))
     rows, path = mirror_digest(db), str(db)
     packed, states = load_history(db), [load_mirror(db, as_of=run) for run in (1, 2)]
-    call("migrate", "--db", path, "--to", "6")
+    call("migrate", "--db", path, "--to", "7")
     assert query(db, "select distinct run_id from row_changes") == [(1,), (2,)]
     call("migrate", "--db", path)
     assert load_history(db).equals(packed)

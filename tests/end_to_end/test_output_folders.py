@@ -107,7 +107,7 @@ def test_pages_are_made_inside_their_folder_from_a_copy_that_nobody_else_can_rea
 
     assert done.exit_code == 0, done.output
     assert "1 inside, 1 beside; 0o600 mirror.db" in (output / "00_page.html").read_text()
-    assert sorted(path.name for path in output.iterdir()) == ["00_page.html", "index.html"]
+    assert sorted(path.name for path in output.iterdir()) == ["00_page.html", "explore.html", "index.html"]
     copy = Path((tmp_path / "copy").read_text())
     assert copy != db
     assert not copy.parent.exists()

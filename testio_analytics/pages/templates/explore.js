@@ -1,7 +1,7 @@
 // Everything has an address here: #feature-1, #search=words. No request, no storage, no markup from text.
 (async () => {
   "use strict";
-  const FIRST_ROWS = 50;
+  const [MOST_ROWS, FIRST_ROWS] = [50, 25]; // a longer list begins with these
   const LONGEST_NAME = 160;
   const LONGEST_TEXT = 2000;
   const KINDS = {
@@ -13,7 +13,7 @@
   };
   const view = document.getElementById("view");
   const input = document.getElementById("words");
-  const PAGE = document.title;
+  const [PAGE, HEADING] = [document.title, view.querySelector("h1").textContent];
 
   const made = (tag, properties = {}, ...children) => {
     const element = Object.assign(document.createElement(tag), properties);
@@ -46,7 +46,7 @@
   } catch (error) {
     const why = "DecompressionStream" in window ? "Its data are damaged: make or send it again." : "Open it in a browser of 2023 or newer.";
     view.replaceChildren(
-      made("h1", { className: "name", textContent: PAGE }),
+      made("h1", { className: "name", textContent: HEADING }),
       made("p", { className: "statement", textContent: `This page cannot show what it carries. ${why} The other pages are complete without it.` }),
     );
     return;
@@ -66,11 +66,19 @@
     const text = (place) => packed.words[place];
     return packed.places.map((place) => (place === null ? null : Array.isArray(place) ? place.map(text) : text(place)));
   });
-  const rowAt = (table, place) => {
-    const row = { place };
-    Object.keys(tables[table].columns).forEach((name) => { row[name] = column(table, name)[place]; });
-    return row;
-  };
+  // A row knows its place only; each of its values is looked up when it is asked for.
+  const kindOfRow = (table) => once(`row of ${table}`, () => {
+    const kind = {};
+    Object.keys(tables[table].columns).forEach((name) => {
+      let values;
+      Object.defineProperty(kind, name, { get() {
+        values = values || column(table, name);
+        return values[this.place];
+      } });
+    });
+    return kind;
+  });
+  const rowAt = (table, place) => Object.assign(Object.create(kindOfRow(table)), { place });
   const everyRow = (table) => Array.from({ length: tables[table].rows }, (_, place) => rowAt(table, place));
   const placesBy = (table, name) => once(`${table} by ${name}`, () => {
     const found = new Map();
@@ -91,7 +99,9 @@
   // -- words ----------------------------------------------------------------------------------------------------------
 
   const MONTHS = "January February March April May June July August September October November December".split(" ");
-  const counted = (count, one, many) => `${count.toLocaleString("en")} ${count === 1 ? one : many || `${one}s`}`;
+  const [whole, decimal] = [0, 2].map((digits) => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  const grouped = (count) => whole.format(count);
+  const counted = (count, one, many) => `${grouped(count)} ${count === 1 ? one : many || `${one}s`}`;
   const dayWords = (seconds) => {
     const day = new Date(seconds * 1000);
     return `${day.getUTCDate()} ${MONTHS[day.getUTCMonth()].slice(0, 3)} ${day.getUTCFullYear()}`;
@@ -102,9 +112,9 @@
     return `${day.getUTCDate()} ${MONTHS[day.getUTCMonth()]} ${day.getUTCFullYear()}, ${two(day.getUTCHours())}:${two(day.getUTCMinutes())} UTC`;
   };
   const numberWords = (number) => {
-    if (Number.isInteger(number)) return number.toLocaleString("en");
+    if (Number.isInteger(number)) return grouped(number);
     if (Math.abs(number) < 0.005) return String(Number(number.toPrecision(1)));
-    return number.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+    return decimal.format(number);
   };
   const percent = (share) => {
     if (share > 0 && share < 0.005) return "<1\u00a0%";
@@ -186,7 +196,7 @@
   // A table of `rows`. A column is its heading, what a cell shows, what it sorts by, and whether it is a number.
   const table = (caption, columns, rows) => {
     if (!rows.length) return "";
-    let [order, shown] = [rows, Math.min(rows.length, FIRST_ROWS)];
+    let [order, shown] = [rows, rows.length > MOST_ROWS ? FIRST_ROWS : rows.length];
     const body = made("tbody");
     const fill = () => body.replaceChildren(...order.slice(0, shown).map((row) => made("tr", {}, ...columns.map(([label, show, , isNumber], place) => {
       const value = show(row);
@@ -215,14 +225,14 @@
       return head;
     });
     fill();
-    const whole = made("table", { className: columns.length > 3 ? "many" : "few" },
+    const element = made("table", { className: columns.length > 3 ? "many" : "few" },
       made("caption", { textContent: caption }), made("thead", {}, made("tr", {}, ...heads)), body);
-    const region = made("div", { className: "scroll", tabIndex: 0, ariaLabel: caption }, whole);
+    const region = made("div", { className: "scroll fits", ariaLabel: caption }, element);
     region.setAttribute("role", "region");
     const block = made("div", { className: "table" }, region);
     if (rows.length > shown) {
-      const more = made("button", { type: "button", textContent: `Show all ${rows.length.toLocaleString("en")}` });
-      const rest = made("p", { className: "more" }, `${shown} of ${rows.length.toLocaleString("en")} shown. `, more);
+      const more = made("button", { type: "button", textContent: `Show all ${grouped(rows.length)}` });
+      const rest = made("p", { className: "more" }, `${shown} of ${grouped(rows.length)} shown. `, more);
       more.addEventListener("click", () => {
         const first = shown;
         shown = rows.length;
@@ -238,7 +248,7 @@
 
   const stateBar = (counts, caption) => {
     const total = counts.reduce((sum, [, count]) => sum + count, 0);
-    const said = counts.map(([state, count]) => `${count.toLocaleString("en")} ${words.states[state] || state}`).join(", ");
+    const said = counts.map(([state, count]) => `${grouped(count)} ${words.states[state] || state}`).join(", ");
     let start = 0;
     const parts = counts.filter(([, count]) => count).map(([state, count]) => {
       const place = { x: `${(100 * start) / total}%`, y: 0, width: `${(100 * count) / total}%`, height: 40 };
@@ -246,7 +256,7 @@
       return drawn("rect", { class: `fill fill-${words.looks[state]}`, ...place });
     });
     const bar = drawn("svg", { class: "bar", width: "100%", height: 40, role: "img", "aria-label": `${counted(total, "feature")}: ${said}` }, ...parts);
-    const keys = counts.map(([state, count]) => made("li", {}, chip(state), " ", made("strong", { textContent: count.toLocaleString("en") }),
+    const keys = counts.map(([state, count]) => made("li", {}, chip(state), " ", made("strong", { textContent: grouped(count) }),
       " ", made("small", { textContent: percent(count / total) })));
     return total ? made("figure", { className: "states" }, made("figcaption", { textContent: caption }), bar, made("ul", { className: "key" }, ...keys)) : "";
   };
@@ -282,11 +292,14 @@
   const severityOrder = (bug) => (SEVERITIES.includes(bug.severity) ? SEVERITIES.indexOf(bug.severity) : SEVERITIES.length);
   const urgentFirst = (bugs) => [...bugs].sort((a, b) => (a.bucket !== "open") - (b.bucket !== "open")
     || severityOrder(a) - severityOrder(b) || a.place - b.place);
-  const outcome = (bug) => (isActive(bug) ? words.outcomes[bug.bucket] + (bug.is_known ? ", known before" : "") : "removed");
-  const modelWords = ({ vendor, device }) => (vendor && device && !device.startsWith(vendor) ? `${vendor} ${device}` : device || vendor || "");
-  const deviceWords = ({ operating_system: system, os_version: version, browsers, ...model }) => {
-    return [modelWords(model), [system, version].filter(Boolean).join(" "), browsers].filter(Boolean).join(", ");
+  const outcome = (bug) => {
+    if (!isActive(bug)) return "removed";
+    const said = bug.bucket === "other" ? `other: ${short(bug.status, 40)}` : words.outcomes[bug.bucket];
+    return said + (bug.is_known ? ", known before" : "");
   };
+  const modelWords = ({ vendor, device }) => (vendor && device && !device.startsWith(vendor) ? `${vendor} ${device}` : device || vendor || "");
+  const deviceWords = (row) => [modelWords(row), [row.operating_system, row.os_version].filter(Boolean).join(" "), row.browsers]
+    .filter(Boolean).join(", ");
   const devicesOf = (bug) => [...new Set(rowsOf("devices", "bug_id", bug.place).map(deviceWords).filter(Boolean))];
   const deviceCell = (bug) => {
     const [first, ...others] = devicesOf(bug);
@@ -314,11 +327,12 @@
   const isValid = (bug) => isActive(bug) && bug.is_valid;
   // What was not executed has found nothing, and nothing is unknown of it.
   const mayHaveFound = (test) => test.group === "executed" || test.group === "unknown";
+  // A bug that does not say its status may be a valid one.
   const bugWords = (bugs, test) => {
-    const valid = bugs.filter(isValid).length;
-    if (!valid && !mayHaveFound(test)) return null;
-    if (!test.bugs_read) return valid ? `at least ${valid.toLocaleString("en")}` : "unknown";
-    return valid.toLocaleString("en");
+    const [valid, perhaps] = ["is_valid", "may_be_valid"].map((name) => bugs.filter((bug) => isActive(bug) && bug[name]).length);
+    if (!perhaps && !mayHaveFound(test)) return null;
+    if (!test.bugs_read) return valid ? `at least ${grouped(valid)}` : "unknown";
+    return ranged(valid, perhaps);
   };
   const testWords = (test) => {
     if (!isActive(test)) return "removed";
@@ -332,7 +346,7 @@
     ["Counts as", testChip, testWords],
     ["End", (test) => day(test.at), (test) => test.at],
     ["Type", (test) => (test.testing_type ? isolated(test.testing_type) : null), (test) => test.testing_type],
-    ["Features in scope", (test) => (test.is_silent ? chip("unknown") : inScope(test).length.toLocaleString("en")), (test) => inScope(test).length, true],
+    ["Features in scope", (test) => (test.is_silent ? chip("unknown") : grouped(inScope(test).length)), (test) => inScope(test).length, true],
     ["Valid bugs", (test) => unknownChip(bugWords(rowsOf("bugs", "test_id", test.place), test)), (test) => (placesBy("bugs", "test_id").get(test.place) || []).length, true],
   ];
   const testTable = (tests) => table(`${counted(tests.length, "test")}, the newest first.`, TEST_COLUMNS, tests);
@@ -351,7 +365,9 @@
   const featureTable = (features) => table(
     `${counted(features.length, "feature")}, those that need a test first. “Next” is the place in what to test next.`, FEATURE_COLUMNS, features,
   );
-  const activeFeatures = (features) => features.filter((feature) => isActive(feature) && feature.catalogue_state);
+  // Those that need a test first, by state and then by risk.
+  const activeFeatures = (features) => features.filter((feature) => isActive(feature) && feature.catalogue_state).sort((a, b) => (
+    words.order.indexOf(a.catalogue_state) - words.order.indexOf(b.catalogue_state) || compared(a.next_rank, b.next_rank, 1)));
   const removedNote = (row, what) => `${capital(what)} that Test IO no longer lists: found gone on ${dayWords(row.removed_at)}.`;
 
   // -- views ----------------------------------------------------------------------------------------------------------
@@ -360,7 +376,7 @@
     const open = bugs.filter((bug) => bug.bucket === "open");
     if (!open.length) return "none of them open";
     const critical = open.filter((bug) => bug.severity === "critical").length;
-    return `${open.length.toLocaleString("en")} open${critical ? `, ${critical.toLocaleString("en")} of these critical` : ""}`;
+    return `${grouped(open.length)} open${critical ? `, ${grouped(critical)} of these critical` : ""}`;
   };
   const neverWords = (row) => `${ranged(row.coverage_never_executed, row.coverage_never_executed_highest)} of ${counted(row.coverage_active_features, "active feature")} were never tested`;
   const coverageWords = (row) => {
@@ -370,7 +386,8 @@
   };
 
   const showProduct = (product) => {
-    const sections = rowsOf("sections", "product_id", product.place).filter(isActive);
+    const sections = rowsOf("sections", "product_id", product.place)
+      .filter((section) => isActive(section) && !(section.is_default && isMissing(section.coverage_active_features)));
     const features = activeFeatures(rowsOf("features", "product_id", product.place));
     const tests = rowsOf("tests", "product_id", product.place).filter(isActive);
     const bugs = rowsOf("bugs", "product_id", product.place).filter(isActive);
@@ -444,7 +461,7 @@
   const showFeature = (feature) => {
     const bugs = rowsOf("bugs", "feature_id", feature.place).filter(isActive);
     const scope = rowsOf("scope", "feature_id", feature.place);
-    const tests = scope.map((row) => ({ ...rowAt("tests", row.test_id), scope: row }));
+    const tests = scope.map((row) => Object.assign(rowAt("tests", row.test_id), { scope: row }));
     const runs = rowsOf("runs", "feature_id", feature.place);
     const stories = rowsOf("stories", "feature_id", feature.place);
     const bugsIn = (test) => bugs.filter((bug) => bug.test_id === test.place);
@@ -456,7 +473,7 @@
       parts: [
         isActive(feature) && feature.catalogue_state ? featureFigures(feature, bugs) : "",
         notice("What puts these figures in doubt", doubtsOf(feature)),
-        ...(bugs.length ? [heading("Bugs"), bugTable(bugs, "feature")] : []),
+        ...(bugs.length ? [heading("Bugs"), bugTable(bugs, "feature")] : noneOf(feature, "Bugs", "bug", feature.bugs_bugs_highest)),
         ...(tests.length ? [heading("Tests over time"), timeLine(tests, (test) => bugsIn(test).filter(isValid).length), table(
           `${counted(tests.length, "test")} with this feature in scope, the newest first.`,
           [
@@ -469,14 +486,17 @@
             ["Its text", (test) => textWords(test.scope), (test) => test.scope.differs],
           ],
           tests,
-        )] : []),
-        ...(stories.length ? [heading("Stories"), featureStories(stories, runs)] : []),
+        )] : noneOf(feature, "Tests over time", "test with it in scope", feature.catalogue_state === "unknown" ? null : 0)),
+        ...(stories.length ? [heading("Stories"), featureStories(stories, runs)] : noneOf(feature, "Stories", "story", feature.catalogue_stories)),
         ...featureTexts(feature),
         ...(isMissing(feature.bugs_bugs_per_test) ? [] : [heading("Bugs per test"), featureRates(feature)]),
         ...(isMissing(feature.next_rank) ? [] : [heading("Place in what to test next"), paragraph(`${capital(feature.next_why)}${feature.next_flags ? `. ${capital(feature.next_flags)} (counted as 0.5)` : ""}.`), featureParts(feature)]),
       ],
     };
   };
+  // Where a list is empty: whether there is nothing, or nobody knows.
+  const noneOf = (feature, title, what, most) => (isActive(feature)
+    ? [heading(title), paragraph(most === 0 ? `There is no ${what}.` : `No ${what} is known; whether there is one is unknown.`)] : []);
   const doubtsOf = (feature) => {
     const said = feature.doubts || [];
     const all = feature.results_gap ? feature.results_gap.split("; ").filter((part) => part.includes("this feature")) : [];
@@ -535,7 +555,7 @@
     ];
   };
   const longText = (text) => made("p", { className: "text" }, isolated(short(text, LONGEST_TEXT)),
-    text.length > LONGEST_TEXT ? made("small", { textContent: ` (${text.length.toLocaleString("en")} characters)` }) : "");
+    text.length > LONGEST_TEXT ? made("small", { textContent: ` (${grouped(text.length)} characters)` }) : "");
   const featureRates = (feature) => table(`Against the product it is ${words.signals[feature.bugs_signal] || "not compared: too few tested features"}.`, [
     ["Bugs per test", (row) => row[0]],
     ["This feature", (row) => (isMissing(row[1]) ? null : numberWords(row[1])), null, true],
@@ -626,13 +646,15 @@
     return said;
   };
 
+  const severityWords = (bug) => (bug.severity.startsWith("(") ? "Severity not said" : capital(short(bug.severity, 40)));
   const showBug = (bug) => {
     const devices = rowsOf("devices", "bug_id", bug.place);
     const seen = devicesOf(bug);
+    const answers = rowsOf("answers", "bug_id", bug.place);
     const reported = isMissing(bug.reported_at) ? "" : `, reported ${dayWords(bug.reported_at)}`;
     return {
       path: [linkTo("product", bug.product_id), linkTo("feature", bug.feature_id)],
-      statement: isActive(bug) ? `${capital(short(bug.severity, 40))}, ${outcome(bug)}${reported}${seen.length ? ` on ${short(seen[0])}` : ""}${seen.length > 1 ? ` and ${counted(seen.length - 1, "more device")}` : ""}.` : removedNote(bug, "a bug"),
+      statement: isActive(bug) ? `${severityWords(bug)}, ${bug.bucket === "other" ? `status ${short(bug.status, 40)}` : outcome(bug)}${reported}${seen.length ? ` on ${short(seen[0])}` : ""}${seen.length > 1 ? ` and ${counted(seen.length - 1, "more device")}` : ""}.` : removedNote(bug, "a bug"),
       facts: [["Bug", String(bug.bug_id)], ["Tracker key", trackerCell(bug)]],
       parts: [
         definitions([
@@ -648,6 +670,10 @@
           ["Tracker key", trackerCell(bug)],
           ["Language", bug.language],
         ]),
+        ...(answers.length ? [heading(short(answers[0].form || "Your own form")), table(`${counted(answers.length, "answer")} on this form of yours.`, [
+          ["Question", (row) => isolated(short(row.question || "Without name"))],
+          ["Answer", (row) => (row.value ? isolated(short(row.value, LONGEST_TEXT)) : null)],
+        ], answers)] : []),
         ...(devices.length ? [heading("Devices"), table(`Seen on ${counted(devices.length, "device")}.`, [
           ["Device", (row) => isolated(modelWords(row) || "not said")],
           ["Kind", (row) => row.category && isolated(row.category)],
@@ -668,9 +694,9 @@
     const products = everyRow("products").filter(isActive);
     const count = (table) => column(table, "standing").filter((standing) => standing === "active").length;
     return {
-      title: PAGE,
+      title: HEADING,
       statement: about.sentence,
-      facts: [["As of", instantWords(about.as_of)], ...["features", "tests", "bugs"].map((name) => [capital(name), count(name).toLocaleString("en")])],
+      facts: [["As of", instantWords(about.as_of)], ...["features", "tests", "bugs"].map((name) => [capital(name), grouped(count(name))])],
       parts: [
         notice("What puts figures in doubt", about.doubts),
         heading("Products"),
@@ -706,7 +732,8 @@
   const phrasesOf = (kind) => once(`phrases of ${kind}`, () => {
     const { table: name, title, key } = KINDS[kind];
     const keys = kind === "bug" ? column(name, "external_idx") : [];
-    return column(name, title).map((text, place) => `${phraseOf(text)}|${phraseOf(`${column(name, key)[place]}`)}|${keys[place] ? phraseOf(keys[place]) : ""}`);
+    const ids = column(name, key);
+    return column(name, title).map((text, place) => `${phraseOf(text)}| ${ids[place]} |${keys[place] ? phraseOf(keys[place]) : ""}`);
   });
   const found = (asked) => {
     const typed = asked.replace(/[\u201c-\u201f]/g, "\"").match(/"[^"]*"?|[^\s"]+/g) || [];
@@ -759,18 +786,19 @@
     if (!address) return showStart();
     if (address.startsWith("search=")) return showSearch(decoded(address.slice(7)));
     const [, kind, id] = address.match(/^([a-z]+)-(\d+)$/) || [];
-    const place = kind in KINDS ? placeOf(kind, id) : undefined;
+    const place = Object.hasOwn(KINDS, kind || "") ? placeOf(kind, id) : undefined;
     return place === undefined ? showUnknown(decoded(address)) : showThing(kind, place);
   };
 
-  const fit = () => view.querySelectorAll(".scroll").forEach((region) => {
-    region.classList.remove("fits", "tight");
-    const hasRoom = () => region.scrollWidth <= region.clientWidth;
-    region.classList.toggle("tight", !hasRoom());
-    region.classList.toggle("fits", hasRoom());
-    if (hasRoom()) region.removeAttribute("tabindex");
-    else region.tabIndex = 0;
-  });
+  // Each step for all tables at once: whoever asks for a width after a change has the page laid out anew.
+  const fit = () => {
+    const narrow = (regions) => regions.filter((region) => region.scrollWidth > region.clientWidth);
+    const regions = [...view.querySelectorAll(".scroll")];
+    regions.forEach((region) => { region.className = "scroll fits"; region.removeAttribute("tabindex"); });
+    const tight = narrow(regions);
+    tight.forEach((region) => region.classList.add("tight"));
+    narrow(tight).forEach((region) => { region.classList.remove("fits"); region.tabIndex = 0; });
+  };
   const path = (parts) => {
     const links = parts.filter(Boolean);
     if (!links.length) return "";
@@ -786,7 +814,7 @@
     const said = state ? [[null, chip(state)], ...pairs] : pairs;
     view.replaceChildren(...[path(above), name, answer, said.length ? facts(said) : "", ...parts].filter((part) => part !== ""));
     fit();
-    document.title = kind ? `${kind}: ${short(title, 60)} – ${PAGE}` : title === PAGE ? PAGE : `${title} – ${PAGE}`;
+    document.title = kind ? `${kind}: ${short(title, 60)} – ${PAGE}` : title === HEADING ? PAGE : `${title} – ${PAGE}`;
     if (document.activeElement === input) return;
     const address = window.location.hash;
     input.value = address.startsWith("#search=") ? decoded(address.slice(8)) : "";
@@ -808,4 +836,7 @@
   input.form.addEventListener("submit", (event) => event.preventDefault());
   input.form.hidden = false;
   show(true);
+  // What a search looks through is made ready while nobody waits for it.
+  const later = window.requestIdleCallback || ((work) => setTimeout(work, 200));
+  Object.keys(KINDS).forEach((kind) => later(() => phrasesOf(kind)));
 })();

@@ -5,8 +5,7 @@ from __future__ import annotations
 from testio_analytics.display.blocks import Block, typeset
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.evidence import Evidence, Rows
-from testio_analytics.reports.evidence import evidence as evidence_of
+from testio_analytics.reports.explanations import Explanation, Rows, explanations
 from testio_analytics.text import for_html
 
 TITLE = "Where these figures come from"
@@ -15,9 +14,7 @@ NO_QUERY = (
 )
 
 
-def evidence(
-    page: str, mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, matures_after: float = 10
-) -> Block:
+def why(page: str, mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, matures_after: float = 10) -> Block:
     """Return where the headline figures of a page come from: their meaning, the rows they count, and a query for each.
 
     The query runs on the mirror's file in ``sqlite3``, Datasette or any other program.
@@ -32,14 +29,14 @@ def evidence(
     Raises:
         UnknownValueError: there is no such page, or `as_of` is no date, time or run.
     """
-    found = evidence_of(page, mirror, as_of=as_of, stale_after=stale_after, matures_after=matures_after)
+    found = explanations(page, mirror, as_of=as_of, stale_after=stale_after, matures_after=matures_after)
     note = f"<p>{NO_QUERY}</p>" if any(one.query is None for one in found) else ""
-    items = "".join(f"<dt>{for_html(one.figure)}</dt><dd>{_evidence(one)}</dd>" for one in found)
-    html = f'<details class="definitions evidence"><summary>{TITLE}</summary>{note}<dl>{items}</dl></details>'
+    items = "".join(f"<dt>{for_html(one.figure)}</dt><dd>{_explained(one)}</dd>" for one in found)
+    html = f'<details class="definitions why"><summary>{TITLE}</summary>{note}<dl>{items}</dl></details>'
     return Block(html, f"{TITLE}: {', '.join(one.figure for one in found)}")
 
 
-def _evidence(one: Evidence) -> str:
+def _explained(one: Explanation) -> str:
     meaning = f"{typeset(one.meaning)} " if one.meaning else ""
     rows = f"Rows: {', '.join(map(_rows, one.rows))}." if one.rows else ""
     query = ""

@@ -18,7 +18,7 @@ from syncing import NOW, sync_account
 from testio_analytics.demo.generate import generate_account
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.evidence import FIGURES, evidence
+from testio_analytics.reports.explanations import FIGURES, explanations
 from testio_analytics.reports.glossary import DEFINITIONS
 
 
@@ -75,7 +75,7 @@ def _figures(mirror: Mirror) -> dict[tuple[str, str], list[Any]]:
 def _check(mirror: Mirror, connection: sqlite3.Connection) -> None:
     figures = _figures(mirror)
     for page in FIGURES:
-        for one in evidence(page, mirror):
+        for one in explanations(page, mirror):
             assert one.query is not None
             expected = figures.pop((page, one.figure), None)
             (returned,) = connection.execute(one.query).fetchall()
@@ -123,14 +123,14 @@ def test_there_is_no_query_for_a_state_that_is_not_in_the_tables() -> None:
     """What was known after an earlier run, and a date other than that of the last sync."""
     mirror = load_mirror(demo_mirror())
     for as_of in (1, "2026-03-01", "2027-01-01"):
-        assert {one.query for one in evidence("overview", mirror, as_of=as_of)} == {None}
+        assert {one.query for one in explanations("overview", mirror, as_of=as_of)} == {None}
 
 
 def test_thresholds_and_definitions_are_those_of_the_page() -> None:
     """The number of days stands in name, meaning and query, and changes what is counted."""
     with opened(Account().product(1).feature(1).test(1, "archived", ago(100)).covers(1, 1).synced(1)) as connection:
         mirror = load_mirror(connection)
-        found = {one.figure: one for one in evidence("untested_features", mirror, stale_after=90)}
+        found = {one.figure: one for one in explanations("untested_features", mirror, stale_after=90)}
         assert "older than 90 days" in found["Not tested for 90 days"].meaning
         counted: Callable[[str], Any] = lambda name: connection.execute(found[name].query or "").fetchone()  # noqa: E731
         assert (counted("Not tested for 90 days"), counted("Tested since")) == ((1,), (0,))

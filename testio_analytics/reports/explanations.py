@@ -32,7 +32,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Explanation:
     """Where one figure comes from.
 
     Attributes:
@@ -230,9 +230,9 @@ FIGURES: Mapping[str, tuple[_Declared, ...]] = {
 """The headline figures of each page."""
 
 
-def evidence(
+def explanations(
     page: str, mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, matures_after: float = 10
-) -> tuple[Evidence, ...]:
+) -> tuple[Explanation, ...]:
     """Return where the headline figures of a page come from, in the order of the page.
 
     Args:
@@ -249,13 +249,13 @@ def evidence(
         raise UnknownValueError("The page", page, FIGURES)
     mirror = mirror.at(as_of)
     meanings = dict(definitions(stale_after=stale_after, matures_after=matures_after))
-    days = {"stale_after": stale_after, "matures_after": matures_after}
+    month = _month(mirror)
     return tuple(
-        Evidence(
+        Explanation(
             one.figure.format(stale_after=f"{stale_after:g}"),
             " ".join(meanings[term] for term in one.terms),
             one.rows,
-            query(mirror, one.select, one.parts, **days, **_month(mirror)),
+            query(mirror, one.select, one.parts, stale_after=stale_after, matures_after=matures_after, more=month),
         )
         for one in FIGURES[page]
     )
