@@ -327,6 +327,7 @@ def _name_unknown_weights(path: Path, impact: Path | None) -> None:
     metavar="DAYS",
     help="When a test is too old to count as recent.",
 )
+@click.option("--by", metavar="WORD", help="What the rows are by, such as month or week, or a part of the device.")
 def show(
     report: str,
     is_list: bool,
@@ -341,6 +342,7 @@ def show(
     states: tuple[str, ...],
     search: str | None,
     stale_after: float | None,
+    by: str | None,
     **things: str | None,
 ) -> None:
     """Print one report; without a name, list the reports by the question that they answer.
@@ -356,7 +358,7 @@ def show(
     testio-analytics show feature --feature 310353        # all about one; also product, test, bug
     """
     rows: dict[str, object] = {"--columns": columns, "--sort": sort, "--limit": limit is not None, "--state": states}
-    rows |= {"--search": search, "--stale-after": stale_after}
+    rows |= {"--search": search, "--stale-after": stale_after, "--by": by}
     if report in (*things, "product"):
         if unused := [option for option, value in rows.items() if value]:
             raise click.UsageError(f"`testio-analytics show {report}` shows one thing: {unused[0]} is not used.")
@@ -392,6 +394,7 @@ def show(
         as_of=as_of,
         impact=impact,
         stale_after=stale_after,
+        by=by,
         search=search,
     )
     frame, notes = selected(frame, declared, asked)

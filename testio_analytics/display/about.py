@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
 import pandas as pd
 
+from testio_analytics.config import resolve_web_addresses
 from testio_analytics.display.blocks import KEPT_TEXT, Block, notice, one_sentence, state_chip, statement, typeset
 from testio_analytics.display.cells import UNKNOWN, cell_words, is_missing, number_words, range_words
 from testio_analytics.display.csv_json import csv_text, plain_value
-from testio_analytics.display.report_tables import table
+from testio_analytics.display.links import link_html, tracker_addresses
+from testio_analytics.display.report_tables import TRACKER_KEY, table
 from testio_analytics.display.terminal import text_table
 from testio_analytics.errors import UnusedOptionError
 from testio_analytics.frames.instants import AsOf
@@ -25,16 +27,24 @@ from testio_analytics.reports.about_product import about_product
 from testio_analytics.reports.about_test import about_test
 from testio_analytics.reports.columns import Column, filled
 from testio_analytics.reports.impact import ImpactSource
-from testio_analytics.reports.registry import View
 from testio_analytics.text import clean, counted, for_html, instant_words, interval_words, one_line, short
 
 WIDTH = 80
-LABEL_WIDTH = 24
 MOST_ROWS = 20
 """Rows of a table in a terminal; how many more there are is said."""
 
 MOST_ON_A_PAGE = 200
 """Rows of a table in a notebook."""
+
+SEARCH_THERE = "look for its id or title there"
+TERMINAL: Mapping[str, tuple[str, ...]] = {
+    "coverage_by_section": ("section", "active_features", "untested", "stale", "tested", "recent_share"),
+    "next_tests": ("rank", "feature_id", "feature", "why"),
+    "untested_features": ("feature_id", "feature", "state", "reason"),
+    "bugs_per_feature": ("feature_id", "feature", "tests", "bugs", "critical", "shrunk"),
+    "completeness": ("stream", "state", "expected", "stored", "missing", "last_complete"),
+}
+"""Columns of reports that a terminal shows of one product: what it needs to go on from there, on one line a row."""
 
 IN_LINES = ("about_feature", "about_product", "about_test", "about_bug")
 """Parts of one row that stand line by line on a page: they hold texts. The others are figures, beside each other."""
@@ -108,7 +118,12 @@ def as_dict(about: About) -> dict[str, Any]:
     parts = {part.name.removeprefix("about_"): _plain(part) for part in about.parts}
     notes = {part.name.removeprefix("about_"): [*part.notes] for part in about.parts if part.notes}
     head = {"kind": about.kind, "id": about.id, "title": about.title, "sentence": about.sentence, "as_of": about.as_of}
-    found = plain_value({**head, "is_complete": not about.doubts, "doubts": [*about.gaps], **parts, "notes": notes})
+    keys = {key for part in about.parts if TRACKER_KEY in part.rows for key in part.rows[TRACKER_KEY].dropna()}
+    links = {"testio": _account_of(about), "tracker": tracker_addresses(keys)}
+    shown = {name: value for name, value in links.items() if value}
+    found = plain_value(
+        {**head, "links": shown, "is_complete": not about.doubts, "doubts": [*about.gaps], **parts, "notes": notes}
+    )
     return dict(found)
 
 
@@ -161,9 +176,16 @@ def _interval(column: Column, row: pd.Series[Any]) -> str:
 
 def about_html(about: About) -> str:
     """Return the view as HTML: heading, sentence, what is in doubt, and the parts."""
-    head = f"<h2>{for_html(about.kind.capitalize())} {about.id}</h2>{statement(about.sentence).html}"
+    address = _account_of(about)
+    place = f"<p>{link_html('Test IO', address)}: {SEARCH_THERE}</p>" if address else ""
+    head = f"<h2>{for_html(about.kind.capitalize())} {about.id}</h2>{statement(about.sentence).html}{place}"
     doubts = notice(about.gaps, lead="Not certain:" if about.doubts else "").html
     return f'<div class="about">{head}{doubts}{"".join(map(_part_html, about.parts))}</div>'
+
+
+def _account_of(about: About) -> str | None:
+    """Return the address of the account, for what people look for there."""
+    return resolve_web_addresses().testio if about.kind in ("test", "bug") else None
 
 
 def _part_html(part: Part) -> str:
@@ -198,6 +220,8 @@ def _figures_html(part: Part) -> str:
 
 
 def _value_html(column: Column, words: str, value: Any) -> str:
+    if column.name == TRACKER_KEY and (address := tracker_addresses([value]).get(value)):
+        return link_html(words, address)
     if words == UNKNOWN or (column.kind == "state" and not column.words):
         return state_chip(words)
     if column.kind == "state":
@@ -217,6 +241,8 @@ def _value_html(column: Column, words: str, value: Any) -> str:
 def about_text(about: About, *, width: int | None = WIDTH) -> str:
     """Return the view as text. In a terminal of that width a long table ends with how many rows more there are."""
     lines = [*_wrapped(f"{about.kind.capitalize()} {about.id}: {about.sentence}", width)]
+    if address := _account_of(about):
+        lines += _wrapped(f"Test IO: {address} ({SEARCH_THERE})", width)
     if about.doubts:
         lines += ["", "Not certain:", *(line for gap in about.gaps for line in _wrapped(gap, width, "- ", "  "))]
     for part in about.parts:
@@ -226,14 +252,21 @@ def about_text(about: About, *, width: int | None = WIDTH) -> str:
 
 def _part_lines(part: Part, width: int | None) -> Iterator[str]:
     if part.is_list:
-        for column, words, _ in _items(part):
-            yield from _item_lines(filled(column.label), words, width)
+        items = [(filled(column.label), _with_address(column, words, value)) for column, words, value in _items(part)]
+        longest = max((len(label) for label, _ in items), default=0)
+        for label, words in items:
+            yield from _item_lines(label, longest, words, width)
     elif len(part.rows):
         shown = part.rows if width is None else part.rows.head(MOST_ROWS)
-        yield _table_text(shown, view_of(part.name), width)
+        yield _table_text(shown, part.name, width)
         yield _rows_words(len(part.rows), len(shown))
     for note in part.notes:
         yield from _wrapped(note, width)
+
+
+def _with_address(column: Column, words: str, value: Any) -> str:
+    address = tracker_addresses([value]).get(value) if column.name == TRACKER_KEY else None
+    return f"{words}  {address}" if address else words
 
 
 def _rows_words(rows: int, shown: int) -> str:
@@ -242,10 +275,10 @@ def _rows_words(rows: int, shown: int) -> str:
     return f"({counted(rows, 'row')})"
 
 
-def _item_lines(label: str, words: str, width: int | None) -> Iterator[str]:
+def _item_lines(label: str, longest: int, words: str, width: int | None) -> Iterator[str]:
     """Yield a label and its value beside it; a value of several lines keeps them."""
-    space = " " * (LABEL_WIDTH + 2)
-    first = f"{label:<{LABEL_WIDTH}}  " if len(label) <= LABEL_WIDTH else f"{label}  "
+    space = " " * (longest + 2)
+    first = f"{label:<{longest}}  "
     for line in words.splitlines() or [""]:
         yield from _wrapped(line, width, first, space)
         first = space
@@ -260,10 +293,10 @@ def _wrapped(text: str, width: int | None, first: str = "", then: str = "") -> l
     ]
 
 
-def _table_text(rows: pd.DataFrame, view: View, width: int | None) -> str:
+def _table_text(rows: pd.DataFrame, name: str, width: int | None) -> str:
     """Return the columns for a terminal that say anything in any of the rows, under the labels that people read."""
-    names = view.terminal or view.page or [column.name for column in view.columns]
-    names = [name for name in names if name != "product"]  # that is the thing's own
+    view = view_of(name)
+    names = TERMINAL.get(name) or view.terminal or view.page or [column.name for column in view.columns]
     columns = [column for column in map(view.column, names) if column.reads_unknown or rows[column.name].notna().any()]
     labels = {column.name: filled(column.label) for column in columns}
     shown = pd.DataFrame({column.name: _cells(column, rows[column.name]) for column in columns})

@@ -21,6 +21,7 @@ from testio_analytics.display.cells import (
     range_words,
     rounded,
 )
+from testio_analytics.display.links import link_html
 from testio_analytics.reports.columns import KINDS
 from testio_analytics.text import for_html, instant_words, interval_words, one_line, short
 
@@ -43,6 +44,7 @@ class Layout:
     words: Mapping[str, Mapping[str, str]]
     highest: Mapping[str, str]
     about: Mapping[str, tuple[str, str]]
+    addresses: Mapping[str, Mapping[str, str]]
     ranks: Mapping[str, Mapping[Any, int]]
 
     def is_number(self, name: str) -> bool:
@@ -120,6 +122,8 @@ def _cell_html(name: str, values: Mapping[str, Any], layout: Layout) -> str:
     if is_state(name):
         return state_chip(str(value))
     said = layout.says(value, name)
+    if link := layout.addresses.get(name, {}).get(value):
+        return link_html(short(said, SHOWN_TEXT), link)
     if isinstance(value, datetime):
         moment = in_utc(value)
         said = f"{said}, {moment:%H:%M} UTC" if name in layout.moments else said

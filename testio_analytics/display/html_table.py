@@ -59,6 +59,7 @@ def html_table(
     about: Mapping[str, tuple[str, str]] | None = None,
     choices: Sequence[str] = (),
     lists: Collection[str] = (),
+    addresses: Mapping[str, Mapping[str, str]] | None = None,
     download: str | None = None,
 ) -> Block:
     """Return the frame as an HTML table, complete in itself; a page's script adds sorting and filtering.
@@ -84,6 +85,7 @@ def html_table(
             says which) and the column with its id.
         choices: columns of few values, such as a product or a state, by each of which a page's script can filter.
         lists: those of them whose values are several names, joined by commas.
+        addresses: columns whose values are links, each with the address by value.
         download: name of a CSV file with all columns of the frame, offered below the table.
 
     Raises:
@@ -121,6 +123,7 @@ def html_table(
         highest=highest or {},
         about=about or {},
         ranks=_ranks(frame),
+        addresses=addresses or {},
     )
     html = _block(frame, layout, one_sentence(caption), _choices(frame, choices, lists, layout), download)
     return Block(html, f"{one_sentence(caption)} [{len(frame):,} {'row' if len(frame) == 1 else 'rows'}]")

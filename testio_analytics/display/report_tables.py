@@ -11,6 +11,7 @@ import pandas as pd
 
 from testio_analytics.display.blocks import Block, definition_list, one_sentence, typeset
 from testio_analytics.display.html_table import html_table
+from testio_analytics.display.links import tracker_addresses
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
@@ -28,6 +29,8 @@ SETTINGS = {
 }
 """The thresholds of reports, as people read them."""
 
+
+TRACKER_KEY = "external_idx"
 
 SINCE = "since_last_report"
 """A column that says in a word what is new of a row; it stands small below its name."""
@@ -109,6 +112,9 @@ def table(
         about=_about([*_under(view), *shown], frame),
         choices=_choices([*_under(view), *shown]),
         lists=[column.name for column in _under(view) if column.is_list],
+        addresses={
+            column.name: tracker_addresses(frame[column.name]) for column in shown if column.name == TRACKER_KEY
+        },
         download=f"{name}.csv",
     )
 

@@ -200,10 +200,11 @@ def _joined(sign: str, *parts: Any) -> str:
 
 
 def unread_note(mirror: Mirror, test_ids: Collection[int], stream: str) -> tuple[str, ...]:
-    """Return which of the executed tests have bugs or results (`stream`) that were not fully synced, as a sentence."""
+    """Return which of the tests that were, or may have been, executed have bugs or results (`stream`) that were not fully synced, as a sentence."""
     tests = dated_tests(mirror)
     tests = tests[tests["test_id"].isin([*test_ids]) & tests["test_id"].isin(unread_tests(mirror, stream))]
-    titles = [f"“{short(title)}”" for title in tests[tests["group"] == "executed"]["test"].tolist()]
+    tests = tests[tests["group"].isin(["executed", "unknown"])]
+    titles = [f"“{short(title)}”" for title in tests["test"].tolist()]
     return (f"The {stream} of {listed(titles)} were not fully read: there may be more.",) if titles else ()
 
 
@@ -274,10 +275,14 @@ def in_scope(copies: pd.DataFrame) -> pd.Series[str]:
 
 
 def valid_bugs(mirror: Mirror, rows: pd.DataFrame, bugs: pd.DataFrame) -> pd.Series[Any]:
-    """Return how many of the bugs are valid ones of each row's test; empty where its bugs were not read."""
+    """Return how many of the bugs are valid ones of each row's test; empty where its bugs were not read.
+
+    A test that is yet to begin has found nothing, and its bugs need not have been read.
+    """
     counts = distinct(bugs[bugs["is_valid"].astype(bool)], "bug_id", "test_id")
     found = looked_up(rows["test_id"], counts).astype("Int64").fillna(0)
-    return found.mask(rows["test_id"].isin(unread_tests(mirror, "bugs")) | (rows["group"] != "executed"))
+    is_unread = rows["test_id"].isin(unread_tests(mirror, "bugs"))
+    return found.mask(is_unread & ~rows["group"].isin(["planned", "lapsed"]))
 
 
 def api_words(mirror: Mirror, test_feature_ids: pd.Series[int]) -> pd.Series[str]:

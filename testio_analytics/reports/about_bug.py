@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.about import (
     About,
+    Part,
     asked_id,
     bug_rows,
     history_part,
@@ -58,10 +60,24 @@ def about_bug(mirror: Mirror, bug: int | str, *, as_of: AsOf = None) -> About:
     parts = (
         list_part("about_bug", "State", facts, notes=[NOT_KEPT]),
         table_part("about_devices", "Devices", devices, "device named"),
+        *_answers(mirror, key),
         history_part(mirror, "bugs", key, row["first_seen"]),
     )
     title = label(row["title"], "Bug", key)
     return About("bug", key, title, _sentence(facts.iloc[0]), mirror.instant(), parts, gaps)
+
+
+def _answers(mirror: Mirror, key: int) -> list[Part]:
+    """Return what the bug says on the customer's own form, where it was reported on one."""
+    forms, rows = mirror.active("bug_custom_reports"), mirror.active("custom_report_values")
+    forms = forms[forms["bug_id"] == key]
+    if forms.empty:
+        return []
+    rows = rows[rows["bug_id"] == key].sort_values("position")
+    rows = rows.assign(question=rows["name"].fillna(rows["key"]), answer=rows["value"])
+    part = table_part("about_answers", label(forms["title"].iloc[0], "Form", ""), rows, "answer")
+    is_unknown = rows.empty and pd.isna(forms["answers"].iloc[0])
+    return [replace(part, notes=("What it answers is not known.",))] if is_unknown else [part]
 
 
 def _unlocated(mirror: Mirror, stored: pd.DataFrame) -> pd.DataFrame:
@@ -89,7 +105,7 @@ def _sentence(fact: pd.Series[Any]) -> str:
         outcome = BUCKET_WORDS.get(fact["bucket"], str(fact["bucket"]))
         outcome = f"its status is {short(str(fact['status']))}" if outcome == "other" else outcome
     exported = f", exported as {short(fact['external_idx'])}" if isinstance(fact["external_idx"], str) else ""
-    fixed = ", marked as fixed" if fact["fixed"] is True or fact["fixed"] == True else ""  # noqa: E712
+    fixed = ", marked as fixed" if pd.notna(fact["fixed"]) and fact["fixed"] else ""
     return (
         f"“{short(fact['bug'])}”: a bug {severity} of {short(fact['product'])}{when}{test}; {outcome}{exported}{fixed}."
     )

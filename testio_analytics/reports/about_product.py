@@ -24,7 +24,7 @@ from testio_analytics.reports.bugs import bugs_by_product, bugs_per_feature
 from testio_analytics.reports.coverage import coverage_by_product, coverage_by_section
 from testio_analytics.reports.doubt_words import Doubt
 from testio_analytics.reports.doubts import doubts_about
-from testio_analytics.reports.facts import dated_tests
+from testio_analytics.reports.facts import BUCKETS, dated_tests
 from testio_analytics.reports.features import untested_features
 from testio_analytics.reports.health import completeness
 from testio_analytics.reports.impact import ImpactSource
@@ -88,7 +88,7 @@ def _figures(mirror: Mirror, key: int, covered: pd.DataFrame) -> list[Part]:
     reports = {
         "story_coverage_by_product": ("Stories", story_coverage_by_product(mirror)),
         "bugs_by_product": ("Bugs", bugs_by_product(mirror)),
-        "triage": ("Triage of bugs", triage(mirror)),
+        "triage": ("Triage of bugs", triage(mirror).drop(columns=["total", *BUCKETS])),
     }
     left_out = ["product", "gap"]
     found = [list_part("coverage_by_product", "Coverage", covered.drop(columns=left_out))]

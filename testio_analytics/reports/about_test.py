@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from testio_analytics.api.vocabulary import STORY_STATUSES
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import BY_TEST
@@ -22,7 +23,6 @@ from testio_analytics.reports.about import (
     history_part,
     in_scope,
     list_part,
-    none_known,
     table_part,
 )
 from testio_analytics.reports.columns import GROUP_WORDS
@@ -76,7 +76,7 @@ def about_test(mirror: Mirror, test: int | str, *, as_of: AsOf = None) -> About:
     parts = (
         list_part("about_test", "State", _facts(mirror, row, title, dated)),
         table_part("about_scope", "In scope", scope, "feature in scope of it", _of_streams(gaps, "tests")),
-        table_part("about_bugs", "Bugs", bug_rows(mirror, bugs), "bug of it", _of_streams(gaps, "bugs")),
+        _bugs(mirror, dated, bugs, gaps),
         _runs(mirror, key, dated, gaps),
         history_part(mirror, "tests", key, row["first_seen"]),
     )
@@ -182,8 +182,28 @@ def _runs(mirror: Mirror, key: int, dated: pd.DataFrame, gaps: Collection[Doubt]
         test=pd.Series(test, index=runs.index),
         at=pd.Series(at, index=runs.index),
     )
-    runs = runs.sort_values(["story", "story_id"]).astype({"test": "str", "at": "datetime64[us, UTC]"})
+    order = {status: place for place, status in enumerate(STORY_STATUSES)}
+    runs = runs.assign(order=runs["status"].map(order)).sort_values(["order", "story", "story_id"], na_position="first")
+    runs = runs.astype({"test": "str", "at": "datetime64[us, UTC]"})
     return table_part("about_runs", "Results of stories", runs, "result of a story", _of_streams(gaps, "results"))
+
+
+def may_have_unread_bugs(mirror: Mirror, test: pd.Series[Any]) -> bool:
+    """Return whether a row of `dated_tests` has bugs that were not read; one that is yet to begin has none to read."""
+    return test["test_id"] in unread_tests(mirror, "bugs") and test["group"] not in ("planned", "lapsed")
+
+
+def _bug_words(bugs: pd.DataFrame, *, is_read: bool) -> str:
+    if bugs.empty:
+        return "no bug" if is_read else "and no bug is known, but not all of its bugs were read"
+    return bug_counts(bugs) if is_read else f"at least {bug_counts(bugs)}"
+
+
+def _bugs(mirror: Mirror, dated: pd.DataFrame, bugs: pd.DataFrame, gaps: Collection[Doubt]) -> Part:
+    part = table_part("about_bugs", "Bugs", bug_rows(mirror, bugs), "bug of it", _of_streams(gaps, "bugs"))
+    if dated.empty or not may_have_unread_bugs(mirror, dated.iloc[0]):
+        return part
+    return replace(part, notes=("Not all of its bugs were read: there may be more.",))
 
 
 def _sentence(
@@ -204,7 +224,5 @@ def _sentence(
     when = f" of {day_words(test['at'])}" if pd.notna(test["at"]) else ", at an unknown date"
     counts = "counts as unknown" if group == "unknown" else f"counts as {group}"
     features = f"{counted(len(scope), 'feature')} in scope"
-    found = _of_streams(gaps, "bugs")
-    said = none_known("bug", found)[:-1] if bugs.empty else f"{'at least ' if found else ''}{bug_counts(bugs)}"
-    said = said[:1].lower() + said[1:] if bugs.empty else said
+    said = _bug_words(bugs, is_read=not may_have_unread_bugs(mirror, test) and not _of_streams(gaps, "bugs"))
     return f"{name}{when} {counts} (status {short(str(test['status']))}): {features}, {said}."

@@ -545,6 +545,8 @@ _ALL: tuple[Column, ...] = (
         words=GROUP_WORDS,
     ),
     Column("scope", "Bugs in scope", "text", "Which kinds of bugs were in scope of it there; empty where not said."),
+    Column("question", "Question", "text", "What the customer's own form asks."),
+    Column("answer", "Answer", "text", "What the bug answers."),
     Column("testing_type", "Kind of test", "state", "Its kind, as the API names it; empty for test-case runs."),
     Column("review_status", "Review", "state", "Status of the team lead's review, as it came."),
     Column("environment_title", "Environment", "text", "Label of the test environment."),

@@ -831,7 +831,7 @@ PAGE_TABLES: Mapping[str, View] = {
         ),
         "The feature.",
         page=_names(
-            "product sections state reason result worst_severity last_tested_at last_test executed_tests"
+            "product_id product sections state reason result worst_severity last_tested_at last_test_id last_test executed_tests"
             " executed_tests_in_window planned_tests changed_since_tested changed_words description howtofind first_seen"
             " last_confirmed removed_at"
         ),
@@ -849,7 +849,7 @@ PAGE_TABLES: Mapping[str, View] = {
         ),
         "The test.",
         page=_names(
-            "product section status group start_at end_at testing_type review_status environment_title report_language"
+            "product_id product section status group start_at end_at testing_type review_status environment_title report_language"
             " first_seen last_confirmed removed_at"
         ),
     ),
@@ -871,8 +871,8 @@ PAGE_TABLES: Mapping[str, View] = {
         ),
         "The bug.",
         page=_names(
-            "bug product severity status bucket is_known fixed external_idx reported_at exported_at test feature feature_how"
-            " language first_seen last_confirmed removed_at"
+            "bug product severity status bucket is_known fixed external_idx reported_at exported_at test_id test feature_id"
+            " feature feature_how language first_seen last_confirmed removed_at"
         ),
     ),
     "about_devices": View(
@@ -881,6 +881,7 @@ PAGE_TABLES: Mapping[str, View] = {
         page=_names("device category vendor operating_system os_version browsers"),
         terminal=_names("device operating_system os_version browsers"),
     ),
+    "about_answers": View(columns("question answer"), "What it answers on the customer's own form."),
     "about_rates": View(
         tuple(
             column.with_changes(label="Rank by bugs per test") if column.name == "rank" else column
@@ -939,7 +940,7 @@ PAGE_TABLES: Mapping[str, View] = {
         columns(
             "at what before after",
             at={"label": "Seen", "meaning": "The end of the sync run that saw it."},
-            what={"kind": "text", "label": "What", "meaning": "What changed."},
+            what={"label": "What", "meaning": "What changed."},
         ),
         "What syncs saw change of it, the newest first.",
         row_header="what",
@@ -1013,6 +1014,7 @@ def make(
     as_of: str | int | None = None,
     impact: ImpactSource = None,
     stale_after: float | None = None,
+    by: str | None = None,
     search: str | None = None,
 ) -> tuple[pd.DataFrame, tuple[Doubt, ...], str | None]:
     """Return one report of a database, everything that puts its figures in doubt, and which products it covers.
@@ -1032,7 +1034,7 @@ def make(
     from testio_analytics.reports.doubts import doubts_of
 
     report = report_of(name)
-    chosen = {"impact": impact, "stale_after": stale_after}
+    chosen = {"impact": impact, "stale_after": stale_after, "by": by}
     chosen = {option: value for option, value in chosen.items() if value is not None}
     _check_used(report, search, chosen)
     mirror = load_mirror(db, product_id=product_id, as_of=as_of)
@@ -1057,6 +1059,8 @@ def _check_used(report: Report, search: str | None, chosen: Mapping[str, object]
         option: [name for name, other in REPORTS.items() if option in signature(other.function).parameters]
         for option in chosen
     }
+    if "by" in users:  # by month it has other columns, and is a report of its own
+        users["by"].remove("triage")
     if search is not None:
         users["search"] = [name for name, other in REPORTS.items() if other.searched]
     for option, names in users.items():

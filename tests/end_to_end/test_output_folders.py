@@ -81,7 +81,8 @@ def test_all_pages_of_a_report_are_made_of_one_state(shipped: Path, db: Path, tm
         done = call("report", "--db", db, "--output", tmp_path / "out")
 
     assert done.exit_code == 0, done.output
-    pages = [path.read_text() for path in sorted((tmp_path / "out").iterdir())]
+    pages = [path.read_text() for path in sorted((tmp_path / "out").glob("0*.html"))]
+    assert "sync run 1</p>" in (tmp_path / "out" / "explore.html").read_text()
     assert [re.findall(r"\d+ features, run \d+", page) for page in pages] == [["8 features, run 1"]] * 2
     assert all("sync run 1 ·" in page for page in pages)
     assert query(db, "select count(*) from features where removed_at is null") == [(12,)]

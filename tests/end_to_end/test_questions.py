@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, sync_playwright
 
 import testio_analytics as ta
-from browser import FLAGS, WIDE, browser_path
+from browser import FLAGS, browser_path
 from shared_demo import demo_mirror, demo_pages
 from testio_analytics.cli import cli
 from testio_analytics.display.blocks import Block
@@ -90,7 +90,7 @@ def browser() -> Iterator[Browser]:
 def test_three_clicks_from_the_overview_answer(question: Question, browser: Browser) -> None:
     """A click leads to what has that name, from whatever page it stands on."""
     assert len(question.clicks) <= MOST_CLICKS
-    page = browser.new_page(viewport=WIDE)
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto((demo_pages() / "00_overview.html").as_uri())
     for click in question.clicks:
         if click.startswith("type: "):
