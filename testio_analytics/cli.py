@@ -594,7 +594,7 @@ def gate(
     mirror = load_mirror(path, product_id=products or None, as_of=as_of)
     earlier: str | int | None = since
     if since is None and mirror.run_id is not None:
-        earlier = last_reported(path, before_run=mirror.run_id)
+        earlier = last_reported(path, before_run=mirror.run_id, products=mirror.product_ids)
     before = None if earlier is None else mirror.at(earlier)
     found = judge(mirror, rules, on_interval=on_interval, before=before)
     if junit is not None:
