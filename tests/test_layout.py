@@ -35,7 +35,7 @@ def test_only_the_client_knows_http_and_only_the_store_writes_sql() -> None:
     writers = {name for name, text in texts.items() if re.search(r"\.upsert_all\(|\.table\(", text)}
     # Messages go out through apprise; what comes of one is watched in the library that it sends with.
     assert http == {"api/client.py", "api/route.py", "display/exchanges.py"}
-    assert writers == {f"mirror/{name}.py" for name in ("store", "history", "ledger", "redaction", "migrations")}
+    assert writers == {f"mirror/{name}.py" for name in ("store", "ledger", "redaction", "migrations")}
 
 
 def test_a_module_is_named_by_its_subject() -> None:

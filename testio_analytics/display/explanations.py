@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from testio_analytics.display.blocks import Block, typeset
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.reports.columns import STATE_WORDS
 from testio_analytics.reports.explanations import Explanation, Rows, explanations
 from testio_analytics.text import for_html
 
@@ -46,4 +49,7 @@ def _explained(one: Explanation) -> str:
 
 
 def _rows(rows: Rows) -> str:
-    return for_html(rows.words)
+    """Return what the rows are, so that a page can make a link of it to the list with its filters set."""
+    filters = urlencode({name: STATE_WORDS.get(value, value) for name, value in rows.filters.items()})
+    place = f"{rows.notebook}#{rows.table}{f'?{filters}' if filters else ''}"
+    return f'<span data-rows="{for_html(place)}">{for_html(rows.words)}</span>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import unescape
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ VIEWS = "explore"
 HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.DOTALL)
 TABLE = re.compile(r'<div class="table" data-name="(\w[\w.-]*)"', re.ASCII)
 NAME = re.compile(r'<span data-about="([a-z]+-\d+)">(.*?)</span>', re.DOTALL)
+ROWS = re.compile(r'<span data-rows="(\w+)#([^"]*)">(.*?)</span>', re.DOTALL)
 FEWEST_HEADINGS = 3
 
 
@@ -41,6 +42,16 @@ def contents(body: str) -> str:
 def linked(body: str, views: str) -> str:
     """Return the body with every name that has an address as a link to its view, in the page of that file name."""
     return NAME.sub(lambda found: f'<a href="{for_html(quote(views))}#{found[1]}">{found[2]}</a>', body)
+
+
+def with_rows(body: str, pages: Mapping[str, str]) -> str:
+    """Return the body with each mention of the rows of a table as a link to them, where the page of that notebook is made."""
+
+    def link(found: re.Match[str]) -> str:
+        page = pages.get(found[1])
+        return f'<a href="{for_html(quote(page))}#{found[2]}">{found[3]}</a>' if page else found[3]
+
+    return ROWS.sub(link, body)
 
 
 class _Ids:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from testio_analytics.errors import ReportError
-from testio_analytics.pages.anchors import VIEWS, contents, linked, with_anchors
+from testio_analytics.pages.anchors import VIEWS, contents, linked, with_anchors, with_rows
 from testio_analytics.pages.notebooks import tags, with_cells
 
 if TYPE_CHECKING:
@@ -85,13 +85,13 @@ def _exported(notebook: NotebookNode, page: Mapping[str, Any]) -> str:
     # HTMLExporter itself would parse the whole page once more, to invent texts for pictures and to add what only
     # the lab's own templates use.
     html, _ = exporters.TemplateExporter.from_notebook_node(exporter, shown, {"page": page})
-    return _anchored(str(html), page["views"])
+    return _anchored(str(html), page["views"], page["links"])
 
 
-def _anchored(html: str, views: str) -> str:
+def _anchored(html: str, views: str, links: Mapping[str, str]) -> str:
     head, opening, rest = html.partition("<main>\n")
     body, closing, foot = rest.rpartition("</main>")
-    body = with_anchors(body)
+    body = with_rows(with_anchors(body), links)
     body = linked(body, views) if views else body
     return "".join([head, contents(body), opening, body, closing, foot])
 
