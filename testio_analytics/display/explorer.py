@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Options = list[tuple[str, int | None]]
 
 WIDTH = "34rem"
+ALL = 0
+"""No id of the API; a list shows None as nothing chosen."""
 LOOK = ("jp-RenderedHTMLCommon", "testio")
 """Classes by which what is shown looks like the output of any other cell in JupyterLab."""
 
@@ -88,19 +90,19 @@ def _sections(mirror: Mirror, product_id: int | None) -> Options:
     own = mirror.active("sections")
     own = own[own["product_id"] == product_id]
     names = [label(name, "Section", key) for key, name in zip(own["id"].tolist(), own["name"].tolist(), strict=True)]
-    return [("all sections", None), *_options(own["id"], pd.Series(names, dtype="str"))]
+    return [("all sections", ALL), *_options(own["id"], pd.Series(names, dtype="str"))]
 
 
 def _features(features: pd.DataFrame, mirror: Mirror, product_id: int | None, section_id: int | None) -> Options:
     own = features[features["product_id"] == product_id]
-    if section_id is not None:
+    if section_id:
         pairs = mirror.active("feature_sections")
         own = own[own["feature_id"].isin(pairs[pairs["section_id"] == section_id]["feature_id"])]
-    return [("(the product as a whole)", None), *_options(own["feature_id"], own["feature"])]
+    return [("(the product as a whole)", ALL), *_options(own["feature_id"], own["feature"])]
 
 
 def _chosen(mirror: Mirror, product_id: int | None, feature_id: int | None, as_of: AsOf, impact: ImpactSource) -> str:
     """Return all about the feature, else all about the product, as HTML; nothing where there is neither."""
-    if feature_id is not None:
+    if feature_id:
         return about_feature(mirror, feature_id, as_of=as_of, impact=impact).html
     return "" if product_id is None else about_product(mirror, product_id, as_of=as_of, impact=impact).html

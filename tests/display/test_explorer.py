@@ -32,14 +32,15 @@ def test_it_opens_with_what_to_test_next_and_follows_the_choice(demo_frames: Mir
 
     cargo = next(key for name, key in product.options if name.startswith("Cargo Portal"))
     product.value = cargo
-    assert (section.value, feature.value) == (None, None)
+    assert (section.value, feature.value) == (0, 0)
+    assert (section.index, feature.index) == (0, 0)
     assert output.value == ta.product(demo_frames, cargo).html
 
     catalogue = ta.feature_catalog(demo_frames)
     assert len(feature.options) == 1 + len(catalogue[catalogue["product_id"] == cargo])
     inside = demo_frames.active("feature_sections")
     section.value = section.options[1][1]
-    offered = {key for _, key in feature.options} - {None}
+    offered = {key for _, key in feature.options} - {0}
     assert offered
     assert offered <= {*inside[inside["section_id"] == section.value]["feature_id"]}
     feature.value = max(offered)
@@ -51,7 +52,7 @@ def test_an_account_without_features_can_be_opened(account: Account) -> None:
     """There is nothing to choose, and no error."""
     product, _, feature, output = parts(mirror_of(account))
     assert [*product.options] == []
-    assert [key for _, key in feature.options] == [None]
+    assert [key for _, key in feature.options] == [0]
     assert output.value == ""
 
 
