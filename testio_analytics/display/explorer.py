@@ -57,9 +57,11 @@ def explorer(mirror: Mirror, *, as_of: AsOf = None, impact: ImpactSource = None)
 
     def offer_features(_: Any = None) -> None:
         feature.options = _features(features, mirror.at(as_of), product.value, section.value)
+        feature.value = ALL
 
     def offer_sections(_: Any = None) -> None:
         section.options = _sections(mirror.at(as_of), product.value)
+        section.value = ALL
         offer_features()
 
     product.options = _options(features["product_id"], features["product"])
