@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from testio_analytics.display.about import feature as about_feature
 from testio_analytics.display.about import product as about_product
-from testio_analytics.display.blocks import Block, one_sentence
+from testio_analytics.display.blocks import one_sentence
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.features import feature_catalog
@@ -23,6 +22,10 @@ if TYPE_CHECKING:
 Options = list[tuple[str, int | None]]
 
 WIDTH = "34rem"
+ALL = 0
+"""No id of the API; a list shows None as nothing chosen."""
+LOOK = ("jp-RenderedHTMLCommon", "testio")
+"""Classes by which what is shown looks like the output of any other cell in JupyterLab."""
 
 
 def explorer(mirror: Mirror, *, as_of: AsOf = None, impact: ImpactSource = None) -> VBox:
@@ -39,22 +42,26 @@ def explorer(mirror: Mirror, *, as_of: AsOf = None, impact: ImpactSource = None)
     Raises:
         UnknownValueError: `as_of` is no date or time, or there is no such run.
     """
-    from ipywidgets import Dropdown, Output, VBox
+    from ipywidgets import HTML, Dropdown, VBox
 
     features = feature_catalog(mirror, as_of=as_of)
     product, section, feature = (
         Dropdown(description=what, layout={"width": WIDTH}) for what in ("Product", "Section", "Feature")
     )
-    shown = Output()
+    shown = HTML()
+    for name in LOOK:
+        shown.add_class(name)
 
     def show(_: Any = None) -> None:
-        shown.outputs = _outputs(_chosen(mirror, product.value, feature.value, as_of, impact))
+        shown.value = _chosen(mirror, product.value, feature.value, as_of, impact)
 
     def offer_features(_: Any = None) -> None:
         feature.options = _features(features, mirror.at(as_of), product.value, section.value)
+        feature.value = ALL
 
     def offer_sections(_: Any = None) -> None:
         section.options = _sections(mirror.at(as_of), product.value)
+        section.value = ALL
         offer_features()
 
     product.options = _options(features["product_id"], features["product"])
@@ -85,28 +92,19 @@ def _sections(mirror: Mirror, product_id: int | None) -> Options:
     own = mirror.active("sections")
     own = own[own["product_id"] == product_id]
     names = [label(name, "Section", key) for key, name in zip(own["id"].tolist(), own["name"].tolist(), strict=True)]
-    return [("all sections", None), *_options(own["id"], pd.Series(names, dtype="str"))]
+    return [("all sections", ALL), *_options(own["id"], pd.Series(names, dtype="str"))]
 
 
 def _features(features: pd.DataFrame, mirror: Mirror, product_id: int | None, section_id: int | None) -> Options:
     own = features[features["product_id"] == product_id]
-    if section_id is not None:
+    if section_id:
         pairs = mirror.active("feature_sections")
         own = own[own["feature_id"].isin(pairs[pairs["section_id"] == section_id]["feature_id"])]
-    return [("(the product as a whole)", None), *_options(own["feature_id"], own["feature"])]
+    return [("(the product as a whole)", ALL), *_options(own["feature_id"], own["feature"])]
 
 
-def _chosen(
-    mirror: Mirror, product_id: int | None, feature_id: int | None, as_of: AsOf, impact: ImpactSource
-) -> Block | None:
-    if feature_id is not None:
-        return about_feature(mirror, feature_id, as_of=as_of, impact=impact)
-    return None if product_id is None else about_product(mirror, product_id, as_of=as_of, impact=impact)
-
-
-def _outputs(block: Block | None) -> Sequence[dict[str, Any]]:
-    """Return the block as the outputs of a cell: so it looks and sorts like that of any other cell."""
-    if block is None:
-        return ()
-    data, metadata = block._repr_mimebundle_()
-    return ({"output_type": "display_data", "data": data, "metadata": metadata},)
+def _chosen(mirror: Mirror, product_id: int | None, feature_id: int | None, as_of: AsOf, impact: ImpactSource) -> str:
+    """Return all about the feature, else all about the product, as HTML; nothing where there is neither."""
+    if feature_id:
+        return about_feature(mirror, feature_id, as_of=as_of, impact=impact).html
+    return "" if product_id is None else about_product(mirror, product_id, as_of=as_of, impact=impact).html

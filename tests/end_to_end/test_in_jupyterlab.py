@@ -126,7 +126,7 @@ def test_blocks_are_readable_in_each_theme_before_they_are_trusted(
     with opened_notebook(browser, lab, path.name) as (page, complaints):
         page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
         is_light = json.dumps("Light" in theme)
-        page.wait_for_selector(f"body[data-jp-theme-light={json.dumps(is_light)}]")
+        page.wait_for_selector(f"body[data-jp-theme-light={json.dumps(is_light)}]", state="attached")
         page.get_by_text("Run the notebook, or trust it").wait_for(timeout=PATIENCE)
 
         assert page.locator("div.table button, div.table input").count() == 0
