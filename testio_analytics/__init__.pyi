@@ -60,6 +60,7 @@ from .frames.loaders import load_executions as load_executions
 from .frames.loaders import load_feature_sections as load_feature_sections
 from .frames.loaders import load_features as load_features
 from .frames.loaders import load_mirror as load_mirror
+from .frames.loaders import load_packed_runs as load_packed_runs
 from .frames.loaders import load_products as load_products
 from .frames.loaders import load_rejected_rows as load_rejected_rows
 from .frames.loaders import load_reported as load_reported

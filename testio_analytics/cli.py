@@ -320,7 +320,7 @@ def _name_unknown_weights(path: Path, impact: Path | None) -> None:
 @click.option("--sort", metavar="[-]COLUMN", help="Sort by this column, with - the highest first.")
 @click.option("--limit", type=click.IntRange(0), metavar="N", help="Only the first N rows.")
 @click.option("--state", "states", multiple=True, metavar="STATE", help="Only rows of this state; may be repeated.")
-@click.option("--search", metavar="WORDS", help="Only features whose title or description holds these words.")
+@click.option("--search", metavar="WORDS", help="Only what has these words in title or description.")
 @click.option(
     "--stale-after",
     type=click.FloatRange(0, min_open=True),
@@ -596,7 +596,7 @@ def gate(
     mirror = load_mirror(path, product_id=products or None, as_of=as_of)
     earlier: str | int | None = since
     if since is None and mirror.run_id is not None:
-        earlier = last_reported(path, before_run=mirror.run_id)
+        earlier = last_reported(path, before_run=mirror.run_id, products=mirror.product_ids)
     before = None if earlier is None else mirror.at(earlier)
     found = judge(mirror, rules, on_interval=on_interval, before=before)
     if junit is not None:

@@ -12,9 +12,10 @@ from inspect import cleandoc
 
 import pandas as pd
 
+from testio_analytics.frames.entries import entries, entries_frame, single_entries
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.frames.names import name_column, named_by
+from testio_analytics.frames.names import name_column, named_by, with_names
 from testio_analytics.frames.past import state_after
 from testio_analytics.frames.query import (
     LAST_CONFIRMED,
@@ -28,6 +29,7 @@ from testio_analytics.frames.query import (
 )
 from testio_analytics.frames.runs import READ_OUTCOMES, load_runs
 from testio_analytics.frames.snapshot import Fetch, Source, rows_of, snapshot
+from testio_analytics.mirror.packed import PARTS
 from testio_analytics.mirror.schema import ALL_TABLES, TABLES, Table
 
 WHOLE = ("products", "features")
@@ -248,12 +250,24 @@ def load_endpoint_findings(db: Source = None, *, product_id: ProductFilter = Non
 
 def load_row_changes(db: Source = None, *, product_id: ProductFilter = None, names: bool = False) -> pd.DataFrame:
     """Return what each run changed, one row per run, product and table; `load_history` has a row per changed value."""
-    return load_table(db, "row_changes", product_id=product_id, names=names)
+    return _load_entries(db, "changes", product_id, names=names)
 
 
 def load_stream_reads(db: Source = None, *, product_id: ProductFilter = None, names: bool = False) -> pd.DataFrame:
     """Return which streams each run read, one row per run and product, in the order of reading."""
-    return load_table(db, "stream_reads", product_id=product_id, names=names)
+    return _load_entries(db, "reads", product_id, names=names)
+
+
+def _load_entries(db: Source, part: str, product_id: ProductFilter, *, names: bool) -> pd.DataFrame:
+    with snapshot(db) as fetch:
+        ids = known_products(fetch, product_id)
+        rows = entries_frame(part, entries(fetch, part), ids)
+        return with_names(fetch, PARTS[part], rows) if names else rows
+
+
+def load_packed_runs(db: Source = None) -> pd.DataFrame:
+    """Return the packed history, one row per run; `load_row_changes` and `load_stream_reads` have what is in it."""
+    return load_table(db, "packed_runs")
 
 
 def load_reported(db: Source = None) -> pd.DataFrame:
@@ -287,12 +301,14 @@ def _read(fetch: Fetch, product_id: ProductFilter, load_past: Callable[[int], Mi
     frames = {
         table.name: read_table(fetch, table, *mirror_condition(table, ids), without=UNREAD_BY_REPORTS)
         for table in ALL_TABLES
+        if table not in PARTS.values()
     }
     everything = frames if ids is None else {name: _whole(fetch, name) for name in WHOLE}
     runs = load_runs(fetch, frames["sync_runs"])
     versions = dict(zip(frames["sync_runs"]["id"].tolist(), frames["sync_runs"]["package_version"], strict=True))
     return Mirror(
         **frames,
+        single_entries={part: single_entries(fetch, part) for part in PARTS},
         catalogue=everything["features"][["id", "product_id", "removed_at"]],
         account_products=everything["products"][["id", "name"]],
         says_auto_accepted=bool(rows_of(fetch, SAYS_AUTO_ACCEPTED)[0][0]),

@@ -118,7 +118,7 @@ def load_table(
 
 
 def _product_condition(table: Table, ids: tuple[int, ...] | None) -> Condition:
-    if ids is None or table.name in ("sync_runs", "reported"):
+    if ids is None or table.name in ("sync_runs", "packed_runs", "reported"):
         return [], {}
     column = "t.id" if table.name == "products" else "t.product_id"
     condition = f"{column} IN (SELECT value FROM json_each(:products))"  # noqa: S608  own names

@@ -20,7 +20,7 @@ from sqlite_utils.db import Table as DbTable
 
 from testio_analytics import errors
 from testio_analytics.api.payloads import CAN_BE_UNSAID
-from testio_analytics.mirror import schema
+from testio_analytics.mirror import packed, schema
 from testio_analytics.mirror.custom_reports import CONFIGURATIONS, REPORT, add_forms, add_report
 from testio_analytics.mirror.file_errors import file_error
 from testio_analytics.mirror.rows import Rows
@@ -33,6 +33,7 @@ VERSIONS: dict[int, str] = {
     5: "which fields the API did not say of tests and bugs",
     6: "the history of every row, and which runs people were told of",
     7: "the customer's own forms with what bugs answer on them, and search by words",
+    8: "the history of a run packed into one row",
 }
 """Every schema version and what it brought."""
 
@@ -176,6 +177,8 @@ def _fill_not_said(db: Database, spec: schema.Table) -> None:
 
 
 def _take_away(db: Database, version: int) -> None:
+    if version == schema.PACKED_RUNS.since:
+        packed.unpack(db, until=db.execute("select ifnull(max(run_id), 0) from packed_runs").fetchone()[0])
     if version == schema.FULL_TEXT_SINCE:
         for name in schema.FULL_TEXT:
             db.table(name).disable_fts()

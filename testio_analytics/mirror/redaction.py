@@ -19,6 +19,7 @@ from testio_analytics.api.credentials import REMOVED, Credentials, recalled
 from testio_analytics.api.values import as_json
 from testio_analytics.mirror import schema
 from testio_analytics.mirror.diff import StreamRead
+from testio_analytics.mirror.packed import packed, unpacked
 from testio_analytics.mirror.rows import Rejection, Row, Rows, content_hash
 
 LEDGER_TEXTS: Mapping[str, tuple[str, ...]] = {
@@ -123,6 +124,7 @@ def cut_stored(db: Database, known: Credentials) -> int:
     with db.atomic():
         changed = sum(_cut_table(db, table, known) for table in schema.ALL_TABLES if table.is_mirrored)
         changed += sum(_cut_ledger(db, name, columns, known) for name, columns in LEDGER_TEXTS.items())
+        changed += sum([_cut_packed(db, run_id, text, known) for run_id, text in _packed_changes(db)])
     if changed:
         for name in schema.FULL_TEXT:
             db.table(name).rebuild_fts()  # what is deleted from an index leaves its words behind
@@ -168,6 +170,23 @@ def _cut_ledger(db: Database, name: str, columns: Sequence[str], known: Credenti
         _update(db, name, tuple(cut), cut, rowid)
         changed += 1
     return changed
+
+
+def _packed_changes(db: Database) -> list[tuple[int, str]]:
+    return db.execute("select run_id, changes from packed_runs where changes is not null").fetchall()
+
+
+def _cut_packed(db: Database, run_id: int, text: str, known: Credentials) -> int:
+    """Cut credentials out of what a packed run changed, and return how many rows of the file that changed."""
+    entries = unpacked(text)
+    cut = [
+        [*kept, _cut_json(changed, known) if changed and known.may_be_in(changed) else changed]
+        for *kept, changed in entries
+    ]
+    if cut == entries:
+        return 0
+    db.execute("update packed_runs set changes = ? where run_id = ?", [packed(cut), run_id])
+    return 1
 
 
 def _suspects(db: Database, table: str, columns: Sequence[str], known: Credentials) -> list[int]:

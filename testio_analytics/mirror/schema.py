@@ -636,6 +636,20 @@ STREAM_READS = Table(
     since=6,
 )
 
+PACKED_RUNS = Table(
+    "packed_runs",
+    "What a finished run changed and read: its entries of `row_changes` and `stream_reads`, packed (base64 of zlib of a JSON "
+    "list of their values). Those two tables hold the entries of runs that were killed, or ended before schema version 8; "
+    "their loaders return all entries.",
+    ("run_id",),
+    (
+        Column("run_id", "integer", "Run that saw it.", True, "sync_runs", enforced=True),
+        Column("changes", "text", "Its entries of `row_changes`; empty where nothing changed."),
+        Column("reads", "text", "Its entries of `stream_reads`; empty where nothing was read."),
+    ),
+    since=8,
+)
+
 REPORTED = Table(
     "reported",
     "Which runs people were told of: by a report, or by a message.",
@@ -676,6 +690,7 @@ ALL_TABLES: tuple[Table, ...] = (
     ENDPOINT_FINDINGS,
     ROW_CHANGES,
     STREAM_READS,
+    PACKED_RUNS,
     REPORTED,
 )
 """Every table, parents before children."""

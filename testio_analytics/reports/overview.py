@@ -55,7 +55,7 @@ class Overview:
             that month against the one before, where enough is known of both.
         next_features: the first features of `next_tests` that no scheduled test covers, in its order. What nothing tells
             apart is one row: same rank, product, sections, state and reason; ten rows at most. Columns: state, rank,
-            product_id, product, sections, why, active_features (how many), examples (titles).
+            product_id, product, sections, why, active_features (how many), feature_id (empty for more than one), examples (titles).
         doubts: what could not be read, a sentence each.
     """
 
@@ -95,9 +95,11 @@ def _grouped(features: pd.DataFrame) -> pd.DataFrame:
     alike = features.groupby(ALIKE, sort=False, dropna=False, observed=True, as_index=False)
     rows = alike.agg(
         active_features=("feature", "size"),
+        feature_id=("feature_id", "first"),
         examples=("feature", lambda titles: listed([short(title) for title in titles])),
     )
-    return rows.astype({"active_features": "Int64", "examples": "str"})
+    rows["feature_id"] = rows["feature_id"].mask(rows["active_features"] > 1)
+    return rows.astype({"active_features": "Int64", "feature_id": "Int64", "examples": "str"})
 
 
 def _month_end(mirror: Mirror, instant: pd.Timestamp) -> pd.Timestamp | None:

@@ -351,7 +351,10 @@ _ALL: tuple[Report, ...] = (
         streams=("tests", "bugs", "bugs.status", "bugs.severity"),
         columns=columns(
             "product_id product value bugs critical split_bugs product_bugs is_complete gap",
-            value={"label": "Operating system", "meaning": 'Operating system; "(no device named)" for bugs without.'},
+            value={
+                "label": "System or device",
+                "meaning": 'Operating system, or the part of the device that was asked for; "(no device named)" for bugs without.',
+            },
         ),
         terminal=_names("product value bugs critical split_bugs product_bugs"),
         caption="Valid bugs by operating system.",
@@ -785,8 +788,12 @@ def _named_part(column: Column) -> Column:
 PAGE_TABLES: Mapping[str, View] = {
     "features_to_test": View(
         columns(
-            "examples active_features state why rank product_id product sections",
-            examples={"label": "Features", "meaning": "Up to three of their titles."},
+            "examples active_features state why rank feature_id product_id product sections",
+            examples={
+                "label": "Features",
+                "meaning": "Up to three of their titles.",
+                "about": ("feature", "feature_id"),
+            },
             active_features={"label": "How many", "meaning": "Active features that nothing tells apart."},
             rank={"label": "Rank by risk"},
         ),

@@ -76,7 +76,9 @@ def test_a_table_that_was_run_sorts_and_filters_all_its_rows(
     blank.metadata.kernelspec = KERNEL  # without, JupyterLab asks which one
     path = write(blank, folder / "work" / "live.ipynb")
     with opened_notebook(browser, lab, path.name) as (page, complaints):
-        page.wait_for_selector("[data-status=idle]", timeout=PATIENCE)  # before, JupyterLab asks which kernel to take
+        # Before there is a kernel, JupyterLab asks which one to take.
+        kernel = "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
+        page.wait_for_function(f"{kernel}?.connectionStatus === 'connected'", timeout=PATIENCE)
         page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells') }")
         page.locator("div.table").nth(1).locator("thead th button").first.wait_for(timeout=PATIENCE)
         stories, products = page.locator("div.table").nth(0), page.locator("div.table").nth(1)

@@ -16,10 +16,10 @@ VARIABLES = {"TESTIO_TRACKER_URL": "https://jira.example/browse/{key}", "TESTIO_
 
 @pytest.fixture(scope="module")
 def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the mirror of a small account, in which the bugs of one test could not be read and one bug was exported."""
+    """Return the mirror of a small account, in which the results of one test could not be read and one bug was exported."""
     account, path = small_account(), tmp_path_factory.mktemp("mirror") / "mirror.db"
     account.product(1).cycles[0].bugs[0].payload |= {"external_idx": "ABC-1", "exported_at": "2026-06-29T10:00:00Z"}
-    with serving(account, parse_faults(["bugs_of_test=2001"])) as address:
+    with serving(account, parse_faults(["refuse=403:/exploratory_tests/2001"])) as address:
         assert command("sync", "--db", str(path), address=address).returncode == 3
     return path
 
@@ -36,7 +36,7 @@ def test_each_kind_of_thing_is_shown_with_its_doubts(db: Path) -> None:
         about = json.loads(found.stdout)
         assert found.returncode == 3, found.stderr
         assert (about["kind"], about["is_complete"]) == (kind, False)
-        assert "bugs of Product 2 were not fully synced" in " ".join(about["doubts"])
+        assert "results of Product 2 were not fully synced" in " ".join(about["doubts"])
 
 
 def test_a_bug_leads_to_the_tracker(db: Path) -> None:

@@ -129,7 +129,7 @@ def test_rows_without_value_stand_last(show: Callable[..., Result]) -> None:
         (["features", "--state", "fine"], "it must be one of: untested, scheduled, stale, unknown, tested"),
         (["triage", "--state", "tested"], "does not use state; these do: untested_features,"),
         (["triage", "--stale-after", "9"], "does not use stale_after; these do: untested_features,"),
-        (["triage", "--search", "x"], "does not use search; these do: untested_features, feature_catalog, features."),
+        (["triage", "--search", "x"], "does not use search; these do: untested_features, feature_catalog, features"),
         (["features", "--search", '"(*)"'], "--search is '\"(*)\"'"),
         (["features", "--product", "Harbour"], "--product is 'Harbour'; it must be one of: 1 (Harbour Boards), 2 (Isl"),
     ],

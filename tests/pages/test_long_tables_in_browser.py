@@ -182,6 +182,7 @@ def test_heads_stay_in_sight_where_a_table_scrolls_sideways(browser: Browser, pa
         assert visit.page.locator("#wide thead th").nth(2).evaluate(place)[0] == pytest.approx(top, abs=1)
         left = region.evaluate("r => r.getBoundingClientRect().left")
         assert visit.page.locator("#wide tbody th").nth(9).evaluate(place)[1] == pytest.approx(left, abs=1)
+        assert visit.page.locator("#wide thead th").first.evaluate(place) == pytest.approx([top, left], abs=1)
         visit.page.locator("#wide summary").focus()
         visit.page.keyboard.press("Enter")
         for _ in range(9):

@@ -30,8 +30,8 @@ def equal(part: Part, report: pd.DataFrame, key: str, value: int) -> bool:
     return len(names) > 5 and own[names].astype(object).equals(row[names].astype(object))
 
 
-def test_the_figures_of_every_feature_are_those_of_the_reports(demo_frames: ta.Mirror) -> None:
-    """State, rates and risk; the bugs that are listed are as many as are counted, and the tests as well."""
+def test_the_figures_of_features_are_those_of_the_reports(demo_frames: ta.Mirror) -> None:
+    """Of every ninth feature: state, rates and risk; the bugs that are listed are as many as are counted, and the tests as well."""
     catalog, rates, plan = (report(demo_frames) for report in (ta.feature_catalog, ta.bugs_per_feature, ta.next_tests))
     executed = {*located_bugs(demo_frames).query("group == 'executed'")["bug_id"]}
     for key in catalog["feature_id"].tolist()[::9]:
@@ -50,11 +50,13 @@ def test_the_figures_of_every_feature_are_those_of_the_reports(demo_frames: ta.M
 
 def test_the_figures_of_every_product_are_those_of_the_reports(demo_frames: ta.Mirror) -> None:
     """Coverage, stories, bugs, triage and sections."""
+    names = ("coverage_by_product", "story_coverage_by_product", "bugs_by_product")
+    reports = {name: getattr(ta, name)(demo_frames) for name in names}
+    sections = ta.coverage_by_section(demo_frames)
     for key in demo_frames.active("products")["id"].tolist():
         about = about_product(demo_frames, key)
-        for name in ("coverage_by_product", "story_coverage_by_product", "bugs_by_product"):
-            assert equal(part(about, name), getattr(ta, name)(demo_frames), "product_id", key)
-        sections = ta.coverage_by_section(demo_frames)
+        for name, report in reports.items():
+            assert equal(part(about, name), report, "product_id", key)
         assert part(about, "coverage_by_section").rows.equals(
             sections[sections["product_id"] == key].reset_index(drop=True)
         )

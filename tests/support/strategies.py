@@ -129,6 +129,7 @@ def with_findings(account: Account) -> Account:
     account.add("endpoint_findings", product_id=1, endpoint="all features", is_offered=1, run_id=1)
     account.add("row_changes", id=1, run_id=1, product_id=1, table="features", created="[81001]")
     account.add("stream_reads", id=1, run_id=1, product_id=1, complete="features")
+    account.add("packed_runs", run_id=1)
     account.add("reported", id=1, run_id=1, kind="report", state="sent")
     return account.add("test_reads", test_id=1, stream="bugs", product_id=1, is_complete=1, run_id=1)
 

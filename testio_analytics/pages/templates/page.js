@@ -258,10 +258,9 @@
     };
   };
 
-  const columnChooser = (table, columns, changed) => {
+  const columnChooser = (table, columns, named, changed) => {
     const heads = [...table.tHead.rows[0].cells];
     const hidden = new Set();
-    const named = table.tBodies[0].rows[0].querySelector("th")?.cellIndex ?? 0; // the name of a row always stands there
     const hide = (row) => columns.forEach((_, place) => { row.cells[place].hidden = hidden.has(place); });
     const boxes = columns.map((_, place) => made("input", { type: "checkbox", checked: true }));
     const labels = boxes.map((box, place) => made("label", {}, box, heads[place].textContent));
@@ -382,6 +381,8 @@
     const table = block.querySelector("table");
     const body = table.tBodies[0];
     const columns = JSON.parse(table.dataset.columns);
+    const named = body.rows[0].querySelector("th")?.cellIndex ?? 0; // the name of a row stays in sight, and so does its head
+    table.tHead.rows[0].cells[named].classList.add("names");
     const everyone = Array.from({ length: rows.count }, (_, row) => row);
     const link = block.querySelector("p.download a");
     const offered = link ? downloads(link, rows.count) : () => {};
@@ -421,7 +422,7 @@
     const offers = hasFilter ? JSON.parse(table.dataset.choices || "[]") : [];
     const choosers = offers.map((offer, place) => chooser(offer, place, rows, changed));
     const sort = ordering(table, columns, rows, changed);
-    const pick = rows.count && columns.length >= CHOOSE_FROM ? columnChooser(table, columns, () => { changed(); fit(); }) : null;
+    const pick = rows.count && columns.length >= CHOOSE_FROM ? columnChooser(table, columns, named, () => { changed(); fit(); }) : null;
     const parts = [words, ...choosers, sort, pick].filter(Boolean);
     if (hasFilter) tools.append(words.label, ...choosers.map(({ label }) => label), status);
     if (rows.count > 1 && table.classList.contains("many")) tools.append(sort.label);
