@@ -327,7 +327,9 @@ def _name_unknown_weights(path: Path, impact: Path | None) -> None:
     metavar="DAYS",
     help="When a test is too old to count as recent.",
 )
-@click.option("--by", metavar="WORD", help="What the rows are by, such as month or week, or a part of the device.")
+@click.option(
+    "--by", metavar="WORD", help="What the rows are by, such as month, quarter or week, or a part of the device."
+)
 def show(
     report: str,
     is_list: bool,
