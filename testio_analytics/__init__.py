@@ -4,6 +4,6 @@ Use it as ``import testio_analytics as ta``. Names are resolved when first used,
 next to nothing; which name lives where stands in ``__init__.pyi``.
 """
 
-import lazy_loader
+from lazy_loader import attach_stub as _attach_stub
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = _attach_stub(__name__, __file__)

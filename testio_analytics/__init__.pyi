@@ -7,6 +7,10 @@ from .concurrency import run as run
 from .config import resolve_api as resolve_api
 from .config import resolve_db_path as resolve_db_path
 from .demo.truth import generated_exposures as generated_exposures
+from .display.about import bug as bug
+from .display.about import feature as feature
+from .display.about import product as product
+from .display.about import test as test
 from .display.blocks import definition_list as definition_list
 from .display.blocks import facts as facts
 from .display.blocks import figures as figures
@@ -14,6 +18,8 @@ from .display.blocks import notice as notice
 from .display.blocks import state_bar as state_bar
 from .display.blocks import statement as statement
 from .display.blocks import verdict as verdict
+from .display.explanations import why as why
+from .display.explorer import explorer as explorer
 from .display.files import export as export
 from .display.html_table import html_table as html_table
 from .display.plots.coverage import plot_coverage_by_product as plot_coverage_by_product
@@ -32,6 +38,7 @@ from .display.report_tables import settings as settings
 from .display.report_tables import since_last_report as since_last_report
 from .display.report_tables import sources as sources
 from .display.report_tables import table as table
+from .display.workbook import to_excel as to_excel
 from .errors import ApiError as ApiError
 from .errors import AuthenticationError as AuthenticationError
 from .errors import ConfigError as ConfigError
@@ -43,13 +50,17 @@ from .errors import StoreError as StoreError
 from .errors import TestioError as TestioError
 from .errors import UnknownValueError as UnknownValueError
 from .frames.history import load_history as load_history
+from .frames.loaders import load_bug_custom_reports as load_bug_custom_reports
 from .frames.loaders import load_bug_devices as load_bug_devices
 from .frames.loaders import load_bugs as load_bugs
+from .frames.loaders import load_custom_report_values as load_custom_report_values
+from .frames.loaders import load_custom_reports as load_custom_reports
 from .frames.loaders import load_endpoint_findings as load_endpoint_findings
 from .frames.loaders import load_executions as load_executions
 from .frames.loaders import load_feature_sections as load_feature_sections
 from .frames.loaders import load_features as load_features
 from .frames.loaders import load_mirror as load_mirror
+from .frames.loaders import load_packed_runs as load_packed_runs
 from .frames.loaders import load_products as load_products
 from .frames.loaders import load_rejected_rows as load_rejected_rows
 from .frames.loaders import load_reported as load_reported
@@ -85,6 +96,9 @@ from .reports.bugs import bugs_by_device as bugs_by_device
 from .reports.bugs import bugs_by_product as bugs_by_product
 from .reports.bugs import bugs_per_feature as bugs_per_feature
 from .reports.bugs import severity_score as severity_score
+from .reports.catalogue import bugs as bugs
+from .reports.catalogue import features as features
+from .reports.catalogue import products as products
 from .reports.changes import Changes as Changes
 from .reports.changes import changes as changes
 from .reports.changes import changes_since as changes_since
@@ -93,6 +107,8 @@ from .reports.coverage import coverage_by_product as coverage_by_product
 from .reports.coverage import coverage_by_section as coverage_by_section
 from .reports.coverage import coverage_over_time as coverage_over_time
 from .reports.coverage import coverage_total as coverage_total
+from .reports.custom_reports import custom_report as custom_report
+from .reports.custom_reports import custom_reports as custom_reports
 from .reports.facts import bug_bucket as bug_bucket
 from .reports.facts import located_bugs as located_bugs
 from .reports.facts import story_results as story_results
@@ -138,139 +154,4 @@ from .reports.triage import triage_by_month as triage_by_month
 from .reports.triage import triage_by_product_and_month as triage_by_product_and_month
 from .reports.triage import triage_total as triage_total
 
-__all__ = [
-    "ApiError",
-    "AuthenticationError",
-    "Changes",
-    "Client",
-    "ConfigError",
-    "FeatureCounts",
-    "Gate",
-    "LockedError",
-    "Mirror",
-    "NotFoundError",
-    "ReportError",
-    "SchemaVersionError",
-    "StoreError",
-    "SyncResult",
-    "TestioError",
-    "UnknownValueError",
-    "backtest",
-    "backtest_sentence",
-    "backtest_summary",
-    "band_definitions",
-    "bug_bucket",
-    "bugs_answer",
-    "bugs_by_device",
-    "bugs_by_product",
-    "bugs_per_feature",
-    "bugs_total",
-    "changes",
-    "changes_since",
-    "completeness",
-    "coverage_by_product",
-    "coverage_by_section",
-    "coverage_over_time",
-    "coverage_summary",
-    "coverage_total",
-    "definition_list",
-    "definitions",
-    "evidence_by_product",
-    "evidence_total",
-    "export",
-    "exposures",
-    "facts",
-    "feature_catalog",
-    "feature_results",
-    "figures",
-    "gate",
-    "generated_exposures",
-    "get_section_ids",
-    "has_sections",
-    "health_summary",
-    "html_table",
-    "lapsed_tests",
-    "load_bug_devices",
-    "load_bugs",
-    "load_endpoint_findings",
-    "load_executions",
-    "load_feature_sections",
-    "load_features",
-    "load_history",
-    "load_mirror",
-    "load_products",
-    "load_rejected_rows",
-    "load_sections",
-    "load_stream_states",
-    "load_sync_gaps",
-    "load_sync_runs",
-    "load_test_feature_results",
-    "load_test_features",
-    "load_test_reads",
-    "load_test_user_stories",
-    "load_tests",
-    "load_user_stories",
-    "located_bugs",
-    "make_pages",
-    "next_tests",
-    "notice",
-    "overview",
-    "packed_tests",
-    "picture",
-    "plan_answer",
-    "plot_backtest",
-    "plot_bugs_per_feature",
-    "plot_coverage_by_product",
-    "plot_coverage_by_section",
-    "plot_coverage_over_time",
-    "plot_last_tested",
-    "plot_next_tests",
-    "plot_states",
-    "plot_stories",
-    "plot_trends",
-    "plot_triage",
-    "poisson_interval",
-    "read_impact",
-    "removed_features",
-    "resolve_api",
-    "resolve_db_path",
-    "run",
-    "settings",
-    "severity_score",
-    "shrunk_rates",
-    "since_last_report",
-    "sources",
-    "state_bar",
-    "statement",
-    "status",
-    "stories_answer",
-    "story_coverage",
-    "story_coverage_by_feature",
-    "story_coverage_by_product",
-    "story_coverage_by_section",
-    "story_coverage_total",
-    "story_results",
-    "sync",
-    "sync_async",
-    "sync_features",
-    "table",
-    "trends",
-    "trends_by_product",
-    "trends_by_week",
-    "triage",
-    "triage_answer",
-    "triage_by_month",
-    "triage_by_product_and_month",
-    "triage_total",
-    "unattributed_bugs",
-    "unknown_bug_values",
-    "unknown_impact_ids",
-    "unknown_statuses",
-    "unknown_story_statuses",
-    "unlinked_stories",
-    "unlinked_test_features",
-    "untested_features",
-    "verdict",
-    "what_changed",
-    "wilson",
-]
+__all__: list[str]  # those above, as the package makes it of this file

@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from testio_analytics.config import DB_PATH_VARIABLE, resolve_db_path
-from testio_analytics.console import PROGRESS, Command, is_watched, put, put_data, put_json, say
+from testio_analytics.console import PROGRESS, Command, is_watched, put, put_data, put_json, say, takes_colour
 from testio_analytics.errors import ConfigError
-from testio_analytics.text import clean, counted, length_of_time, one_line
+from testio_analytics.text import clean, counted, length_of_time, listed, one_line
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    import pandas as pd
+
     from testio_analytics.mirror.sync import SyncResult
     from testio_analytics.reports.doubt_words import Doubt
     from testio_analytics.reports.gate import Gate
+    from testio_analytics.reports.registry import Report
     from testio_analytics.reports.status import Status
 
 INCOMPLETE = 3
@@ -55,7 +58,11 @@ db_option: Decorator = click.option(
     help=f"Database file. Default: {DB_PATH_VARIABLE}, else data/testio.db.",
 )
 product_option: Decorator = click.option(
-    "--product", "products", type=int, multiple=True, metavar="ID", help="Only this product; may be repeated."
+    "--product",
+    "products",
+    multiple=True,
+    metavar="ID|NAME",
+    help="Only this product, by its id or its whole name; may be repeated.",
 )
 as_of_option: Decorator = click.option(
     "--as-of",
@@ -306,6 +313,23 @@ def _name_unknown_weights(path: Path, impact: Path | None) -> None:
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="Form."
 )
 @impact_option
+@click.option("--feature", metavar="ID|TITLE", help="`show feature`: all about this one.")
+@click.option("--test", metavar="ID|TITLE", help="`show test`: all about this one.")
+@click.option("--bug", metavar="ID|TITLE", help="`show bug`: all about this one.")
+@click.option("--columns", metavar="A,B,...", help="Only these columns, in this order.")
+@click.option("--sort", metavar="[-]COLUMN", help="Sort by this column, with - the highest first.")
+@click.option("--limit", type=click.IntRange(0), metavar="N", help="Only the first N rows.")
+@click.option("--state", "states", multiple=True, metavar="STATE", help="Only rows of this state; may be repeated.")
+@click.option("--search", metavar="WORDS", help="Only what has these words in title or description.")
+@click.option(
+    "--stale-after",
+    type=click.FloatRange(0, min_open=True),
+    metavar="DAYS",
+    help="When a test is too old to count as recent.",
+)
+@click.option(
+    "--by", metavar="WORD", help="What the rows are by, such as month, quarter or week, or a part of the device."
+)
 def show(
     report: str,
     is_list: bool,
@@ -314,36 +338,114 @@ def show(
     as_of: str | None,
     form: str,
     impact: Path | None,
+    columns: str | None,
+    sort: str | None,
+    limit: int | None,
+    states: tuple[str, ...],
+    search: str | None,
+    stale_after: float | None,
+    by: str | None,
+    **things: str | None,
 ) -> None:
     """Print one report; without a name, list the reports by the question that they answer.
 
-    \b
-    testio-analytics show untested_features
-    testio-analytics show coverage_by_section --product 18559
-    testio-analytics show feature_catalog --format csv > catalog.csv
+    A table in the terminal shows the columns that matter most and fit, and says which it left out. Files (csv, json) hold
+    all rows and columns, unless options choose some.
 
+    \b
+    testio-analytics show untested_features --product "Harbour Boards" --limit 20
+    testio-analytics show features --search "address check"
+    testio-analytics show coverage_by_section --sort -untested --columns section,untested
+    testio-analytics show feature_catalog --format csv > catalog.csv
+    testio-analytics show feature --feature 310353        # all about one; also product, test, bug
     """
+    rows: dict[str, object] = {"--columns": columns, "--sort": sort, "--limit": limit is not None, "--state": states}
+    rows |= {"--search": search, "--stale-after": stale_after, "--by": by}
+    if report in (*things, "product"):
+        if unused := [option for option, value in rows.items() if value]:
+            raise click.UsageError(f"`testio-analytics show {report}` shows one thing: {unused[0]} is not used.")
+        _show_thing(report, things, db, products, as_of, form, impact)
+        return
+    if unused := [name for name, value in things.items() if value is not None]:
+        raise click.UsageError(f"--{unused[0]} is only used by `testio-analytics show {unused[0]}`.")
     from testio_analytics.reports import registry
 
     if is_list or report == "list":
-        given = {"--db": db, "--product": products, "--as-of": as_of, "--impact": impact, "--format": form != "table"}
+        given: dict[str, object] = {
+            "--db": db,
+            "--product": products,
+            "--as-of": as_of,
+            "--impact": impact,
+            "--format": form != "table",
+            **rows,
+        }
         if unused := [option for option, value in given.items() if value]:
             raise click.UsageError(
                 f"The list of reports comes from no database and has one form: {unused[0]} is not used."
             )
         put(registry.report_list())
         return
-    from testio_analytics.display.terminal import formatted
+    from testio_analytics.display.selection import Selection, check, columns_in, selected
 
-    declared = registry.report_of(report)
+    declared, asked = registry.report_of(report), Selection(columns_in(columns), states, sort, limit)
+    check(declared, asked)
     frame, found, scope = registry.make(
-        report, resolve_db_path(db), product_id=products or None, as_of=as_of, impact=impact
+        report,
+        resolve_db_path(db),
+        product_id=products or None,
+        as_of=as_of,
+        impact=impact,
+        stale_after=stale_after,
+        by=by,
+        search=search,
     )
-
-    write = put if form == "table" else put_data
-    write(formatted(frame, form, report=declared, width=terminal_width()), nl=form != "csv")
+    frame, notes = selected(frame, declared, asked)
+    _print_report(frame, form, declared, asked.columns)
+    for note in notes:
+        say(note)
     _name_unknown_weights(resolve_db_path(db), impact)
     _name_doubts(found, scope)
+
+
+def _show_thing(
+    kind: str,
+    things: Mapping[str, str | None],
+    db: Path | None,
+    products: tuple[int, ...],
+    as_of: str | None,
+    form: str,
+    impact: Path | None,
+) -> None:
+    """Print all about one feature, product, test or bug."""
+    from testio_analytics.display.about import about_formatted, about_of
+    from testio_analytics.frames.loaders import load_mirror
+
+    given = {**things, "product": products[0] if len(products) == 1 else None}
+    asked = given.pop(kind)
+    if asked is None:
+        raise click.UsageError(f"Say which one: `testio-analytics show {kind} --{kind} ID`.")
+    if unused := [name for name, value in given.items() if value is not None and name != "product"]:
+        raise click.UsageError(f"--{unused[0]} is only used by `testio-analytics show {unused[0]}`.")
+    only = None if kind == "product" else products or None
+    mirror = load_mirror(resolve_db_path(db), product_id=only, as_of=as_of)
+    found = about_of(mirror, kind, asked, impact=impact)
+    write = put if form == "table" else put_data
+    write(about_formatted(found, form, width=terminal_width()), nl=form != "csv")
+    _name_doubts(found.doubts, None)
+
+
+def _print_report(frame: pd.DataFrame, form: str, report: Report, columns: Sequence[str] = ()) -> None:
+    """Print a report, and say which columns found no room in the terminal."""
+    from testio_analytics.display.terminal import formatted
+
+    is_coloured = takes_colour(sys.stdout)
+    shown = formatted(frame, form, report=report, width=terminal_width(), columns=columns, is_coloured=is_coloured)
+    write = put if form == "table" else put_data
+    write(shown.text, nl=form != "csv")
+    if shown.left_out:
+        say(
+            f"No room for {listed(shown.left_out, most=len(shown.left_out))}: choose with --columns, or use --format csv."
+        )
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -370,7 +472,6 @@ def changes(db: Path | None, products: tuple[int, ...], since: str | None, until
     testio-analytics changes --from 12 --to 15 --product 18559
     """
     from testio_analytics.display.markdown import changes_markdown
-    from testio_analytics.display.terminal import formatted
     from testio_analytics.frames.loaders import load_mirror
     from testio_analytics.reports.asked import scope_note
     from testio_analytics.reports.changes import earlier_state, state_name, what_changed
@@ -386,8 +487,7 @@ def changes(db: Path | None, products: tuple[int, ...], since: str | None, until
     if form == "markdown":
         put(changes_markdown(found))
     else:
-        write = put if form == "table" else put_data
-        write(formatted(found.table, form, report=report_of("changes"), width=terminal_width()), nl=form != "csv")
+        _print_report(found.table, form, report_of("changes"))
     say(found.sentence)
     _name_doubts(found.doubts, scope_note(later))
 
@@ -404,7 +504,23 @@ def changes(db: Path | None, products: tuple[int, ...], since: str | None, until
     help="Folder for the pages.",
 )
 @impact_option
-def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output: Path, impact: Path | None) -> None:
+@click.option(
+    "--split-by", type=click.Choice(["product"]), help="A folder with pages of its own for each, and an index.html."
+)
+@click.option(
+    "--pdf", is_flag=True, help="Each page as PDF as well, printed by the installed Chromium, Chrome or Edge."
+)
+@click.option("--zip", "as_zip", is_flag=True, help="All of it in one zip file as well, to be mailed.")
+def report(
+    db: Path | None,
+    products: tuple[int, ...],
+    as_of: str | None,
+    output: Path,
+    impact: Path | None,
+    split_by: str | None,
+    pdf: bool,
+    as_zip: bool,
+) -> None:
     """Run the notebooks on the database and write one self-contained HTML page each.
 
     When anything fails, the pages of the last time stay as they are.
@@ -417,7 +533,17 @@ def report(db: Path | None, products: tuple[int, ...], as_of: str | None, output
 
     with one_state(resolve_db_path(db)) as state:
         mirror = load_mirror(state.copy, product_id=products or None, as_of=as_of)
-        for page in make_pages(state, output, product_ids=products or None, as_of=as_of, impact=impact):
+        pages = make_pages(
+            state,
+            output,
+            product_ids=products or None,
+            as_of=as_of,
+            impact=impact,
+            by_product=split_by is not None,
+            pdf=pdf,
+            as_zip=as_zip,
+        )
+        for page in pages:
             put(str(page))
         _name_unknown_weights(state.copy, impact)
         if as_of is None:
@@ -470,7 +596,7 @@ def gate(
     mirror = load_mirror(path, product_id=products or None, as_of=as_of)
     earlier: str | int | None = since
     if since is None and mirror.run_id is not None:
-        earlier = last_reported(path, before_run=mirror.run_id)
+        earlier = last_reported(path, before_run=mirror.run_id, products=mirror.product_ids)
     before = None if earlier is None else mirror.at(earlier)
     found = judge(mirror, rules, on_interval=on_interval, before=before)
     if junit is not None:

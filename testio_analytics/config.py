@@ -14,6 +14,8 @@ TOKEN_VARIABLE = "TESTIO_CUSTOMER_API_TOKEN"  # noqa: S105  the name of a variab
 BASE_URL_VARIABLE = "TESTIO_CUSTOMER_API_BASE_URL"
 DB_PATH_VARIABLE = "TESTIO_DB_PATH"
 NOTIFY_URL_VARIABLE = "TESTIO_NOTIFY_URL"
+WEB_URL_VARIABLE = "TESTIO_WEB_URL"
+TRACKER_URL_VARIABLE = "TESTIO_TRACKER_URL"
 
 DEFAULT_BASE_URL = "https://api.test.io/customer/v2"
 DEFAULT_DB_PATH = Path("data") / "testio.db"
@@ -75,6 +77,52 @@ def resolve_notify_url(url: str | None = None, *, env: Mapping[str, str] | None 
     if not found:
         raise ConfigError(f"No address was given that messages go to. {NOTIFY_URL_HELP}")
     return found
+
+
+@dataclass(frozen=True)
+class WebAddresses:
+    """Where people find what the reports name: addresses for a browser, None where none is given.
+
+    Attributes:
+        testio: of the account at Test IO, without trailing slash.
+        tracker: of a bug in the customer's tracker, with ``{key}`` where its key stands.
+    """
+
+    testio: str | None = None
+    tracker: str | None = None
+
+
+def resolve_web_addresses(*, env: Mapping[str, str] | None = None) -> WebAddresses:
+    """Return the addresses in ``TESTIO_WEB_URL`` and ``TESTIO_TRACKER_URL``.
+
+    Raises:
+        ConfigError: one is no http(s) address, holds a login, or the tracker's has no ``{key}`` behind the host.
+    """
+    env = environment() if env is None else env
+    testio, tracker = (env.get(name, "").strip() for name in (WEB_URL_VARIABLE, TRACKER_URL_VARIABLE))
+    if testio:
+        testio = _checked_web_address(WEB_URL_VARIABLE, testio, "https://acme.test.io").rstrip("/")
+    if tracker:
+        example = "https://acme.atlassian.net/browse/{key}"
+        _checked_web_address(TRACKER_URL_VARIABLE, tracker, example)
+        host, _, rest = tracker.partition("://")[2].partition("/")
+        if "{key}" not in rest or "{" in host:
+            raise ConfigError(f"{TRACKER_URL_VARIABLE} must hold {{key}} behind the host, like {example}.")
+    return WebAddresses(testio or None, tracker or None)
+
+
+def _checked_web_address(variable: str, address: str, example: str) -> str:
+    """Return an address that a browser may be sent to; a message never quotes it, since it may hold a login."""
+    try:
+        parts = urlsplit(address)
+        is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_one = False
+    if not is_one or any(not c.isprintable() or c.isspace() or c in "\"'<>\\" for c in address):
+        raise ConfigError(f"{variable} must be an address that begins with https:// or http://, like {example}.")
+    if "@" in parts.netloc:
+        raise ConfigError(f"{variable} must hold no login: everybody who gets a page could read it.")
+    return address
 
 
 def _expanded(path: Path) -> Path:

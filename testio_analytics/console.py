@@ -119,6 +119,11 @@ def is_watched(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
+def takes_colour(stream: TextIO | None) -> bool:
+    """Return whether a stream goes to a terminal that shows colours, and nobody forbids them (https://no-color.org)."""
+    return is_watched(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def prepare_streams() -> None:
     """Have standard output write what its encoding does not have as a code; standard error does so from the start."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -170,6 +175,7 @@ class Command(click.Command):
         """Run the command."""
         started = time.monotonic()
         try:
+            _find_products(ctx)
             return super().invoke(ctx)
         except (SystemExit, click.exceptions.Exit):
             raise
@@ -180,6 +186,14 @@ class Command(click.Command):
         if ctx.params.get("as_json") and not ctx.meta.get(JSON_DONE):
             _put_failure(ctx, failed, time.monotonic() - started)
         raise failed
+
+
+def _find_products(ctx: click.Context) -> None:
+    """Put the ids in the place of the names of products, for whichever command takes them."""
+    if asked := ctx.params.get("products"):
+        from testio_analytics.frames.product_ids import product_ids
+
+        ctx.params["products"] = product_ids(ctx.params.get("db"), asked)
 
 
 def _told(error: Exception) -> Exception:

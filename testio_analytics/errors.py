@@ -22,7 +22,8 @@
     ├── NotSentError           a message was not sent
     │   └── PerhapsSentError       it is not known whether it arrived
     └── UnknownValueError      an argument that is none of the allowed ones (also a ValueError)
-        └── UnusedOptionError      an option that the report asked for does not use
+        ├── UnusedOptionError      an option that the report asked for does not use
+        └── UnclearNameError       a title or id that nothing has, or several things
 
 A message says what was attempted, what was found, and what to do next. No message holds a token.
 """
@@ -145,3 +146,18 @@ class UnusedOptionError(UnknownValueError):
         self.allowed = tuple(users)
         which = ", ".join(users) if len(users) < len(others) else f"all but {', '.join(others)}"
         TestioError.__init__(self, f"The report {report} does not use {option}; these do: {which}.")
+
+
+class UnclearNameError(UnknownValueError):
+    """Nothing has that title or id, or several things have it."""
+
+    def __init__(self, noun: str, name: object, candidates: Sequence[str], *, is_known: bool) -> None:
+        self.value = name
+        self.allowed = tuple(candidates)
+        listed = "".join(f"\n  {one}" for one in candidates)
+        if is_known:
+            said = f"{name!r} is the title of more than one {noun}. Give the id of one of them:{listed}"
+        else:
+            nothing = " Nothing is near to it: write the id, or another word of the title."
+            said = f"No {noun} has the title or id {name!r}.{f' Close to it:{listed}' if candidates else nothing}"
+        TestioError.__init__(self, said)

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from html import escape
+from html import escape, unescape
 from math import isnan
 from typing import Any
 
@@ -40,6 +40,11 @@ NOT_CHARACTERS = dict.fromkeys(
 )
 CLEANING: dict[int, Any] = {**VISIBLE_CONTROLS, **LINE_ENDS, **DIRECTION_CONTROLS, **NOT_CHARACTERS}
 
+FORMATTING = re.compile(
+    r"<(/?)(p|br|div|ul|ol|li|h[1-6]|blockquote|pre|b|strong|i|em|u|span|a|code)(?=[\s/>])[^<>]*>", re.IGNORECASE
+)
+WITHIN_LINES = frozenset("b strong i em u span a code".split())
+
 CALLS = re.compile(r"[@＠<](?=\S)|\](?=[(\[])")  # noqa: RUF001  Slack reads the wide form as well
 
 FORMULA_STARTS = frozenset("=+-@＝＋－＠")  # noqa: RUF001  the wide forms start a formula too, in some locales
@@ -63,6 +68,18 @@ def one_line(text: str) -> str:
 def for_html(text: str) -> str:
     """Return the text, made safe by `clean`, as it stands between the tags of a page or in a quoted attribute."""
     return escape(clean(text))
+
+
+def without_formatting(text: str) -> str:
+    """Return text that may be HTML, made safe by `clean`, as plain lines: tags that format it go, anything else stays."""
+
+    def line(tag: re.Match[str]) -> str:
+        if tag[2].lower() in WITHIN_LINES:
+            return ""
+        return "\n• " if tag[2].lower() == "li" and not tag[1] else "\n"
+
+    lines = (one.strip() for one in clean(unescape(FORMATTING.sub(line, text))).split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
 def for_chat(text: str) -> str:

@@ -149,3 +149,34 @@ def test_home_folder_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.resolve_db_path("~/t.db") == Path("/home/ana/t.db")
     assert config.resolve_db_path(env={config.DB_PATH_VARIABLE: " ~/u.db "}) == Path("/home/ana/u.db")
     assert config.resolve_db_path(env={config.DB_PATH_VARIABLE: "  "}) == config.DEFAULT_DB_PATH
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TESTIO_WEB_URL", "javascript:alert(1)"),
+        ("TESTIO_WEB_URL", "acme.test.io"),
+        ("TESTIO_WEB_URL", "https://user:s3cret@acme.test.io"),
+        ("TESTIO_WEB_URL", 'https://acme.test.io/" onclick="x'),
+        ("TESTIO_TRACKER_URL", "https://jira.example/browse/"),
+        ("TESTIO_TRACKER_URL", "https://{key}.example/"),
+        ("TESTIO_TRACKER_URL", "https://{key}.example/{key}"),
+        ("TESTIO_TRACKER_URL", "https://jira.example?key={key}"),
+        ("TESTIO_TRACKER_URL", "data:text/html,{key}"),
+        ("TESTIO_TRACKER_URL", "https://jira.example:port/{key}"),
+        ("TESTIO_TRACKER_URL", "https://jira.example/{key\u202e}"),
+    ],
+)
+def test_an_address_that_no_browser_should_be_sent_to_is_refused(variable: str, value: str) -> None:
+    """Only http and https, no login, and the key nowhere but behind the host; the message quotes none of it."""
+    with pytest.raises(ConfigError, match=variable) as raised:
+        config.resolve_web_addresses(env={variable: value})
+    assert "s3cret" not in str(raised.value)
+
+
+def test_addresses_for_a_browser_are_taken_as_they_are() -> None:
+    """Both are optional; a slash at the end of the account's address makes no difference."""
+    assert config.resolve_web_addresses(env={}) == config.WebAddresses(None, None)
+    env = {"TESTIO_WEB_URL": " https://acme.test.io/ ", "TESTIO_TRACKER_URL": "https://jira.example/browse/{key}"}
+    expected = config.WebAddresses("https://acme.test.io", "https://jira.example/browse/{key}")
+    assert config.resolve_web_addresses(env=env) == expected

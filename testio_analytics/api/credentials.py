@@ -156,6 +156,16 @@ def _spans(patterns: Iterable[re.Pattern[str]], text: str) -> Iterator[tuple[int
             yield from (span for span in match.regs[1:] if span[0] >= 0)
 
 
+_NAME = re.compile(
+    rf"\W*(?:{_PASSWORD}|user[ _]?names?|log-?in(?:[ _]data)|credentials?|zugangsdaten)\W*", re.IGNORECASE
+)
+
+
+def is_name(text: object) -> bool:
+    """Return whether a name, like that of a question, is a word for a credential and nothing else."""
+    return isinstance(text, str) and len(text) <= 40 and _NAME.fullmatch(text) is not None
+
+
 # -- cutting ----------------------------------------------------------------------------------------------------------
 
 

@@ -169,6 +169,30 @@ class Bug(Payload):
     external_idx: Text = None
 
 
+class CustomReport(Payload):
+    """An entry of ``custom_report_configurations`` of a test feature: a form of the customer's own (testio-api 7.5)."""
+
+    id: Id
+    title: Text = None
+    keys: Any = None
+
+
+class BugReport(Payload):
+    """The ``report`` of a bug: the form that it was reported on (testio-api 8.2). Its answers are read on their own."""
+
+    custom_report_configuration_id: OptionalId = None
+    title: Text = None
+
+
+class ReportValue(Payload):
+    """An entry of ``report.content.data`` of a bug: one answer. Its value may be of any kind."""
+
+    key: Text = None
+    name: Text = None
+    type: Text = None
+    value: Any = None
+
+
 class FeatureResult(Payload):
     """What the detail of a test says of one of its features (testio-api 7.5)."""
 
@@ -257,6 +281,9 @@ KNOWN_FIELDS: Mapping[str, frozenset[str]] = {
     "bug_devices": frozenset(
         "id category vendor operating_system operating_system_version device devices browsers".split()
     ),
+    "custom_reports": frozenset("id title keys".split()),
+    "bug_custom_reports": frozenset("title content custom_report_configuration_id".split()),
+    "custom_report_values": frozenset("key name type value position".split()),
     "test_user_stories": frozenset(
         "id path title feature_id requirements user_story_version_id execution_status tested_by_count bugs_found"
         " bug_ids".split()

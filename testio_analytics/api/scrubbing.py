@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
-from testio_analytics.api.credentials import REMOVED, credentials_in
+from testio_analytics.api.credentials import REMOVED, credentials_in, is_name
 from testio_analytics.api.payloads import KNOWN_FIELDS
+from testio_analytics.api.values import list_in
 
 # Credentials (testio-api 13), links that open something by themselves, prose that is known to hold logins, and the
 # names of people. None of them is needed for a number, so none of them is kept.
@@ -60,6 +61,8 @@ def _treatment(key: str) -> str:
         return "environment"
     if key in _PARENT_KEYS:
         return "parent"
+    if key == "report":
+        return "report"
     return "linked" if key in _LINKED_KEYS else ""
 
 
@@ -94,8 +97,24 @@ def _kept_members(value: dict[str, Any], depth: int, found: set[str]) -> Any:
                 _note_credentials({key: member}, depth, found)  # other texts are prose
             if treatment == "dropped":
                 continue
+            if treatment == "report":
+                kept[key] = _kept_report(member, depth - 1, found)
+                continue
             member = _PARTS[treatment](member)
         kept[key] = member if member.__class__ in _PLAIN else _kept(member, depth - 1, found)
+    return kept
+
+
+def _kept_report(report: Any, depth: int, found: set[str]) -> Any:
+    """Keep the answers on a form of the customer's own as well, but those that are a password or a user name."""
+    kept = _kept(report, depth, found)
+    if isinstance(report, dict) and isinstance(kept, dict) and "content" in report:
+        kept["content"] = _kept(report["content"], depth - 1, found)
+        for answer in list_in(kept["content"], "data") or []:
+            is_answer = isinstance(answer, dict) and answer.get("value") is not None
+            if is_answer and any(is_name(answer.get(name)) for name in ("key", "name")):
+                _note_credentials({"password": answer["value"]}, depth, found)
+                answer["value"] = REMOVED
     return kept
 
 

@@ -24,8 +24,7 @@ from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.mirror.database import connect_read_only, writing
 from testio_analytics.mirror.reported import remember
 from testio_analytics.mirror.sync import SyncResult, sync_async
-from testio_analytics.pages.build import check_pages, make_pages
-from testio_analytics.pages.notebooks import notebook_paths
+from testio_analytics.pages.build import check_pages, make_pages, page_names
 from testio_analytics.reports.answers import coverage_summary
 
 TOKEN = "demo"
@@ -65,7 +64,7 @@ def run_demo(output: Path) -> DemoResult:
     db = output / DATABASE
     with made_in(output) as folder:
         check_ours([db], _is_of_demo, made_by="the demo")
-        check_pages(output, list(notebook_paths()))
+        check_pages(output, page_names())
         result = sync_demo(folder / DATABASE)
         pages = make_pages(folder / DATABASE, folder / "pages")
         summary = coverage_summary(load_mirror(folder / DATABASE)).sentence

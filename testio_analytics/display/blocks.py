@@ -110,7 +110,7 @@ def figures(items: Mapping[str, tuple[Any, Sequence[str]]]) -> Block:
     said = {_name(label): (_fact_words(value), [*map(one_sentence, notes)]) for label, (value, notes) in items.items()}
     tiles = "".join(
         f"<li><span>{for_html(label)}</span> <strong>{typeset(value)}</strong>"
-        f"{''.join(f' <small>{typeset(note)}</small>' for note in notes)}</li>"
+        f"{''.join(f'<br><small>{typeset(note)}</small>' for note in notes)}</li>"
         for label, (value, notes) in said.items()
     )
     texts = [

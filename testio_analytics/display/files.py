@@ -1,12 +1,10 @@
-"""Tables and reports as files for other programs: CSV, Parquet or one Excel workbook."""
+"""All tables and reports as files for other programs: CSV, Parquet or one Excel workbook."""
 
 from __future__ import annotations
 
 import json
-import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,8 @@ import pandas as pd
 
 from testio_analytics.display.csv_json import BYTE_ORDER_MARK, csv_text
 from testio_analytics.display.folders import check_ours, made_in, move_together
-from testio_analytics.errors import ReportError, UnknownValueError
+from testio_analytics.display.workbook import write_workbook
+from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
@@ -24,26 +23,10 @@ from testio_analytics.reports.doubt_words import sentences
 from testio_analytics.reports.doubts import doubts
 from testio_analytics.reports.impact import ImpactSource
 from testio_analytics.reports.registry import REPORTS, options_of
-from testio_analytics.text import formula_safe
 
 FORMATS = ("csv", "parquet", "xlsx")
 WORKBOOK = "testio.xlsx"
 ABOUT = "about.json"
-LONGEST_CELL = 32_767
-MOST_ROWS = 1_048_575
-MOST_DIGITS = 15
-"""What a sheet holds beside its head, a cell, and a number at most (Microsoft, "Excel specifications and limits")."""
-
-WORKBOOK_OPTIONS = {
-    "constant_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "default_date_format": "yyyy-mm-dd hh:mm:ss",
-    "remove_timezone": True,  # Excel has none; all times are UTC, and the sheet About says so
-}
-FIRST_YEAR = 1900  # Excel knows no time before
-CUT = " […cut]"
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def export(
@@ -150,67 +133,8 @@ def _write_parquet(frames: Frames, about: Mapping[str, Any], folder: Path) -> li
 
 
 def _write_xlsx(frames: Frames, about: Mapping[str, Any], folder: Path) -> list[Path]:
-    from xlsxwriter import Workbook
-    from xlsxwriter.exceptions import FileCreateError
-
-    path = folder / WORKBOOK
-    book = Workbook(path, {**WORKBOOK_OPTIONS, "tmpdir": str(folder)})
-    _add_about(book.add_worksheet("About"), about)
-    names: set[str] = {"about"}
-    for (kind, name), frame in frames.items():
-        if len(frame) > MOST_ROWS:
-            raise ReportError(
-                f"{name} has {len(frame):,} rows; a sheet holds {MOST_ROWS:,}. Export it as csv or parquet."
-            )
-        _add_frame(book.add_worksheet(_sheet_name(name if kind == "reports" else f"t_{name}", names)), frame)
-    try:
-        book.close()
-    except FileCreateError as error:
-        raise OSError(*error.args) from error
-    return [path]
-
-
-def _add_about(sheet: Any, about: Mapping[str, Any]) -> None:
-    lines = [
-        (key, text)
-        for key, value in about.items()
-        for text in (value or ["nothing"] if isinstance(value, list) else [value])
-    ]
-    lines.append(("cells", f"Text longer than {LONGEST_CELL:,} characters is cut and ends in “{CUT.strip()}”."))
-    for number, line in enumerate(lines):
-        sheet.write_row(number, 0, map(_cell, line))
-
-
-def _add_frame(sheet: Any, frame: pd.DataFrame) -> None:
-    sheet.freeze_panes(1, 0)
-    sheet.autofilter(0, 0, len(frame), max(len(frame.columns) - 1, 0))
-    for number, column in enumerate(frame.columns):
-        longest = max((len(str(value)) for value in frame[column].head(100)), default=0)
-        sheet.set_column(number, number, min(max(longest, len(str(column))) + 2, 60))
-    sheet.write_row(0, 0, map(_cell, frame.columns))
-    values = (frame[column].astype(object).where(frame[column].notna(), None) for column in frame.columns)
-    for number, row in enumerate(zip(*values, strict=True), 1):
-        sheet.write_row(number, 0, map(_cell, row))
-
-
-def _cell(value: Any) -> Any:
-    """Return the value as a cell can hold it without loss: a number with more digits than Excel keeps becomes text."""
-    if isinstance(value, datetime) and value.year < FIRST_YEAR:
-        return value.isoformat()
-    if isinstance(value, int) and abs(value) >= 10**MOST_DIGITS:
-        return str(value)
-    if not isinstance(value, str):
-        return value
-    text = formula_safe(_ILLEGAL.sub("\ufffd", value))
-    return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - len(CUT)] + CUT
-
-
-def _sheet_name(name: str, taken: set[str]) -> str:
-    short, number = name[:31], 2
-    while short.lower() in taken:
-        short, number = f"{name[:28]}_{number}", number + 1
-    taken.add(short.lower())
-    return short
+    named = {name if kind == "reports" else f"t_{name}": frame for (kind, name), frame in frames.items()}
+    return [write_workbook(folder / WORKBOOK, named, about)]
 
 
 def _about_file(about: Mapping[str, Any], folder: Path) -> Path:

@@ -11,11 +11,12 @@ import pandas as pd
 
 from testio_analytics.display.blocks import Block, definition_list, one_sentence, typeset
 from testio_analytics.display.html_table import html_table
+from testio_analytics.display.links import tracker_addresses
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.asked import scope_note
-from testio_analytics.reports.columns import COLUMNS, DEFAULTS, Column, filled
+from testio_analytics.reports.columns import COLUMNS, DEFAULTS, KINDS, Column, filled
 from testio_analytics.reports.registry import PAGE_TABLES, REPORTS, Report, View, options_of
 from testio_analytics.reports.since import ROW_KEYS, SinceLast, since_last
 
@@ -28,6 +29,8 @@ SETTINGS = {
 }
 """The thresholds of reports, as people read them."""
 
+
+TRACKER_KEY = "external_idx"
 
 SINCE = "since_last_report"
 """A column that says in a word what is new of a row; it stands small below its name."""
@@ -106,15 +109,30 @@ def table(
         intervals=_intervals(shown, frame),
         highest={column.name: column.highest for column in shown if column.highest in frame.columns},
         words={column.name: column.words for column in shown if column.words},
-        choices=_choices(view, shown),
+        about=_about([*_under(view), *shown], frame),
+        choices=_choices([*_under(view), *shown]),
+        lists=[column.name for column in _under(view) if column.is_list],
+        addresses={
+            column.name: tracker_addresses(frame[column.name]) for column in shown if column.name == TRACKER_KEY
+        },
         download=f"{name}.csv",
     )
 
 
-def _choices(view: View, shown: Sequence[Column]) -> list[str]:
-    """Return the columns by whose values a reader may filter: the product and all states, as far as they stand on the page."""
-    seen = [*(view.column(name) for name in view.under), *shown]
-    return [column.name for column in seen if column.name == "product" or column.kind == "state"]
+def _under(view: View) -> list[Column]:
+    return [view.column(name) for name in view.under]
+
+
+def _about(seen: Sequence[Column], frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Return the columns of names whose ids are at hand."""
+    pairs = {column.name: column.about for column in seen if column.about}
+    return {name: pair for name, pair in pairs.items() if all(part in KINDS or part in frame.columns for part in pair)}
+
+
+def _choices(seen: Sequence[Column]) -> list[str]:
+    """Return the columns by whose values a reader may filter: product, section and all states, as far as they stand on the page."""
+    names = ("product", "section", "sections")
+    return [column.name for column in seen if column.name in names or column.kind == "state"]
 
 
 def _view(name: str, source: Mirror | pd.DataFrame) -> View:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import pandas as pd
 
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.dtypes import typed
+from testio_analytics.frames.entries import entries
 from testio_analytics.frames.past import key_values
 from testio_analytics.frames.query import ProductFilter, known_products
 from testio_analytics.frames.snapshot import Fetch, Source, rows_of, snapshot
@@ -36,13 +37,7 @@ HISTORY = Table(
     ),
 )
 
-_CHANGES = """
-    SELECT run_id, coalesce(
-        (SELECT max(read_at) FROM stream_reads r WHERE r.run_id = c.run_id AND r.product_id = c.product_id),
-        (SELECT finished_at FROM sync_runs s WHERE s.id = c.run_id)
-    ), product_id, "table", created, changed FROM row_changes c
-    WHERE "table" IN (SELECT value FROM json_each(:tables)) ORDER BY id DESC
-"""
+_ENDS = "SELECT id, finished_at FROM sync_runs"
 
 Values: TypeAlias = dict[str, Any]
 Told: TypeAlias = tuple[str, str, str | None, Any, Any]
@@ -62,11 +57,8 @@ def load_history(db: Source = None, *, table: str | None = None, product_id: Pro
         raise UnknownValueError("table", table, MIRRORED)
     with snapshot(db) as fetch:
         ids = known_products(fetch, product_id)
-        found = rows_of(fetch, _CHANGES, {"tables": json.dumps([table] if table else MIRRORED)})
-        entries = [
-            (*entry, json.loads(created or "[]"), json.loads(changed or "{}")) for *entry, created, changed in found
-        ]
-        rows = _rows(entries, _rows_now(fetch, entries))
+        found = [*_entries(fetch, [table] if table else MIRRORED)]
+        rows = _rows(found, _rows_now(fetch, found))
     told = [row for row in rows if ids is None or row[2] in ids]
     columns = zip(*told, strict=True) if told else ([] for _ in HISTORY.columns)
     return pd.DataFrame(
@@ -77,10 +69,20 @@ def load_history(db: Source = None, *, table: str | None = None, product_id: Pro
     )
 
 
-def _rows(entries: list[tuple[Any, ...]], now: Mapping[str, dict[str, Values]]) -> list[tuple[Any, ...]]:
+def _entries(fetch: Fetch, tables: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Return the entries of some tables, the newest first, with the time of writing."""
+    times = {(run, product_id): at for run, product_id, at, *_ in entries(fetch, "reads")}
+    ends = dict(rows_of(fetch, _ENDS))
+    for run, product_id, table, created, changed in reversed(entries(fetch, "changes")):
+        if table in tables:
+            at = times.get((run, product_id), ends.get(run))
+            yield run, at, product_id, table, json.loads(created or "[]"), json.loads(changed or "{}")
+
+
+def _rows(found: list[tuple[Any, ...]], now: Mapping[str, dict[str, Values]]) -> list[tuple[Any, ...]]:
     """Return a row for each changed value, going back from the rows as they are now."""
     by_entry = []
-    for run_id, changed_at, product_id, table, created, changed in entries:  # the newest first
+    for run_id, changed_at, product_id, table, created, changed in found:  # the newest first
         told = [*_created(created), *_changed(changed, now[table])]
         owners = now[table]
         by_entry.append(
@@ -113,10 +115,10 @@ def _owner(product_id: int, table: str, row: Values) -> int:
     return product_id if product_id != ACCOUNT else int(row["id" if table == "products" else "product_id"])
 
 
-def _rows_now(fetch: Fetch, entries: list[tuple[Any, ...]]) -> dict[str, dict[str, Values]]:
+def _rows_now(fetch: Fetch, found: list[tuple[Any, ...]]) -> dict[str, dict[str, Values]]:
     """Return the rows that were ever changed as they are now, by table and key."""
     keys = defaultdict[str, set[Any]](set)
-    for *_, table, created, changed in entries:
+    for *_, table, created, changed in found:
         keys[table] |= {key_values(TABLES[table], str(key))[0] for key in [*created, *changed]}
     return {name: dict(_rows_of_table(fetch, TABLES[name], wanted)) for name, wanted in keys.items()}
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
 
+from testio_analytics.frames.entries import entries_frame
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.runs import Runs
+from testio_analytics.mirror.packed import Entry, merged
 from testio_analytics.text import label
 
 KEPT_INSTANTS = 2
@@ -24,9 +26,10 @@ class Mirror:
 
     Attributes:
         products, sections, features, feature_sections, user_stories, tests, test_features, bugs, bug_devices,
-        test_feature_results, test_user_stories, executions: mirrored tables.
+        custom_reports, bug_custom_reports, custom_report_values, test_feature_results, test_user_stories, executions: mirrored tables.
         sync_runs, stream_states, sync_gaps, rejected_rows, test_reads, endpoint_findings: the completeness ledger.
-        row_changes, stream_reads, reported: the history, and which runs people were told of.
+        packed_runs, reported: the history of the runs that ended, and which runs people were told of.
+        single_entries: the history of the others, by part (``changes``, ``reads``). `row_changes` and `stream_reads` are both.
         catalogue, account_products: all features and products of the account, whichever products were asked for, removed
             ones included (id, product_id, removed_at; id, name).
         says_auto_accepted: whether any accepted bug of the account says whether it was accepted by the timer.
@@ -38,6 +41,7 @@ class Mirror:
         package_version: version of this package that carried it out, None when there is none.
         schema_version: schema version of the database.
         load_past: reads the same tables as they were after an earlier run.
+        is_newest: whether the tables are those of the file, and not rebuilt as they were after an earlier run.
     """
 
     products: pd.DataFrame
@@ -49,6 +53,9 @@ class Mirror:
     test_features: pd.DataFrame
     bugs: pd.DataFrame
     bug_devices: pd.DataFrame
+    custom_reports: pd.DataFrame
+    bug_custom_reports: pd.DataFrame
+    custom_report_values: pd.DataFrame
     test_feature_results: pd.DataFrame
     test_user_stories: pd.DataFrame
     executions: pd.DataFrame
@@ -58,9 +65,9 @@ class Mirror:
     rejected_rows: pd.DataFrame
     test_reads: pd.DataFrame
     endpoint_findings: pd.DataFrame
-    row_changes: pd.DataFrame
-    stream_reads: pd.DataFrame
+    packed_runs: pd.DataFrame
     reported: pd.DataFrame
+    single_entries: Mapping[str, list[Entry]]
     catalogue: pd.DataFrame
     account_products: pd.DataFrame
     says_auto_accepted: bool
@@ -71,6 +78,22 @@ class Mirror:
     package_version: str | None
     schema_version: int
     load_past: Callable[[int], Mirror]
+    is_newest: bool
+
+    @cached_property
+    def row_changes(self) -> pd.DataFrame:
+        """What each run changed, one row per run, product and table, in the order of writing."""
+        return self._entries("changes")
+
+    @cached_property
+    def stream_reads(self) -> pd.DataFrame:
+        """Which streams of a product each run read, in the order of reading."""
+        return self._entries("reads")
+
+    def _entries(self, part: str) -> pd.DataFrame:
+        runs = self.packed_runs.dropna(subset=part)
+        packed = zip(runs["run_id"].tolist(), runs[part], strict=True)
+        return entries_frame(part, merged(packed, self.single_entries[part]), self.product_ids)
 
     def active(self, table: str) -> pd.DataFrame:
         """Return the rows of a mirrored table that the source still had at its last complete read."""

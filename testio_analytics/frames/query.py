@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.dtypes import declared, instants, typed
+from testio_analytics.frames.names import with_names
 from testio_analytics.frames.snapshot import Fetch, Source, rows_of, snapshot
 from testio_analytics.mirror.schema import ACCOUNT, TABLES, Column, Table
 
@@ -67,7 +68,14 @@ _MIRROR_CONDITIONS: Mapping[str, str] = {
     "test_features": f"t.feature_id IN ({_FEATURES_OF_PRODUCTS})",
     "bugs": f"t.feature_id IN ({_FEATURES_OF_PRODUCTS})",
     **dict.fromkeys(
-        ("bug_devices", "test_feature_results", "test_user_stories", "test_reads"),
+        (
+            "bug_devices",
+            "bug_custom_reports",
+            "custom_report_values",
+            "test_feature_results",
+            "test_user_stories",
+            "test_reads",
+        ),
         f"t.test_id IN ({_TESTS_OF_PRODUCTS})",
     ),
     **dict.fromkeys(
@@ -88,8 +96,9 @@ def load_table(
     section_id: int | None = None,
     include_removed: bool = True,
     include_closed: bool = True,
+    names: bool = False,
 ) -> pd.DataFrame:
-    """Return one table, read in a transaction of its own.
+    """Return one table, read in a transaction of its own; with `names`, what its ids mean stands beside them.
 
     Raises:
         UnknownValueError: there is no such product or section.
@@ -104,11 +113,12 @@ def load_table(
             conditions.append("t.removed_at IS NULL")
         if not include_closed:
             conditions.append("t.closed_at IS NULL")
-        return read_table(fetch, table, conditions, values)
+        rows = read_table(fetch, table, conditions, values)
+        return with_names(fetch, table, rows) if names else rows
 
 
 def _product_condition(table: Table, ids: tuple[int, ...] | None) -> Condition:
-    if ids is None or table.name in ("sync_runs", "reported"):
+    if ids is None or table.name in ("sync_runs", "packed_runs", "reported"):
         return [], {}
     column = "t.id" if table.name == "products" else "t.product_id"
     condition = f"{column} IN (SELECT value FROM json_each(:products))"  # noqa: S608  own names

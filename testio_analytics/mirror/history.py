@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from testio_analytics.mirror import schema
+from testio_analytics.mirror import packed, schema
 from testio_analytics.mirror.diff import Change, ChangeSet
 from testio_analytics.mirror.rows import Row
 
@@ -102,9 +102,8 @@ def record(db: Database, write: Write, table: str, created: Sequence[Key], chang
     if not created and not changed:
         return
     keys = [key[0] if len(key) == 1 else key_text(key) for key in created]
-    values = {"created": _json(keys) if keys else None, "changed": _json(changed) if changed else None}
-    owner = {"run_id": write.run_id, "product_id": write.product_id, "table": table}
-    db.table("row_changes").insert(owner | values)
+    row = [write.run_id, write.product_id, table, _json(keys) if keys else None, _json(changed) if changed else None]
+    db.execute("insert into row_changes (run_id, product_id, [table], created, changed) values (?, ?, ?, ?, ?)", row)
 
 
 def _json(value: Any) -> str:
@@ -147,9 +146,9 @@ def note_reads(db: Database, write: Write, plans: Sequence[ChangeSet]) -> None:
     """Note which streams were read, completely or not."""
     complete = [one.read.stream for one in plans if one.is_complete]
     incomplete = [one.read.stream for one in plans if not one.is_complete]
-    row = {"run_id": write.run_id, "product_id": write.product_id, "read_at": write.at}
-    streams = {"complete": ",".join(complete) or None, "incomplete": ",".join(incomplete) or None}
-    db.table("stream_reads").insert(row | streams)
+    row = [write.run_id, write.product_id, write.at, ",".join(complete) or None, ",".join(incomplete) or None]
+    columns = "run_id, product_id, read_at, complete, incomplete"
+    db.execute(f"insert into stream_reads ({columns}) values (?, ?, ?, ?, ?)", row)
 
 
 # -- how much of it is kept -------------------------------------------------------------------------------------------
@@ -171,6 +170,7 @@ def let_go(db: Database, *, keep: timedelta, now: datetime) -> int:
     if last is None:
         return 0
     with db.atomic():
+        packed.unpack(db, until=last)
         db.execute("delete from row_changes where run_id <= ?", [last])
         db.execute("delete from stream_reads where id in (select value from json_each(?))", [_superseded(db, last)])
         return db.execute("update sync_runs set has_history = 0 where has_history and id < ?", [last]).rowcount
@@ -179,7 +179,7 @@ def let_go(db: Database, *, keep: timedelta, now: datetime) -> int:
 def _superseded(db: Database, last: int) -> str:
     """Return the reads up to a run that say nothing of the state after it: later ones read the same streams."""
     seen, gone = set[tuple[int, str, bool]](), list[int]()
-    for row in db.query("select * from stream_reads where run_id <= ? order by id desc", [last]):
+    for row in db.query("select * from stream_reads where run_id <= ? order by run_id desc, id desc", [last]):
         complete = {(row["product_id"], stream, True) for stream in streams_of(row["complete"])}
         every = complete | {
             (row["product_id"], stream, False) for stream in streams_of(row["complete"], row["incomplete"])

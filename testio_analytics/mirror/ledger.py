@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from testio_analytics.mirror import migrations, schema
+from testio_analytics.mirror import migrations, packed, schema
 from testio_analytics.mirror.diff import ChangeSet, Counts, Gap
 
 
@@ -191,8 +191,9 @@ def end_run(
     unknown_fields: Mapping[str, int],
     error: str | None = None,
 ) -> None:
-    """Complete the row of a run."""
+    """Complete the row of a run, and pack its history."""
     with db.atomic():
+        packed.pack(db, run_id)
         db.table("sync_runs").update(
             run_id,
             {

@@ -7,19 +7,23 @@ its ``PRAGMA user_version``; 0 is an empty file.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database
 from sqlite_utils.db import Table as DbTable
 
 from testio_analytics import errors
 from testio_analytics.api.payloads import CAN_BE_UNSAID
-from testio_analytics.mirror import schema
+from testio_analytics.mirror import packed, schema
+from testio_analytics.mirror.custom_reports import CONFIGURATIONS, REPORT, add_forms, add_report
 from testio_analytics.mirror.file_errors import file_error
+from testio_analytics.mirror.rows import Rows
 
 VERSIONS: dict[int, str] = {
     1: "products, sections, features, stories and the completeness ledger",
@@ -28,6 +32,8 @@ VERSIONS: dict[int, str] = {
     4: "which lists the API offers for each product",
     5: "which fields the API did not say of tests and bugs",
     6: "the history of every row, and which runs people were told of",
+    7: "the customer's own forms with what bugs answer on them, and search by words",
+    8: "the history of a run packed into one row",
 }
 """Every schema version and what it brought."""
 
@@ -112,6 +118,12 @@ def _bring(db: Database, version: int) -> None:
 
     if version == schema.ROW_CHANGES.since:
         _begin_history(db)
+    if version == schema.CUSTOM_REPORTS.since:
+        _fill_custom_reports(db)
+    if version == schema.FULL_TEXT_SINCE:
+        for name, columns_of in schema.FULL_TEXT.items():
+            # A later version that rebuilds one of these tables must do this again: it drops the triggers.
+            db.table(name).enable_fts(columns_of, tokenize=schema.TOKENIZER, create_triggers=True)
 
 
 def _begin_history(db: Database) -> None:
@@ -129,6 +141,31 @@ def _begin_history(db: Database) -> None:
     )
 
 
+def _fill_custom_reports(db: Database) -> None:
+    """Make the forms and answers of the payloads that are stored; answers that these do not hold stay unknown."""
+    select = "select id, product_id, {more}, raw_data, first_seen, last_synced, removed_at from {table}"
+    forms = select.format(more="end_at", table="tests") + " where removed_at is null and instr(raw_data, ?)"
+    of_products: dict[int, list[dict[str, Any]]] = {}
+    for test in db.query(forms, [f'"{CONFIGURATIONS}"']):
+        of_products.setdefault(test["product_id"], []).append(test)
+    for product_id, tests in of_products.items():
+        rows = Rows()
+        add_forms(rows, product_id, [(one["id"], one["end_at"] or "", json.loads(one["raw_data"])) for one in tests])
+        seen = min(one["first_seen"] for one in tests), max(one["last_synced"] for one in tests)
+        _insert(db, rows, *seen, None)
+    reports = select.format(more="test_id", table="bugs") + f" where json_extract(raw_data, '$.{REPORT}') is not null"
+    for bug in db.query(reports):
+        rows, keys = Rows(), {"product_id": bug["product_id"], "test_id": bug["test_id"]}
+        add_report(rows, json.loads(bug["raw_data"]), bug_id=bug["id"], **keys)
+        _insert(db, rows, bug["first_seen"], bug["last_synced"], bug["removed_at"])
+
+
+def _insert(db: Database, rows: Rows, first_seen: str, last_synced: str, removed_at: str | None) -> None:
+    seen = {"first_seen": first_seen, "last_synced": last_synced, "removed_at": removed_at}
+    for name, found in rows.by_table.items():
+        db.table(name).insert_all([row | seen for row in found.values()])
+
+
 def _fill_not_said(db: Database, spec: schema.Table) -> None:
     """Say of the rows that are there already what `payloads.not_said` says of those to come."""
     parts = []
@@ -140,14 +177,24 @@ def _fill_not_said(db: Database, spec: schema.Table) -> None:
 
 
 def _take_away(db: Database, version: int) -> None:
+    if version == schema.PACKED_RUNS.since:
+        packed.unpack(db, until=db.execute("select ifnull(max(run_id), 0) from packed_runs").fetchone()[0])
+    if version == schema.FULL_TEXT_SINCE:
+        for name in schema.FULL_TEXT:
+            db.table(name).disable_fts()
     gone = [spec for spec in schema.ALL_TABLES if spec.since == version]
-    for stream in {spec.stream for spec in gone if spec.stream}:
+    for stream, main in schema.MAIN_TABLE.items():
+        if main not in gone:
+            continue
         # What is dropped was never read, as far as the reports are concerned: "complete" would be a lie.
         for ledger in ("stream_states", "sync_gaps", "rejected_rows"):
             if version > schema.TABLES[ledger].since:
                 db.execute(f"delete from {ledger} where stream = ?", [stream])  # noqa: S608  our own names
     for spec in reversed(schema.ALL_TABLES):
         if spec in gone:
+            for ledger in ("row_changes", "rejected_rows"):
+                if spec.is_mirrored and version > schema.TABLES[ledger].since:
+                    db.execute(f"delete from {ledger} where [table] = ?", [spec.name])  # noqa: S608  our own names
             _table(db, spec).drop()
         elif dropped := {column.name for column in spec.columns if column.since == version > spec.since}:
             _table(db, spec).transform(drop=dropped)

@@ -19,6 +19,7 @@ from testio_analytics.api.credentials import REMOVED, Credentials, recalled
 from testio_analytics.api.values import as_json
 from testio_analytics.mirror import schema
 from testio_analytics.mirror.diff import StreamRead
+from testio_analytics.mirror.packed import packed, unpacked
 from testio_analytics.mirror.rows import Rejection, Row, Rows, content_hash
 
 LEDGER_TEXTS: Mapping[str, tuple[str, ...]] = {
@@ -82,8 +83,8 @@ def cut_row(table: schema.Table, row: Row, known: Credentials) -> Row:
     if not known.may_be_in(row["raw_data"]):
         return row
     texts = {name: known.cut(row[name]) for name in _texts(table) if isinstance(row[name], str)}
-    raw_data = _cut_json(row["raw_data"], known)
-    cut = row | texts | {"raw_data": raw_data}
+    parts = {name: _cut_json(row[name], known) for name in _json(table) if row[name] is not None}
+    cut = row | texts | parts
     return cut | {"content_hash": content_hash(table, cut)} if cut != row else row
 
 
@@ -106,6 +107,12 @@ def _texts(table: schema.Table) -> tuple[str, ...]:
     return tuple(c.name for c in table.columns if c.kind == "text" and c.name in table.content_set)
 
 
+@cache
+def _json(table: schema.Table) -> tuple[str, ...]:
+    """Return the columns that hold JSON from the API, the payload among them."""
+    return tuple(c.name for c in table.columns if c.kind == "json")
+
+
 # -- what is stored ---------------------------------------------------------------------------------------------------
 
 
@@ -117,7 +124,10 @@ def cut_stored(db: Database, known: Credentials) -> int:
     with db.atomic():
         changed = sum(_cut_table(db, table, known) for table in schema.ALL_TABLES if table.is_mirrored)
         changed += sum(_cut_ledger(db, name, columns, known) for name, columns in LEDGER_TEXTS.items())
+        changed += sum([_cut_packed(db, run_id, text, known) for run_id, text in _packed_changes(db)])
     if changed:
+        for name in schema.FULL_TEXT:
+            db.table(name).rebuild_fts()  # what is deleted from an index leaves its words behind
         _wipe(db)
     return changed
 
@@ -131,7 +141,7 @@ def _wipe(db: Database) -> None:
 
 def _cut_table(db: Database, table: schema.Table, known: Credentials) -> int:
     columns = (*table.content_columns, "content_hash")
-    texts = (*_texts(table), "raw_data", "content_hash")
+    texts = (*_texts(table), *_json(table), "content_hash")
     changed = 0
     for rowid in _suspects(db, table.name, ("raw_data",), known):
         (stored,) = db.query(f"select {', '.join(columns)} from {table.name} where rowid = ?", [rowid])
@@ -160,6 +170,23 @@ def _cut_ledger(db: Database, name: str, columns: Sequence[str], known: Credenti
         _update(db, name, tuple(cut), cut, rowid)
         changed += 1
     return changed
+
+
+def _packed_changes(db: Database) -> list[tuple[int, str]]:
+    return db.execute("select run_id, changes from packed_runs where changes is not null").fetchall()
+
+
+def _cut_packed(db: Database, run_id: int, text: str, known: Credentials) -> int:
+    """Cut credentials out of what a packed run changed, and return how many rows of the file that changed."""
+    entries = unpacked(text)
+    cut = [
+        [*kept, _cut_json(changed, known) if changed and known.may_be_in(changed) else changed]
+        for *kept, changed in entries
+    ]
+    if cut == entries:
+        return 0
+    db.execute("update packed_runs set changes = ? where run_id = ?", [packed(cut), run_id])
+    return 1
 
 
 def _suspects(db: Database, table: str, columns: Sequence[str], known: Credentials) -> list[int]:

@@ -77,11 +77,22 @@ def reported(path: Path) -> list[dict[str, Any]]:
         return list(db.query("select * from reported order by id"))
 
 
-def last_reported(path: Path, *, before_run: int) -> int | None:
-    """Return the newest run before this one that people were told of; None where there is none."""
-    with _reading(path) as db:
-        (run,) = db.execute("select max(run_id) from reported where run_id < ?", [before_run]).fetchone()
-        return None if run is None else int(run)
+def last_reported(path: Path, *, before_run: int, products: Sequence[int] | None = None) -> int | None:
+    """Return the newest run before this one that people were told of; None where there is none.
+
+    A message that may not have arrived told nobody, and what was about other products says nothing of these (None: of
+    the whole account).
+    """
+    runs = [
+        note["run_id"]
+        for note in reported(path)
+        if note["run_id"] < before_run and note["state"] == "sent" and _covers(note["products"], products)
+    ]
+    return max(runs, default=None)
+
+
+def _covers(noted: str | None, products: Sequence[int] | None) -> bool:
+    return noted is None or (products is not None and {*products} <= {*json.loads(noted)})
 
 
 @contextmanager

@@ -341,6 +341,65 @@ BUG_DEVICES = Table(
     since=3,
 )
 
+CUSTOM_REPORTS = Table(
+    "custom_reports",
+    "The customer's own forms for reports, as the tests carry them; of several copies, that of the test that ended last.",
+    ("id", "product_id"),
+    _mirrored(
+        _id("Id of the form (its configuration)."),
+        _product("The product of the tests that carry it."),
+        Column("title", "text", "Title."),
+        Column("keys", "json", "Its keys in order, as a JSON list of objects with `key` and `label`.", True),
+    ),
+    stream="tests",
+    since=7,
+)
+
+BUG_CUSTOM_REPORTS = Table(
+    "bug_custom_reports",
+    "Which bugs were reported on a form of the customer's own.",
+    ("bug_id",),
+    _mirrored(
+        Column("bug_id", "integer", "The bug.", True, "bugs", enforced=True),
+        _product("The product of the test."),
+        Column("test_id", "integer", "The test of the bug.", references="tests"),
+        Column(
+            "custom_report_id",
+            "integer",
+            "The form; empty where the bug does not name it.",
+            references="custom_reports",
+        ),
+        Column("title", "text", "Title of the form, as the bug gives it."),
+        Column("answers", "integer", "Number of answers; empty where they are not known."),
+    ),
+    stream="bugs",
+    since=7,
+)
+
+CUSTOM_REPORT_VALUES = Table(
+    "custom_report_values",
+    "What bugs answer on the customer's own forms, one row per answer.",
+    ("bug_id", "position"),
+    _mirrored(
+        Column("bug_id", "integer", "The bug.", True, "bugs", enforced=True),
+        Column("position", "integer", "Place among the bug's answers, from 1, in the order that the API says.", True),
+        _product("The product of the test."),
+        Column("test_id", "integer", "The test of the bug.", references="tests"),
+        Column(
+            "custom_report_id",
+            "integer",
+            "The form; empty where the bug does not name it.",
+            references="custom_reports",
+        ),
+        Column("key", "text", "Key of the question."),
+        Column("name", "text", "The question."),
+        Column("type", "text", "Kind of answer, as the API names it."),
+        Column("value", "text", "The answer as text; several choices are joined with a comma."),
+    ),
+    stream="bugs",
+    since=7,
+)
+
 TEST_FEATURE_RESULTS = Table(
     "test_feature_results",
     "The result of each feature in each test, as the API gives it (customer-visible results only).",
@@ -577,6 +636,20 @@ STREAM_READS = Table(
     since=6,
 )
 
+PACKED_RUNS = Table(
+    "packed_runs",
+    "What a finished run changed and read: its entries of `row_changes` and `stream_reads`, packed (base64 of zlib of a JSON "
+    "list of their values). Those two tables hold the entries of runs that were killed, or ended before schema version 8; "
+    "their loaders return all entries.",
+    ("run_id",),
+    (
+        Column("run_id", "integer", "Run that saw it.", True, "sync_runs", enforced=True),
+        Column("changes", "text", "Its entries of `row_changes`; empty where nothing changed."),
+        Column("reads", "text", "Its entries of `stream_reads`; empty where nothing was read."),
+    ),
+    since=8,
+)
+
 REPORTED = Table(
     "reported",
     "Which runs people were told of: by a report, or by a message.",
@@ -603,6 +676,9 @@ ALL_TABLES: tuple[Table, ...] = (
     TEST_FEATURES,
     BUGS,
     BUG_DEVICES,
+    CUSTOM_REPORTS,
+    BUG_CUSTOM_REPORTS,
+    CUSTOM_REPORT_VALUES,
     TEST_FEATURE_RESULTS,
     TEST_USER_STORIES,
     EXECUTIONS,
@@ -614,11 +690,24 @@ ALL_TABLES: tuple[Table, ...] = (
     ENDPOINT_FINDINGS,
     ROW_CHANGES,
     STREAM_READS,
+    PACKED_RUNS,
     REPORTED,
 )
 """Every table, parents before children."""
 
 TABLES: dict[str, Table] = {table.name: table for table in ALL_TABLES}
+
+FULL_TEXT: Mapping[str, tuple[str, ...]] = {
+    "features": ("title", "description"),
+    "user_stories": ("title", "path"),
+    "tests": ("title",),
+    "bugs": ("title",),
+}
+"""The tables whose texts can be searched by words, each with these columns: its index is the table ``…_fts``."""
+
+FULL_TEXT_SINCE = 7
+TOKENIZER = "unicode61 remove_diacritics 2"
+"""Words are compared without case and accents."""
 
 STREAMS: tuple[str, ...] = ("products", "features", "tests", "bugs", "results")
 """Streams that every sync reads unless others are named, in the order in which they are read."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from testio_analytics.errors import ReportError
+from testio_analytics.pages.anchors import VIEWS, contents, linked, with_anchors, with_rows
 from testio_analytics.pages.notebooks import tags, with_cells
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def html_page(
     title: str,
     name: str = "",
     siblings: Sequence[tuple[str, str]] = (),
+    links: Mapping[str, str] | None = None,
+    subject: str = "",
     facts: Sequence[str] = (),
 ) -> str:
     """Return the executed notebook as one HTML file, without code.
@@ -38,20 +41,26 @@ def html_page(
         title: the document's title.
         name: the page's own file name, as it stands among `siblings`.
         siblings: file name and title of each page that lies beside it, for the navigation.
+        links: file name of the page of each notebook, to which links to that notebook lead; by default, of the same name.
+        subject: what of the account it is about, for its heading; empty for all.
         facts: what the footer says: versions, sync run, notebook.
 
     Raises:
         ReportError: an output is an error, or a picture without a text for those who cannot see it.
     """
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = asset("page.css"), asset("page.js")
+    links = links or {Path(file).stem: file for file, _ in siblings}
     page = {
         "title": title,
         "name": name,
         "siblings": list(siblings),
+        "links": links,
+        "views": links.get(VIEWS, ""),
+        "subject": subject,
         "facts": list(facts),
         "style": style,
         "script": script,
-        "policy": _policy(style, script),
+        "policy": policy(style, script),
     }
     return _exported(notebook, page)
 
@@ -61,7 +70,7 @@ def _exported(notebook: NotebookNode, page: Mapping[str, Any]) -> str:
 
     from testio_analytics.pages.sanitize import Prose, output_html, prose_html
 
-    prose = Prose(pages=[name for name, _ in page["siblings"]])
+    prose = Prose(pages=page["links"], subject=page["subject"])
     filters = {
         "output_html": output_html,
         "prose_html": partial(prose_html, renderer=prose),
@@ -76,18 +85,28 @@ def _exported(notebook: NotebookNode, page: Mapping[str, Any]) -> str:
     # HTMLExporter itself would parse the whole page once more, to invent texts for pictures and to add what only
     # the lab's own templates use.
     html, _ = exporters.TemplateExporter.from_notebook_node(exporter, shown, {"page": page})
-    return str(html)
+    return _anchored(str(html), page["views"], page["links"])
+
+
+def _anchored(html: str, views: str, links: Mapping[str, str]) -> str:
+    head, opening, rest = html.partition("<main>\n")
+    body, closing, foot = rest.rpartition("</main>")
+    body = with_rows(with_anchors(body), links)
+    body = linked(body, views) if views else body
+    return "".join([head, contents(body), opening, body, closing, foot])
 
 
 def _no_code(source: str, **_: object) -> str:
     return ""
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return the text of a style, script or template of the pages."""
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str) -> str:
+    """Return the content security policy that allows this style and this script, and nothing from anywhere."""
     return "; ".join(
         (
             "default-src 'none'",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from html import unescape
 from typing import Any
 
@@ -52,24 +52,26 @@ class Prose(mistune.HTMLRenderer):
     A link to another notebook leads to its page, where that is made as well.
     """
 
-    def __init__(self, pages: Collection[str] = ()) -> None:
+    def __init__(self, pages: Mapping[str, str] | None = None, subject: str = "") -> None:
         super().__init__(escape=True)
-        self.pages = pages
+        self.pages = pages or {}
+        self.subject = f" <small>{for_html(subject)}</small>" if subject else ""
         self.has_title = False
 
     def heading(self, text: str, level: int, **attrs: Any) -> str:
         """Return a heading; after the title, none is of the first level."""
+        subject = "" if self.has_title else self.subject
         level = max(level, 2) if self.has_title else 1
         self.has_title = True
-        return f"<h{level}>{text}</h{level}>\n"
+        return f"<h{level}>{text}{subject}</h{level}>\n"
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
         """Return a link; one to a notebook without a page stays plain text."""
         name, is_notebook, _ = url.partition(".ipynb")
         if not is_notebook:
             return super().link(text, url, title)
-        page = f"{name}.html"
-        return super().link(text, page, title) if page in self.pages else text
+        page = self.pages.get(name)
+        return super().link(text, page, title) if page else text
 
 
 def prose_html(source: str, renderer: mistune.HTMLRenderer) -> str:

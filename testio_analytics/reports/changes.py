@@ -34,7 +34,7 @@ from testio_analytics.reports.changes_completeness import completeness_changes
 from testio_analytics.reports.changes_figures import FIGURE_STREAMS, figure_changes
 from testio_analytics.reports.changes_states import state_changes
 from testio_analytics.reports.doubt_words import Doubt, sentences
-from testio_analytics.reports.doubts import doubts, row_gaps, with_gap
+from testio_analytics.reports.doubts import doubts, row_gaps, stating, with_gap
 from testio_analytics.reports.registry import column_names, documented
 from testio_analytics.text import counted, instant_words
 
@@ -174,7 +174,8 @@ def changes(mirror: Mirror, *, as_of: AsOf = None, since: Mirror | AsOf = None) 
         UnknownValueError: `as_of` or `since` is no date or time, or there is no such run.
         ReportError: the state of `since` was not recorded.
     """
-    return changes_since(mirror, as_of=as_of, since=since).table
+    found = changes_since(mirror, as_of=as_of, since=since)
+    return stating(found.table, found.doubts)
 
 
 def changes_since(mirror: Mirror, *, as_of: AsOf = None, since: Mirror | AsOf = None) -> Changes:

@@ -35,6 +35,10 @@ DEFAULTS: Mapping[str, float] = {
 """The thresholds that labels and meanings may name in braces, with their defaults; all in days."""
 
 
+KINDS = ("product", "section", "feature", "test", "bug")
+"""The kinds of things that have a view of their own; with an id they are its address, like feature-310353."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a report.
@@ -49,6 +53,8 @@ class Column:
         highest: the column with the most that it can be, where the value is the least; none for most.
         none: whether a missing count means that there is none; otherwise it means that the count is unknown.
         words: what its values read as, for people, where that is not the value itself.
+        about: what its values are the names of: one of `KINDS`, or the column that says which, and the column with the id.
+        is_list: whether its values are several names, joined by commas.
     """
 
     name: str
@@ -60,6 +66,8 @@ class Column:
     highest: str = ""
     none: bool = False
     words: Mapping[str, str] = field(default_factory=dict)
+    about: tuple[str, str] | None = None
+    is_list: bool = False
 
     @property
     def reads_unknown(self) -> bool:
@@ -115,27 +123,69 @@ BUCKET_WORDS = {
 STATE_WORDS = {"planned": "scheduled"}
 """The states of features, as people read them, where that is another word."""
 
+GROUP_WORDS = {"planned": "scheduled", "neither": "cancelled", "later": "not over by then"}
+"""What tests count as, as people read it, where that is another word."""
+
+LINK_WORDS = {
+    "test_feature": "the list of the test",
+    "bug": "the bug itself",
+    "results": "the results of the test",
+    "none": "nothing",
+}
+"""How it is known which feature a bug belongs to, as people read it."""
+
 SIGNAL_WORDS = {"above": "higher", "below": "lower", "as expected": "as expected"}
 
 _ALL: tuple[Column, ...] = (
     # -- what a row is about
     Column("product_id", "Product id", "id", "Id of the product; 0 stands for the whole account."),
-    Column("product", "Product", "text", "Name of the product; kind and id where it has no name."),
+    Column(
+        "product",
+        "Product",
+        "text",
+        "Name of the product; kind and id where it has no name.",
+        about=("product", "product_id"),
+    ),
+    Column("type", "Type", "state", "Platform of the product (website, mobile app, …), as the API names it."),
+    Column("is_sectioned", "In sections", "flag", "Whether the customer divided the product into sections."),
     Column("section_id", "Section id", "id", "Id of the section; empty for features without section."),
-    Column("section", "Section", "text", 'Name of the section; "(no section)" for features without one.'),
-    Column("sections", "Sections", "text", "Names of the feature's sections, joined by commas; empty without."),
+    Column(
+        "section",
+        "Section",
+        "text",
+        'Name of the section; "(no section)" for features without one.',
+        about=("section", "section_id"),
+    ),
+    Column(
+        "sections",
+        "Sections",
+        "text",
+        "Names of the feature's sections, joined by commas; empty without.",
+        is_list=True,
+    ),
     Column("feature_id", "Feature id", "id", "Id of the feature; empty where none is known."),
-    Column("feature", "Feature", "text", "Title of the feature; kind and id where it has none."),
+    Column(
+        "feature",
+        "Feature",
+        "text",
+        "Title of the feature; kind and id where it has none.",
+        about=("feature", "feature_id"),
+    ),
     Column("story_id", "Story id", "id", "Id of the user story."),
     Column("story", "Story", "text", "The sentence of the user story, else its title."),
     Column("test_id", "Test id", "id", "Id of the test that the row speaks of; empty without."),
-    Column("test", "Test", "text", "Title of that test; empty without."),
+    Column("test", "Test", "text", "Title of that test; empty without.", about=("test", "test_id")),
     Column("test_feature_id", "Test feature id", "id", "Id of the feature's entry in the list of the test."),
     Column("bug_id", "Bug id", "id", "Id of the bug."),
-    Column("bug", "Bug", "text", "Title of the bug."),
-    Column("month", "Month", "text", "Month in UTC, like 2026-06; empty for tests without any date."),
-    Column("start", "Start", "time", "When the month or week begins; weeks begin on Monday."),
-    Column("label", "Month", "text", "Month, like 2026-06, or week, like 2026-W26 (ISO 8601)."),
+    Column("bug", "Bug", "text", "Title of the bug.", about=("bug", "bug_id")),
+    Column(
+        "month",
+        "Month",
+        "text",
+        "Month in UTC, like 2026-06, or quarter, like 2026-Q2; empty for tests without any date.",
+    ),
+    Column("start", "Start", "time", "When the month, week or quarter begins; weeks begin on Monday."),
+    Column("label", "Month", "text", "Month, like 2026-06, week, like 2026-W26 (ISO 8601), or quarter, like 2026-Q2."),
     Column("until", "Until", "time", "The time that the row looks back from."),
     Column("is_partial", "Not over", "flag", "Whether the period is not over at the report date."),
     Column("at", "When", "time", "The end of that test, else its start."),
@@ -169,7 +219,7 @@ _ALL: tuple[Column, ...] = (
         "last_tested_at", "Last tested", "time", "The newest executed test's end; empty when never tested, or undated."
     ),
     Column("last_test_id", "Last test id", "id", "Id of the newest executed test."),
-    Column("last_test", "Last test", "text", "Title of the newest executed test."),
+    Column("last_test", "Last test", "text", "Title of the newest executed test.", about=("test", "last_test_id")),
     Column("days_since_tested", "Days since tested", "days", "Whole days since the newest executed test.", unit="days"),
     Column("first_seen", "First seen", "time", "When a sync first stored the row."),
     Column(
@@ -325,6 +375,9 @@ _ALL: tuple[Column, ...] = (
     Column("severity", "Severity", "state", "Severity of the bug, as it came."),
     Column("bucket", "Triage outcome", "state", "What the triage of the bug came to.", words=BUCKET_WORDS),
     Column("where", "Reason", "state", "Why the bug is linked to no active feature."),
+    Column("custom_report_id", "Form id", "id", "Id of the form; empty where bugs do not name it."),
+    Column("form", "Form", "text", 'Title of the form; "(no form)" for bugs of severity custom without one.'),
+    Column("keys", "Questions", "text", "What the form asks: the labels of its keys, joined by commas."),
     Column("what", "What", "state", 'What is not known: "severity" or "status".'),
     Column("examples", "Examples", "text", "Up to three titles."),
     # -- results
@@ -432,7 +485,13 @@ _ALL: tuple[Column, ...] = (
     ),
     # -- changes
     Column("kind", "Change", "state", "What became of it."),
-    Column("name", "Name", "text", "Title of what changed, else kind and id; the name of a figure or a data set."),
+    Column(
+        "name",
+        "Name",
+        "text",
+        "Title of what changed, else kind and id; the name of a figure or a data set.",
+        about=("what", "id"),
+    ),
     Column("before", "Before", "text", "What it was, in words; empty where there was nothing, or nothing to say."),
     Column("after", "After", "text", "What it is now, in words; empty where there is nothing to say."),
     Column(
@@ -482,6 +541,40 @@ _ALL: tuple[Column, ...] = (
         bounds=("lead_low", "lead_high"),
     ),
     *_interval("lead", "the lead"),
+    # -- one thing, whole
+    Column(
+        "group",
+        "Counts as",
+        "state",
+        "What the test counts as; see the definitions of executed, scheduled, lapsed and cancelled tests.",
+        words=GROUP_WORDS,
+    ),
+    Column("scope", "Bugs in scope", "text", "Which kinds of bugs were in scope of it there; empty where not said."),
+    Column("question", "Question", "text", "What the customer's own form asks."),
+    Column("answer", "Answer", "text", "What the bug answers."),
+    Column("testing_type", "Kind of test", "state", "Its kind, as the API names it; empty for test-case runs."),
+    Column("review_status", "Review", "state", "Status of the team lead's review, as it came."),
+    Column("environment_title", "Environment", "text", "Label of the test environment."),
+    Column("report_language", "Report language", "state", "Language of its reports."),
+    Column("language", "Language", "state", "Language of the report."),
+    Column("feature_how", "Linked by", "state", "How it is known which feature it belongs to.", words=LINK_WORDS),
+    Column("category", "Kind of device", "text", "Kind of device."),
+    Column("vendor", "Maker", "text", "Maker of the device."),
+    Column("device", "Device", "text", "Model of the device."),
+    Column("operating_system", "System", "text", "Operating system."),
+    Column("os_version", "Version", "text", "Version of the operating system."),
+    Column("browsers", "Browsers", "text", "Browsers; empty where none is named."),
+    Column("type", "Kind of product", "state", "Its platform, as the API names it."),
+    Column("description", "Description", "text", "What it is, in the customer's words."),
+    Column("howtofind", "Directions", "text", "How to find it."),
+    Column("devices", "Devices", "text", "The devices on which it was seen; empty where none is named."),
+    Column("external_idx", "Tracker key", "text", "Its key in the customer's tracker; empty where none is said."),
+    Column("is_known", "Known before", "flag", "Whether the customer knew it before; empty where that is not said."),
+    Column("fixed", "Fixed", "flag", "Whether it is marked as fixed; empty where that is not said."),
+    Column("reported_at", "Reported", "time", "When the tester reported it."),
+    Column(
+        "exported_at", "Exported", "time", "When it was exported to the customer's tracker; empty where it was not."
+    ),
 )
 
 COLUMNS: Mapping[str, Column] = {column.name: column for column in _ALL}

@@ -25,10 +25,10 @@ from testio_analytics.reports.facts import (
     test_case_runs,
     unread_tests,
 )
-from testio_analytics.reports.registry import FIELDS, STATUSES
+from testio_analytics.reports.registry import FIELDS, FORM_FIELD, STATUSES
 from testio_analytics.text import label
 
-ORDER = (*STREAMS, *ON_REQUEST, STATUSES, *FIELDS)
+ORDER = (*STREAMS, *ON_REQUEST, STATUSES, *FIELDS, FORM_FIELD)
 NOT_OWED = ("products", *ON_REQUEST)
 """Streams of a product that need not have been read: its details come with the list, single runs where asked for."""
 
@@ -221,6 +221,7 @@ def _missing_fields(mirror: Mirror) -> Iterator[Doubt]:
     | bugs.known (absent) | issues, known bugs | an issue, with a doubt |
     | bugs.test_feature | bugs of features | in the highest of each feature that it may belong to |
     | bugs.test | bugs of features and months | the same, and in no month |
+    | bugs.report: its answers | what bugs say on forms | empty, and a doubt |
     | results: features of a test's detail | results | a gap |
     | results: execution_status of a story | its result | unknown |
 
@@ -229,7 +230,7 @@ def _missing_fields(mirror: Mirror) -> Iterator[Doubt]:
     """
     bugs = located_bugs(mirror)
     may_be_valid, stray = bugs["may_be_valid"].astype(bool), stray_bugs(mirror)
-    silent = silent_tests(mirror)
+    silent, reports = silent_tests(mirror), mirror.active("bug_custom_reports")
     rows: dict[str, pd.DataFrame] = {
         "tests.features": silent[silent["group"] == "executed"],
         "tests.test_cases": test_case_runs(mirror),
@@ -239,6 +240,7 @@ def _missing_fields(mirror: Mirror) -> Iterator[Doubt]:
         "bugs.known": bugs[may_be_valid & is_unsaid(bugs, "known")],
         "bugs.test_feature": bugs[bugs["bug_id"].isin(stray["bug_id"])],
         "bugs.test": bugs[may_be_valid & bugs["test_id"].isna()],
+        FORM_FIELD: bugs[bugs["bug_id"].isin(reports["bug_id"][reports["answers"].isna()])],
     }
     current = mirror.active("products")["id"]
     about: dict[str, Mapping[int, frozenset[int]]] = {

@@ -44,6 +44,11 @@ FIELD_WORDS: Mapping[str, tuple[str, str, str]] = {
     "bugs.known": ("bug", "does not say whether it was known before", "do not say whether they were known before"),
     "bugs.test_feature": ("bug", "names no feature of its test", "name no feature of their test"),
     "bugs.test": ("bug", "names no test", "name no test"),
+    "bugs.report": (
+        "filled-in form",
+        "came without its answers, or was read by a version that did not keep them",
+        "came without their answers, or were read by a version that did not keep them",
+    ),
 }
 """For each field that can be missing: whose it is, and what one, and several, then do not say."""
 

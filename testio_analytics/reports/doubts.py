@@ -16,6 +16,9 @@ from testio_analytics.reports.facts import (
 )
 from testio_analytics.reports.registry import REPORTS
 
+DOUBTS = "doubts"
+"""Under this name a report's frame carries, in ``attrs``, what puts its figures in doubt: a list of sentences."""
+
 
 def doubts(mirror: Mirror, streams: Collection[str] = ORDER) -> tuple[Doubt, ...]:
     """Return everything that puts figures in doubt which rest on these streams, by product and stream.
@@ -32,6 +35,26 @@ def doubts_of(mirror: Mirror, report: str) -> tuple[Doubt, ...]:
     return doubts(mirror, REPORTS[report].streams)
 
 
+def stating(frame: pd.DataFrame, found: Collection[Doubt]) -> pd.DataFrame:
+    """Return the frame with what puts it in doubt in its ``attrs``: plain sentences, which any file format can keep."""
+    frame.attrs = {DOUBTS: [f"{sentence}." for sentence in sentences(found)]}
+    return frame
+
+
+def doubts_about(
+    mirror: Mirror, product_id: int, feature_id: int | None = None, *, reports: Collection[str]
+) -> tuple[Doubt, ...]:
+    """Return what puts the row of a product, or of a feature of it, in doubt in any of these reports, as `row_gaps` does."""
+    found = doubts(mirror, {stream for report in reports for stream in REPORTS[report].streams})
+    return tuple(one for one in found if _touches(one, product_id, feature_id))
+
+
+def _touches(doubt: Doubt, product_id: int, feature_id: int | None) -> bool:
+    if doubt.product_id is not None and doubt.features is not None and feature_id is not None:
+        return feature_id in doubt.features
+    return product_id == doubt.product_id or product_id in doubt.others
+
+
 def with_row_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataFrame:
     """Add the columns is_complete and gap to rows that have a product_id: what touches that product.
 
@@ -42,6 +65,12 @@ def with_row_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataF
 
 def row_gaps(rows: pd.DataFrame, found: Collection[Doubt]) -> pd.Series[str]:
     """Return which of the doubts touch each row, in words; empty where none does. See `with_row_doubts`."""
+    texts = ["; ".join(said) or None for said in row_sentences(rows, found)]
+    return pd.Series(texts, index=rows.index, dtype="str")
+
+
+def row_sentences(rows: pd.DataFrame, found: Collection[Doubt]) -> list[tuple[str, ...]]:
+    """Return which of the doubts touch each row, a sentence without full stop each. See `with_row_doubts`."""
     of_product, of_feature, of_others = (defaultdict[int, list[Doubt]](list) for _ in range(3))
     for doubt in found:
         if doubt.product_id is None:
@@ -58,8 +87,7 @@ def row_gaps(rows: pd.DataFrame, found: Collection[Doubt]) -> pd.Series[str]:
     beyond = {key: sentences(of) for key, of in of_others.items()}
     features = rows["feature_id"].tolist() if "feature_id" in rows else [None] * len(rows)
     pairs = zip(rows["product_id"].tolist(), features, strict=True)
-    texts = ["; ".join([*said.get(one, ()), *more.get(key, ()), *beyond.get(one, ())]) or None for one, key in pairs]
-    return pd.Series(texts, index=rows.index, dtype="str")
+    return [(*said.get(one, ()), *more.get(key, ()), *beyond.get(one, ())) for one, key in pairs]
 
 
 def with_doubts(rows: pd.DataFrame, mirror: Mirror, report: str) -> pd.DataFrame:

@@ -205,10 +205,10 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
             "its number tells when it was."
         ),
         "Past report date": (
-            "Tests that ended later, and bugs that were reported later, are left out. The catalogue is always the "
-            "one now stored, because which features existed before the first sync is not known; and so are the "
-            "triage outcomes of bugs and the results of stories, which have no date. Before the oldest executed test "
-            "and the first sync nothing is known, and everything is in doubt."
+            "What was known then: the state after the last sync before it, rebuilt from the history. Before the first sync "
+            "whose history is kept, tests that ended later and bugs that were reported later are left out; the catalogue, "
+            "the triage outcomes of bugs and the results of stories are those of later, which the data gaps say. Before the "
+            "oldest executed test and the first sync nothing is known."
         ),
         "Complete": (
             "Every record that the API holds was read and stored, at the last read of this data set of this "

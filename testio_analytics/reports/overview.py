@@ -1,4 +1,4 @@
-"""What a manager reads first: the verdict, five figures with their change, and the features that need a test."""
+"""What a manager reads first: the verdict, five figures with their change, and what to test next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from testio_analytics.reports.coverage import coverage_over_time, coverage_total
 from testio_analytics.reports.doubt_words import sentences
 from testio_analytics.reports.doubts import doubts
 from testio_analytics.reports.facts import dated_tests
-from testio_analytics.reports.features import untested_features
+from testio_analytics.reports.features import feature_catalog
 from testio_analytics.reports.impact import ImpactSource
 from testio_analytics.reports.next_tests import next_tests
 from testio_analytics.reports.shares import share
@@ -53,15 +53,15 @@ class Overview:
         sentence: the verdict.
         figures: five figures by name. A change is given against the end of the last whole month, and for what belongs to
             that month against the one before, where enough is known of both.
-        urgent: the features that need a test most, those never tested first by risk, then the others. What nothing tells
-            apart is one row: same product, sections, state, rank and reason; ten rows at most. Columns: state, rank,
-            product_id, product, sections, why, active_features (how many), examples (titles).
+        next_features: the first features of `next_tests` that no scheduled test covers, in its order. What nothing tells
+            apart is one row: same rank, product, sections, state and reason; ten rows at most. Columns: state, rank,
+            product_id, product, sections, why, active_features (how many), feature_id (empty for more than one), examples (titles).
         doubts: what could not be read, a sentence each.
     """
 
     sentence: str
     figures: dict[str, Figure]
-    urgent: pd.DataFrame
+    next_features: pd.DataFrame
     doubts: tuple[str, ...]
 
 
@@ -74,11 +74,10 @@ def overview(mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, im
     """
     mirror, instant = mirror.at(as_of), mirror.instant(as_of)
     ranking = next_tests(mirror, as_of=instant, impact=impact)
-    waiting = untested_features(mirror, as_of=instant, stale_after=stale_after)[["feature_id", "state", "reason"]]
-    # What is scheduled will be tested without anybody doing anything, and what is unknown needs a sync.
-    waiting = waiting[waiting["state"].isin(["untested", "stale"])]
-    urgent = ranking.merge(waiting, on="feature_id", how="inner", validate="one_to_one")
-    urgent = _grouped(urgent.sort_values(["state", "rank", "feature_id"])).head(MOST_NAMED)
+    states = feature_catalog(mirror, as_of=instant, stale_after=stale_after)[["feature_id", "state"]]
+    ranking = ranking.merge(states, on="feature_id", how="left", validate="one_to_one")
+    # What is scheduled will be tested without anybody doing anything.
+    next_features = _grouped(ranking[ranking["planned_test"].isna()]).head(MOST_NAMED)
     then = _month_end(mirror, instant)
     figures = {
         "Recently tested": _recent(mirror, instant, stale_after),
@@ -88,7 +87,7 @@ def overview(mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, im
         "Bugs triaged manually": _triaged(mirror, instant),
     }
     sentence = coverage_summary(mirror, as_of=instant, stale_after=stale_after).sentence
-    return Overview(sentence, figures, urgent, sentences(doubts(mirror)))
+    return Overview(sentence, figures, next_features, sentences(doubts(mirror)))
 
 
 def _grouped(features: pd.DataFrame) -> pd.DataFrame:
@@ -96,9 +95,11 @@ def _grouped(features: pd.DataFrame) -> pd.DataFrame:
     alike = features.groupby(ALIKE, sort=False, dropna=False, observed=True, as_index=False)
     rows = alike.agg(
         active_features=("feature", "size"),
+        feature_id=("feature_id", "first"),
         examples=("feature", lambda titles: listed([short(title) for title in titles])),
     )
-    return rows.astype({"active_features": "Int64", "examples": "str"})
+    rows["feature_id"] = rows["feature_id"].mask(rows["active_features"] > 1)
+    return rows.astype({"active_features": "Int64", "feature_id": "Int64", "examples": "str"})
 
 
 def _month_end(mirror: Mirror, instant: pd.Timestamp) -> pd.Timestamp | None:

@@ -35,6 +35,8 @@ LINK_FIELDS = ("bugs.test_feature", "bugs.test")
 FIELDS = (*SCOPE_FIELDS, *BUG_FIELDS, "bugs.auto_accepted", *LINK_FIELDS)
 """Fields that the API may leave out of some rows; they stand among the streams of the reports that rest on them.
 ``tests.test_cases`` are the features that a scripted test-case run names elsewhere."""
+FORM_FIELD = "bugs.report"
+"""The same for the answers of bugs on the customer's own forms, on which no figure rests."""
 
 _COVERAGE = ("features", "tests", STATUSES, *SCOPE_FIELDS)
 _MONTHS = ("bugs.test",)
@@ -60,6 +62,8 @@ class View:
         page: names of the columns on a page; all of them when empty.
         row_header: the column that names the row on a page; the first one shown when empty.
         under: columns whose values stand small below the row's name.
+        terminal: names of the columns that a terminal shows, the most important first: where they do not fit, the last
+            are left out. All of them when empty.
     """
 
     columns: tuple[Column, ...]
@@ -67,6 +71,7 @@ class View:
     page: tuple[str, ...] = ()
     row_header: str = ""
     under: tuple[str, ...] = ()
+    terminal: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
         """Return the column of that name."""
@@ -83,7 +88,8 @@ class Report(View):
         question: the question that it helps to answer, one of `QUESTIONS`.
         grain: what one row is, and the order of the rows.
         streams: the streams that its figures rest on.
-        terminal: names of the columns that a terminal shows; all of them when empty.
+        searched: the column with the ids of what its rows are about, where these can be searched by words; its table is
+            the plural.
     """
 
     name: str
@@ -91,7 +97,7 @@ class Report(View):
     question: str
     grain: str
     streams: tuple[str, ...]
-    terminal: tuple[str, ...] = ()
+    searched: str = ""
 
     @property
     def function(self) -> Callable[..., pd.DataFrame]:
@@ -176,13 +182,14 @@ _ALL: tuple[Report, ...] = (
         grain="One row per active feature that is not tested, by state, product and the longest untested first.",
         streams=_COVERAGE,
         columns=_CATALOGUE,
-        terminal=_names("state product sections feature reason executed_tests stories"),
+        terminal=_names("state feature product reason sections executed_tests stories"),
         caption="Features that need a test, or have unknown status.",
         page=_names(
             "feature state reason last_tested_at executed_tests executed_tests_in_window planned_tests stories"
             " changed_since_tested changed_words first_seen"
         ),
         under=("product", "sections"),
+        searched="feature_id",
     ),
     Report(
         name="feature_catalog",
@@ -191,13 +198,28 @@ _ALL: tuple[Report, ...] = (
         grain="One row per active feature, by product, title and id.",
         streams=_COVERAGE,
         columns=_CATALOGUE,
-        terminal=_names("product sections feature state last_tested_at executed_tests stories"),
+        terminal=_names("product feature state last_tested_at executed_tests sections stories"),
         caption="The catalogue, by product and feature.",
         page=_names(
             "feature state last_tested_at executed_tests executed_tests_in_window planned_tests stories"
             " has_description has_howtofind changed_since_tested changed_words first_seen"
         ),
         under=("product", "sections"),
+        searched="feature_id",
+    ),
+    Report(
+        name="features",
+        title="Every active feature, short; `--search` finds some by words of title or description.",
+        question=COVERAGE,
+        grain="One row per active feature, by product, title and id.",
+        streams=_COVERAGE,
+        columns=columns("feature_id feature product_id product sections state last_tested_at executed_tests stories"),
+        terminal=_names("feature_id feature state product sections last_tested_at"),
+        caption="The features, by product and title.",
+        page=_names("feature state last_tested_at executed_tests stories"),
+        row_header="feature",
+        under=("product", "sections"),
+        searched="feature_id",
     ),
     Report(
         name="coverage_total",
@@ -206,7 +228,7 @@ _ALL: tuple[Report, ...] = (
         grain="One row; each feature counts once.",
         streams=_COVERAGE,
         columns=(*columns("product"), *_COVERED),
-        terminal=_names(f"product active_features {_STATES} ever_share"),
+        terminal=_names("product active_features untested stale tested ever_share planned unknown"),
         caption="Active features of the account, by state.",
         page=_names(f"product active_features {_STATES} ever_share recent_share changed_since_tested gap"),
     ),
@@ -217,7 +239,7 @@ _ALL: tuple[Report, ...] = (
         grain="One row per active product, by name and id.",
         streams=_COVERAGE,
         columns=(*columns("product_id product"), *_COVERED),
-        terminal=_names(f"product active_features {_STATES} ever_share recent_share"),
+        terminal=_names("product active_features untested stale tested ever_share recent_share planned unknown"),
         caption="Active features of each product, by state.",
         page=_names(f"product active_features {_STATES} ever_share recent_share changed_since_tested gap"),
     ),
@@ -228,7 +250,9 @@ _ALL: tuple[Report, ...] = (
         grain="One row per section, by product, section name and id.",
         streams=_COVERAGE,
         columns=(*columns("product_id product section_id section"), *_COVERED),
-        terminal=_names(f"product section active_features {_STATES} ever_share recent_share"),
+        terminal=_names(
+            "product section active_features untested stale tested ever_share recent_share planned unknown"
+        ),
         caption="Active features of each section, by state.",
         page=_names(f"section active_features {_STATES} ever_share recent_share"),
         under=("product",),
@@ -250,6 +274,23 @@ _ALL: tuple[Report, ...] = (
     ),
     # -- bugs
     Report(
+        name="bugs",
+        title="Every bug; `--search` finds some by words of the title.",
+        question=BUGS,
+        grain="One row per bug, rejected ones included, those reported last first.",
+        streams=(*_BUGS_OF_FEATURES, "bugs.auto_accepted"),
+        columns=columns(
+            "bug_id bug product_id product severity status bucket is_known fixed devices external_idx reported_at exported_at"
+            " test_id test feature_id feature is_complete gap"
+        ),
+        terminal=_names("bug_id bug severity bucket product external_idx"),
+        caption="The bugs, the newest first.",
+        page=_names("bug severity bucket devices external_idx fixed reported_at"),
+        row_header="bug",
+        under=("product", "test"),
+        searched="bug_id",
+    ),
+    Report(
         name="bugs_per_feature",
         title="Bugs of each active feature for the tests that covered it.",
         question=BUGS,
@@ -262,7 +303,7 @@ _ALL: tuple[Report, ...] = (
             **_HIGH_AND_LOW,
             tests={"meaning": "Distinct executed tests that cover the feature."},
         ),
-        terminal=_names("rank product feature tests bugs critical bugs_per_test shrunk shrunk_low shrunk_high signal"),
+        terminal=_names("rank feature product bugs tests bugs_per_test critical shrunk shrunk_low shrunk_high signal"),
         caption="Tested features by adjusted bugs per test, the most first. Bugs are distinct valid ones (not rejected).",
         page=_names(
             "rank feature tests bugs critical high low known rejected open bugs_per_test shrunk shrunk_low shrunk_high"
@@ -299,6 +340,7 @@ _ALL: tuple[Report, ...] = (
             critical_bugs={"label": "Critical", "meaning": "Valid bugs of severity critical."},
             **_HIGH_AND_LOW,
         ),
+        terminal=_names("product bugs critical_bugs high low known visual content suggestion custom severity_other"),
         caption="Valid bugs of all products, by severity.",
     ),
     Report(
@@ -309,11 +351,29 @@ _ALL: tuple[Report, ...] = (
         streams=("tests", "bugs", "bugs.status", "bugs.severity"),
         columns=columns(
             "product_id product value bugs critical split_bugs product_bugs is_complete gap",
-            value={"label": "Operating system", "meaning": 'Operating system; "(no device named)" for bugs without.'},
+            value={
+                "label": "System or device",
+                "meaning": 'Operating system, or the part of the device that was asked for; "(no device named)" for bugs without.',
+            },
         ),
         terminal=_names("product value bugs critical split_bugs product_bugs"),
         caption="Valid bugs by operating system.",
         page=_names("value bugs critical split_bugs product_bugs"),
+        under=("product",),
+    ),
+    Report(
+        name="custom_reports",
+        title="The customer's own forms for reports: how many bugs were reported on each, and what it asks.",
+        question=BUGS,
+        grain="One row per product and form, by product, form and id.",
+        streams=("tests", "bugs", FORM_FIELD),
+        columns=columns(
+            "product_id product custom_report_id form bugs keys is_complete gap",
+            bugs={"meaning": "Active bugs that were reported on it, of whatever outcome.", "highest": ""},
+        ),
+        terminal=_names("product form bugs keys"),
+        caption="The customer's own forms. What bugs say on one: custom_report in Python.",
+        page=_names("form bugs keys custom_report_id"),
         under=("product",),
     ),
     # -- stories and results
@@ -329,7 +389,7 @@ _ALL: tuple[Report, ...] = (
             " differs is_complete gap",
             bugs={"meaning": "Distinct valid bugs of the feature in that test."},
         ),
-        terminal=_names("product feature result worst_severity bugs at api_status differs"),
+        terminal=_names("feature result bugs at product worst_severity api_status differs"),
         caption="Features with an executed test, by what the newest one found.",
         page=_names(
             "feature result worst_severity bugs stories_passed stories_failed stories_blocked stories_not_run at"
@@ -375,7 +435,7 @@ _ALL: tuple[Report, ...] = (
             " is_old_version changed_words is_complete gap",
             state={"meaning": "The newest result of the story; see the definitions of stories."},
         ),
-        terminal=_names("state product feature story at is_old_version"),
+        terminal=_names("state story feature at product is_old_version"),
         caption="Active stories by product, the highest priority first.",
         page=_names("story state at changed_words"),
         under=("product", "feature"),
@@ -439,7 +499,9 @@ _ALL: tuple[Report, ...] = (
             grain=grain,
             streams=("tests", "bugs", "bugs.status", "bugs.auto_accepted", *more),
             columns=(*columns(keys), *_TRIAGE),
-            terminal=_names(f"{shown} total open {_RATES} {verdict} is_provisional"),
+            terminal=_names(
+                f"{shown} total open active_acceptance auto_acceptance rejection {verdict} review overall_acceptance is_provisional"
+            ),
             caption=caption,
             page=_names(f"{shown} {_TRIAGE_PAGE}"),
             under=under,
@@ -537,7 +599,7 @@ _ALL: tuple[Report, ...] = (
             " part_changed part_failures impact part_severity part_stories own_impact why flags planned_test"
             " proposed_test is_complete gap"
         ),
-        terminal=_names("rank rank_best rank_worst product feature risk likelihood impact why"),
+        terminal=_names("rank feature product risk why rank_best rank_worst likelihood impact"),
         caption="Features by risk. Parts are 0 to 1; an empty part is missing and counts as 0.5.",
         page=_names(
             "rank feature why rank_best rank_worst risk likelihood part_bugs part_age part_changed part_failures impact"
@@ -553,7 +615,7 @@ _ALL: tuple[Report, ...] = (
         grain="One row per feature of a proposed test, by test and rank.",
         streams=(*_BUGS_OF_FEATURES, "results"),
         columns=columns("proposed_test product_id product feature_id feature sections rank risk why is_complete gap"),
-        terminal=_names("proposed_test product sections feature rank risk why"),
+        terminal=_names("proposed_test feature product rank why sections risk"),
         caption="Proposed tests.",
         page=_names("feature proposed_test rank why"),
         under=("product", "sections"),
@@ -586,6 +648,22 @@ _ALL: tuple[Report, ...] = (
     ),
     # -- trust
     Report(
+        name="products",
+        title="The products of the account: what each has, and whether all of it was read.",
+        question=TRUST,
+        grain="One row per active product, by name and id.",
+        streams=_COVERAGE,
+        columns=columns(
+            "product_id product type is_sectioned sections features tests last_tested_at is_complete gap",
+            sections={"kind": "count", "meaning": "Active sections that the customer made."},
+            features={"meaning": "Active features."},
+            tests={"meaning": "Distinct executed tests of the product."},
+        ),
+        terminal=_names("product_id product features tests last_tested_at is_complete type is_sectioned sections"),
+        caption="The products of the account.",
+        page=_names("product type is_sectioned sections features tests last_tested_at gap"),
+    ),
+    Report(
         name="completeness",
         title="What of each data set is stored, what is missing, and how old it is.",
         question=TRUST,
@@ -600,7 +678,7 @@ _ALL: tuple[Report, ...] = (
                 "meaning": "Records that came and were not stored, each with a reason.",
             },
         ),
-        terminal=_names("product stream state expected stored missing rejected last_complete gap"),
+        terminal=_names("product stream state gap missing last_complete stored expected rejected"),
         caption="Every data set of every product at its last read.",
         page=_names("product stream state expected stored missing rejected last_complete gap"),
     ),
@@ -696,16 +774,32 @@ _ALL: tuple[Report, ...] = (
 REPORTS: Mapping[str, Report] = {report.name: report for report in _ALL}
 """Every report by its name, which is also its name in Python."""
 
+_OF_THE_FEATURE = ("product_id", "product", "feature_id", "feature", "sections", "is_complete", "gap")
+
+
+def _named_part(column: Column) -> Column:
+    """Return a column of a part of the risk with a label that says of what: there is no group of columns around it."""
+    if not column.name.startswith("part_"):
+        return column
+    whole = "Impact" if column.name in ("part_severity", "part_stories") else "Likelihood"
+    return column.with_changes(label=f"{whole}: {column.label.lower()}")
+
+
 PAGE_TABLES: Mapping[str, View] = {
     "features_to_test": View(
         columns(
-            "examples active_features state why rank product_id product sections",
-            examples={"label": "Features", "meaning": "Up to three of their titles."},
+            "examples active_features state why rank feature_id product_id product sections",
+            examples={
+                "label": "Features",
+                "meaning": "Up to three of their titles.",
+                "about": ("feature", "feature_id"),
+            },
             active_features={"label": "How many", "meaning": "Active features that nothing tells apart."},
             rank={"label": "Rank by risk"},
         ),
-        "Features to order a test for; those that nothing tells apart stand in one row.",
-        page=_names("examples active_features state why rank"),
+        "The highest ranks that no scheduled test covers; features that nothing tells apart share a row.",
+        page=_names("rank examples active_features state why"),
+        row_header="examples",
         under=("product", "sections"),
     ),
     "changed_figures": View(
@@ -725,7 +819,7 @@ PAGE_TABLES: Mapping[str, View] = {
     "rejected_rows": View(
         columns(
             "table row_id product_id reason first_seen",
-            product_id={"label": "Product"},
+            product_id={"label": "Product", "about": ("product", "product_id")},
             reason={"label": "Reason"},
         ),
         "Rejected records that still come.",
@@ -734,6 +828,129 @@ PAGE_TABLES: Mapping[str, View] = {
         columns("ranking cycles bugs found low high lead lead_low lead_high"),
         "Share of the next test's bugs that each ranking finds, with 95 % intervals.",
         page=_names("ranking cycles bugs found lead lead_low lead_high"),
+    ),
+    # -- one thing, whole
+    "about_feature": View(
+        columns(
+            "feature_id feature product_id product sections state reason result worst_severity last_tested_at last_test_id"
+            " last_test days_since_tested executed_tests executed_tests_in_window planned_tests stories"
+            " changed_since_tested changed_words description howtofind first_seen last_confirmed removed_at"
+        ),
+        "The feature.",
+        page=_names(
+            "product_id product sections state reason result worst_severity last_tested_at last_test_id last_test executed_tests"
+            " executed_tests_in_window planned_tests changed_since_tested changed_words description howtofind first_seen"
+            " last_confirmed removed_at"
+        ),
+    ),
+    "about_product": View(
+        columns("product_id product type description first_seen last_confirmed removed_at"),
+        "The product.",
+        page=_names("product type description first_seen last_confirmed removed_at"),
+    ),
+    "about_test": View(
+        columns(
+            "test_id test product_id product section_id section status group start_at end_at testing_type review_status"
+            " environment_title report_language first_seen last_confirmed removed_at",
+            group={"label": "Counts as"},
+        ),
+        "The test.",
+        page=_names(
+            "product_id product section status group start_at end_at testing_type review_status environment_title report_language"
+            " first_seen last_confirmed removed_at"
+        ),
+    ),
+    "about_scope": View(
+        columns(
+            "feature_id feature scope result worst_severity bugs stories_failed stories_passed api_status differs",
+            feature={"meaning": "Title of the feature as the test lists it."},
+            result={"meaning": "What this test found in the feature; empty where it was not executed."},
+            bugs={"meaning": "Distinct valid bugs of the feature in this test.", "highest": ""},
+        ),
+        "What was in scope of it, with our word for what it found and the API's.",
+        page=_names("feature scope result bugs stories_failed stories_passed api_status differs"),
+        terminal=_names("feature_id feature result bugs api_status differs"),
+    ),
+    "about_bug": View(
+        columns(
+            "bug_id bug product_id product severity status bucket is_known fixed external_idx devices reported_at exported_at"
+            " test_id test feature_id feature feature_how language first_seen last_confirmed removed_at"
+        ),
+        "The bug.",
+        page=_names(
+            "bug product severity status bucket is_known fixed external_idx reported_at exported_at test_id test feature_id"
+            " feature feature_how language first_seen last_confirmed removed_at"
+        ),
+    ),
+    "about_devices": View(
+        columns("category vendor device operating_system os_version browsers"),
+        "The devices on which it was seen.",
+        page=_names("device category vendor operating_system os_version browsers"),
+        terminal=_names("device operating_system os_version browsers"),
+    ),
+    "about_answers": View(columns("question answer"), "What it answers on the customer's own form."),
+    "about_rates": View(
+        tuple(
+            column.with_changes(label="Rank by bugs per test") if column.name == "rank" else column
+            for column in REPORTS["bugs_per_feature"].columns
+            if column.name not in _OF_THE_FEATURE
+        ),
+        "Bugs of the feature for its tests, beside the product's.",
+        page=_names(
+            "bugs open known rejected tests tests_read bugs_per_test shrunk prior_mean signal rank critical high low"
+        ),
+    ),
+    "about_risk": View(
+        tuple(_named_part(column) for column in REPORTS["next_tests"].columns if column.name not in _OF_THE_FEATURE),
+        "Its place among the features to test next.",
+        page=_names(
+            "rank rank_best rank_worst why planned_test proposed_test risk likelihood part_bugs part_age part_changed"
+            " part_failures impact part_severity part_stories own_impact flags"
+        ),
+    ),
+    "about_tests": View(
+        columns(
+            "test_id test at start_at end_at status group scope bugs api_status",
+            bugs={
+                "meaning": "Distinct valid bugs of it in that test; empty where its bugs were not read.",
+                "highest": "",
+            },
+        ),
+        "Its tests, the newest first.",
+        page=_names("test at status group scope bugs api_status"),
+        terminal=_names("test_id at test group bugs api_status"),
+    ),
+    "about_bugs": View(
+        columns(
+            "bug_id bug severity status bucket is_known fixed devices external_idx reported_at exported_at test_id test"
+            " feature_id feature"
+        ),
+        "Its bugs, the newest first.",
+        page=_names("bug severity bucket devices external_idx fixed reported_at"),
+        row_header="bug",
+        under=("test",),
+        terminal=_names("bug_id bug severity bucket external_idx fixed"),
+    ),
+    "about_stories": View(
+        columns("story_id story state test_id test at tested_by is_by_bug is_old_version changed_words"),
+        "Its stories with their newest results.",
+        page=_names("story state at test tested_by is_by_bug changed_words"),
+        terminal=_names("story state at"),
+    ),
+    "about_runs": View(
+        columns("story_id story test_id test at status is_by_bug tested_by"),
+        "The results of its stories over time, the newest first.",
+        page=_names("story status at test tested_by is_by_bug"),
+        terminal=_names("at story status tested_by"),
+    ),
+    "about_history": View(
+        columns(
+            "at what before after",
+            at={"label": "Seen", "meaning": "The end of the sync run that saw it."},
+            what={"label": "What", "meaning": "What changed."},
+        ),
+        "What syncs saw change of it, the newest first.",
+        row_header="what",
     ),
 }
 """What pages show besides reports."""
@@ -747,17 +964,32 @@ def column_names(report: str) -> list[str]:
 def documented(function: Made) -> Made:
     """Return the function of a report, which looks at the mirror as of its report date, with its columns documented.
 
-    What puts a figure in doubt depends on the date: `doubts` takes it from the mirror.
+    What puts a figure in doubt depends on the date: `doubts` takes it from the mirror. The frame carries it along.
     """
-    lines = [f"    {column.name}: {filled(column.meaning)}" for column in REPORTS[function.__name__].columns]
+    report = REPORTS[function.__name__]
     if function.__doc__:  # there is none under -OO
-        function.__doc__ = "\n".join([cleandoc(function.__doc__), "", "Columns:", *lines])
+        function.__doc__ = f"{cleandoc(function.__doc__)}\n\n{_columns_text(report)}"
 
     @wraps(function)
     def made(mirror: Mirror, **options: Any) -> pd.DataFrame:
-        return function(mirror.at(options.get("as_of")), **options)
+        from testio_analytics.reports.doubts import doubts_of, stating
+
+        state = mirror.at(options.get("as_of"))
+        frame = function(state, **options)
+        # That of changes is about two states, both of which it knows.
+        return frame if report.name == "changes" else stating(frame, doubts_of(state, report.name))
 
     return cast("Made", made)
+
+
+def _columns_text(report: Report) -> str:
+    """Return what a docstring says of a report's frame: its rows, its columns, and where its doubts are."""
+    width = max(len(column.name) for column in report.columns)
+    lines = [
+        f"    {one.name:{width}}  {filled(one.label)} ({one.kind}): {filled(one.meaning)}" for one in report.columns
+    ]
+    doubts = "``attrs['doubts']`` of the frame says in sentences what puts its figures in doubt."
+    return "\n".join([f"Rows: {report.grain}", "", "Columns (name, label, kind, meaning):", *lines, "", doubts])
 
 
 def report_of(name: str) -> Report:
@@ -788,16 +1020,19 @@ def make(
     product_id: int | Sequence[int] | None = None,
     as_of: str | int | None = None,
     impact: ImpactSource = None,
+    stale_after: float | None = None,
+    by: str | None = None,
+    search: str | None = None,
 ) -> tuple[pd.DataFrame, tuple[Doubt, ...], str | None]:
     """Return one report of a database, everything that puts its figures in doubt, and which products it covers.
 
     The last is None where that goes without saying: all of the account, or those asked for.
 
-    A name may be written with hyphens.
+    A name may be written with hyphens. With `search`, only the rows whose texts hold these words, the best first.
 
     Raises:
         UnknownValueError: there is no such report, product, date or run.
-        UnusedOptionError: `impact` is given to a report that does not use it.
+        UnusedOptionError: an option is given to a report that does not use it.
         StoreError: the database cannot be used.
     """
     from testio_analytics.frames.loaders import load_mirror
@@ -806,18 +1041,38 @@ def make(
     from testio_analytics.reports.doubts import doubts_of
 
     report = report_of(name)
-    _check_used(report, impact=impact)
+    chosen = {"impact": impact, "stale_after": stale_after, "by": by}
+    chosen = {option: value for option, value in chosen.items() if value is not None}
+    _check_used(report, search, chosen)
     mirror = load_mirror(db, product_id=product_id, as_of=as_of)
-    options = options_of(report.function, as_of=as_of, impact=impact)
+    frame = report.function(mirror, **options_of(report.function, as_of=as_of, **chosen))
     found = doubts_of_changes(mirror) if report.name == "changes" else doubts_of(mirror, report.name)
-    return report.function(mirror, **options), found, scope_note(mirror)
+    if search is not None:
+        frame = _searched(frame, report, search, mirror, db)
+    return frame, found, scope_note(mirror)
 
 
-def _check_used(report: Report, **options: object) -> None:
-    for option in (option for option, value in options.items() if value is not None):
-        users = [name for name, other in REPORTS.items() if option in signature(other.function).parameters]
-        if report.name not in users:
-            raise UnusedOptionError(report.name, option, users, [name for name in REPORTS if name not in users])
+def _searched(frame: pd.DataFrame, report: Report, words: str, mirror: Mirror, db: Path) -> pd.DataFrame:
+    """Return the rows that the words find, those that fit best first; in an earlier state, by its texts."""
+    from testio_analytics.frames.search import found_ids, found_in, ranked
+
+    table = f"{report.searched.removesuffix('_id')}s"
+    ids = found_ids(db, table, words) if mirror.is_newest else found_in(getattr(mirror, table), table, words)
+    return ranked(frame, report.searched, ids)
+
+
+def _check_used(report: Report, search: str | None, chosen: Mapping[str, object]) -> None:
+    users = {
+        option: [name for name, other in REPORTS.items() if option in signature(other.function).parameters]
+        for option in chosen
+    }
+    if "by" in users:  # by month it has other columns, and is a report of its own
+        users["by"].remove("triage")
+    if search is not None:
+        users["search"] = [name for name, other in REPORTS.items() if other.searched]
+    for option, names in users.items():
+        if report.name not in names:
+            raise UnusedOptionError(report.name, option, names, [name for name in REPORTS if name not in names])
 
 
 def options_of(function: Callable[..., pd.DataFrame], **options: Any) -> dict[str, Any]:

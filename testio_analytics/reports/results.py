@@ -57,7 +57,6 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
         UnknownValueError: `as_of` is no date or time, or `window` is not above 0.
     """
     instant = mirror.instant(as_of)
-    features = described_features(mirror)
     everything = feature_scope(mirror, as_of=instant)
     scope = everything[everything["group"] == "executed"]
     newest = scope.drop_duplicates("feature_id", keep="last")[["feature_id", "test_id", "test", "at"]]
@@ -66,7 +65,23 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
     else:
         pairs = scope[scope["at"] >= instant - checked_days("window", window)][["feature_id", "test_id"]]
         newest = newest[newest["feature_id"].isin(pairs["feature_id"])]
-    found = features.merge(newest, on="feature_id", how="left", validate="one_to_one")
+    return _results_in(mirror, newest, pairs, everything, instant)
+
+
+def results_in_test(mirror: Mirror, test_id: int) -> pd.DataFrame:
+    """Return what came of each active feature in one executed test: the columns of `feature_results`."""
+    everything = feature_scope(mirror)
+    own = everything[(everything["group"] == "executed") & (everything["test_id"] == test_id)]
+    own = own[["feature_id", "test_id", "test", "at"]]
+    found = _results_in(mirror, own, own[["feature_id", "test_id"]], everything, mirror.instant())
+    return found[found["feature_id"].isin(own["feature_id"])]
+
+
+def _results_in(
+    mirror: Mirror, newest: pd.DataFrame, pairs: pd.DataFrame, scope: pd.DataFrame, instant: pd.Timestamp
+) -> pd.DataFrame:
+    """Return what came of each feature in these pairs of feature and test; `newest` is the test that a row names."""
+    found = described_features(mirror).merge(newest, on="feature_id", how="left", validate="one_to_one")
     for part in (
         _bugs(mirror, pairs, instant),
         _stories(mirror, pairs),
@@ -75,7 +90,7 @@ def feature_results(mirror: Mirror, *, as_of: AsOf = None, window: float | None 
         _words(mirror, newest),
     ):
         found = found.merge(part, on="feature_id", how="left", validate="one_to_one")
-    return _judged(mirror, found, everything, instant)
+    return _judged(mirror, found, scope, instant)
 
 
 @documented

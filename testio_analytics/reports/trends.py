@@ -1,8 +1,8 @@
-"""Tests, bugs and coverage over time, by ISO week or by month."""
+"""Tests, bugs and coverage over time, by ISO week, month or quarter."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
@@ -20,9 +20,10 @@ from testio_analytics.reports.facts import (
     unread_tests,
 )
 from testio_analytics.reports.feature_times import active_then, feature_times
+from testio_analytics.reports.periods import quarters
 from testio_analytics.reports.registry import documented
 
-By = Literal["month", "week"]
+By = Literal["month", "week", "quarter"]
 COLUMNS = (
     *("start", "label", "is_partial", "tests", "bugs", "critical", "bugs_per_test", "features_covered"),
     *("first_covered", "ever_covered", "active_features", "is_provisional"),
@@ -36,7 +37,7 @@ ALL = 0
 
 @documented
 def trends(mirror: Mirror, *, as_of: AsOf = None, by: By = "month", matures_after: float = 10) -> pd.DataFrame:
-    """Return what happened in each month or week, all products together, oldest first; bins without tests are in.
+    """Return what happened in each month, week or quarter, all products together, oldest first; bins without tests are in.
 
     A test belongs to the bin in which it ended, a bug to that of its test. Tests without any date are in no bin.
 
@@ -100,8 +101,8 @@ def _bins(events: dict[str, pd.DataFrame], instant: pd.Timestamp, by: By, mature
 
     Columns: product_id, and those of `trends` without is_complete and gap.
     """
-    if by not in ("month", "week"):
-        raise UnknownValueError("by", by, ["month", "week"])
+    if by not in get_args(By):
+        raise UnknownValueError("by", by, get_args(By))
     mature_before = instant - checked_days("matures_after", matures_after)
     binned = {name: rows.assign(start=_start(rows["at"], by)) for name, rows in events.items() if "at" in rows}
     tests, scope, bugs = (binned[name] for name in ("tests", "scope", "bugs"))
@@ -164,7 +165,7 @@ def _every_bin(rows: pd.DataFrame, instant: pd.Timestamp, by: By) -> pd.DataFram
     firsts = rows.groupby("product_id")["start"].min()
     if firsts.empty:
         return rows.head(0)
-    step = "MS" if by == "month" else "7D"
+    step = {"month": "MS", "quarter": "QS", "week": "7D"}[by]
     every: pd.Series[Any] = pd.Series(pd.date_range(firsts.min(), max(firsts.min(), now[0]), freq=step))
     grid = firsts.rename("first").reset_index().merge(every.rename("start"), how="cross")
     grid["start"] = grid["start"].astype("datetime64[us, UTC]")
@@ -173,14 +174,20 @@ def _every_bin(rows: pd.DataFrame, instant: pd.Timestamp, by: By) -> pd.DataFram
 
 def _start(at: pd.Series[pd.Timestamp], by: By) -> pd.Series[pd.Timestamp]:
     day = at.dt.normalize()
+    if by == "quarter":
+        # Taken from the calendar without its time zone, which periods do not have; the times are UTC.
+        first = day.dt.tz_localize(None).dt.to_period("Q").dt.start_time
+        return first.dt.tz_localize("UTC").astype("datetime64[us, UTC]")
     back = day.dt.day - 1 if by == "month" else day.dt.day_of_week
     start: pd.Series[pd.Timestamp] = day - pd.to_timedelta(back, unit="D")
     return start.astype("datetime64[us, UTC]")
 
 
 def _next(starts: pd.Series[pd.Timestamp], by: By) -> pd.Series[pd.Timestamp]:
-    return starts + (pd.DateOffset(months=1) if by == "month" else pd.Timedelta(days=7))
+    return starts + (pd.Timedelta(days=7) if by == "week" else pd.DateOffset(months=3 if by == "quarter" else 1))
 
 
 def _labels(starts: pd.Series[pd.Timestamp], by: By) -> pd.Series[str]:
+    if by == "quarter":
+        return quarters(starts)
     return starts.dt.strftime("%Y-%m" if by == "month" else "%G-W%V").astype("str")

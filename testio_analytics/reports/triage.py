@@ -1,9 +1,9 @@
-"""Triage outcomes of bugs and their rates, by product and by month."""
+"""Triage outcomes of bugs and their rates, by product, by month and by quarter."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import pandas as pd
 
@@ -14,12 +14,13 @@ from testio_analytics.reports.comparison import comparable
 from testio_analytics.reports.coverage import ALL_PRODUCTS
 from testio_analytics.reports.doubts import never_synced_products, nothing_read, with_doubts, with_row_doubts
 from testio_analytics.reports.facts import BUCKETS, NO_VALUE, located_bugs, product_rows
+from testio_analytics.reports.periods import quarters
 from testio_analytics.reports.rate_intervals import clustered_wilson
 from testio_analytics.reports.registry import documented
 from testio_analytics.reports.shares import with_share
 from testio_analytics.text import listed
 
-By = Literal["product", "month", "product_month"]
+By = Literal["product", "month", "product_month", "quarter", "product_quarter"]
 Band = Literal["ok", "warning", "critical", "unknown"]
 
 BANDS: Mapping[str, tuple[float, float]] = {
@@ -62,20 +63,24 @@ def triage(
     matures_after: float = 10,
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
-    """Return the triage outcomes of the bugs, one row per product, per month, or per product and month.
+    """Return the triage outcomes of the bugs, one row per product, per month or quarter, or per product and one of these.
 
     All active bugs count, of whatever severity; a bug belongs to the month (UTC) in which its test ended, and to no
     month where that is not known. Order: product by name, then month; months oldest first, the row without month last.
+    Quarters, like 2026-Q2, stand in the column month as well.
 
     Raises:
         UnknownValueError: `as_of`, `by` or `matures_after` is none, or a band is of no rate.
     """
-    if by not in ("product", "month", "product_month"):
-        raise UnknownValueError("by", by, ["product", "month", "product_month"])
+    if by not in get_args(By):
+        raise UnknownValueError("by", by, get_args(By))
     for name in bands:
         if name not in RATES:
             raise UnknownValueError("bands", name, RATES)
     bugs = _dated(mirror, as_of, matures_after)
+    if by.endswith("quarter"):
+        bugs["month"] = quarters(bugs["at"])
+    by = cast("By", by.replace("quarter", "month"))
     keys = {"product": ["product_id"], "month": ["month"], "product_month": ["product_id", "month"]}[by]
     counts = _counts(bugs, keys)
     found = _measured(mirror, _with_all_products(mirror, counts) if by == "product" else counts, bands)
@@ -93,11 +98,14 @@ def triage_by_month(
     mirror: Mirror,
     *,
     as_of: AsOf = None,
+    by: Literal["month", "quarter"] = "month",
     matures_after: float = 10,
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
-    """Return the triage outcomes of the bugs of each month's tests, all products together, oldest first."""
-    return triage(mirror, as_of=as_of, by="month", matures_after=matures_after, bands=bands)
+    """Return the triage outcomes of the bugs of each month's (or quarter's) tests, all products together, oldest first."""
+    if by not in ("month", "quarter"):
+        raise UnknownValueError("by", by, ["month", "quarter"])
+    return triage(mirror, as_of=as_of, by=by, matures_after=matures_after, bands=bands)
 
 
 @documented
@@ -105,11 +113,20 @@ def triage_by_product_and_month(
     mirror: Mirror,
     *,
     as_of: AsOf = None,
+    by: Literal["month", "quarter"] = "month",
     matures_after: float = 10,
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
-    """Return the triage outcomes of the bugs of each product and month, by product, then oldest first."""
-    return triage(mirror, as_of=as_of, by="product_month", matures_after=matures_after, bands=bands)
+    """Return the triage outcomes of the bugs of each product and month (or quarter), by product, then oldest first."""
+    if by not in ("month", "quarter"):
+        raise UnknownValueError("by", by, ["month", "quarter"])
+    return triage(
+        mirror,
+        as_of=as_of,
+        by="product_quarter" if by == "quarter" else "product_month",
+        matures_after=matures_after,
+        bands=bands,
+    )
 
 
 @documented

@@ -15,7 +15,7 @@ from syncing import TOKEN, mirror_digest, query, sync_account
 from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.account.planted import PLANTED_SECRETS
 from testio_analytics.demo.server.faults import Faults
-from testio_analytics.pages.build import make_pages
+from testio_analytics.pages.build import make_pages, page_names
 from testio_analytics.pages.notebooks import notebook_paths
 from waiting import PATIENCE
 
@@ -40,13 +40,13 @@ def _made(
 
 
 def test_demo_makes_a_page_of_every_notebook(made: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """Exit code 0, the answer and every page on standard output, every page on disk."""
+    """Exit code 0, the answer and every page on standard output, every page on disk, the explore page among them."""
     folder, done = made
 
     assert done.returncode == 0, done.stderr
     assert "active features" in done.stdout.splitlines()[0]
     pages = sorted(path.stem for path in folder.glob("*.html"))
-    assert pages == sorted(notebook_paths())
+    assert pages == sorted(page_names())
     assert all(f"{name}.html" in done.stdout for name in pages)
 
 
@@ -125,7 +125,7 @@ def test_pages_of_an_empty_account_say_so(pristine: Account, tmp_path: Path) -> 
     pages = make_pages(db, tmp_path / "pages")
 
     assert "There are no active features" in (tmp_path / "pages" / "03_untested_features.html").read_text()
-    assert len(pages) == len(notebook_paths())
+    assert len(pages) == len(page_names())
 
 
 def test_pages_without_a_features_stream_do_not_call_anything_tested(pristine: Account, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -13,13 +12,12 @@ import openpyxl
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from xlsxwriter import Workbook
 
 import testio_analytics as ta
 from strategies import Account
 from testio_analytics.cli import cli
-from testio_analytics.display import files
-from testio_analytics.display.files import CUT, LONGEST_CELL, export
+from testio_analytics.display.files import export
+from testio_analytics.display.workbook import CUT, LONGEST_CELL
 from testio_analytics.errors import ReportError, UnknownValueError
 from testio_analytics.mirror.schema import ALL_TABLES
 from testio_analytics.reports.registry import REPORTS, make
@@ -138,28 +136,3 @@ def test_the_command_names_files_and_gaps(demo_db_path: Path, tmp_path: Path) ->
     assert "Skerry Go" in result.stderr
     complete = CliRunner().invoke(cli, [*call, "--product", "21362"])
     assert complete.exit_code == 0, complete.output
-
-
-def test_a_workbook_keeps_every_digit_and_every_instant(tmp_path: Path) -> None:
-    """Ids that Excel would round are text; times are times, also where Excel has none for them."""
-    times = ["2026-06-30T08:05:00+02:00", "1850-01-01T00:00:00+00:00", None]
-    frame = pd.DataFrame(
-        {
-            "id": pd.array([2**53 + 1, 2**62, 81001], dtype="Int64"),
-            "at": pd.to_datetime(pd.Series(times), utc=True, format="ISO8601"),
-            "share": pd.array([0.1, None, 2.0], dtype="Float64"),
-            "known": pd.array([True, None, False], dtype="boolean"),
-            "title": ["{=1}", "http://a.test", None],
-        }
-    )
-    path = tmp_path / "book.xlsx"
-    book = Workbook(path, files.WORKBOOK_OPTIONS)
-    files._add_frame(book.add_worksheet("report"), frame)
-    book.close()
-    head, *rows = openpyxl.load_workbook(path)["report"].iter_rows(values_only=True)
-    assert head == tuple(frame.columns)
-    assert rows == [
-        (str(2**53 + 1), datetime(2026, 6, 30, 6, 5), 0.1, True, "{=1}"),  # noqa: DTZ001
-        (str(2**62), "1850-01-01T00:00:00+00:00", None, None, "http://a.test"),
-        (81001, None, 2, False, None),
-    ]

@@ -18,7 +18,10 @@ from browser import sample_frame, sample_table
 from markup import ANY_TEXT, checked
 from testio_analytics.display.blocks import Block
 from testio_analytics.display.cells import STATES
-from testio_analytics.display.html_table import SHOWN_TEXT, html_table
+from testio_analytics.display.csv_json import csv_text
+from testio_analytics.display.html_cells import SHOWN_TEXT
+from testio_analytics.display.html_table import FIRST_ROWS, LONG, html_table
+from testio_analytics.display.packed import unpacked
 from testio_analytics.errors import ReportError
 from testio_analytics.text import clean
 
@@ -119,7 +122,7 @@ def test_details_stand_under_the_name_of_the_row() -> None:
     frame = pd.DataFrame({"feature": ["Seat map"], "product": ["Ferry <App>"], "section": [None], "area": ["Kiosk"]})
     html = table_of(frame, under=["product", "section", "area"]).html
 
-    assert '<th scope="row">Seat map<small>Ferry &lt;App&gt; · Kiosk</small></th>' in html
+    assert '<th scope="row">Seat map<br><small>Ferry &lt;App&gt; · Kiosk</small></th>' in html
     assert html.count('scope="col"') == 1
 
 
@@ -137,8 +140,8 @@ def test_choices_stand_in_their_order_and_each_row_names_its_own() -> None:
     found = checked(table_of(frame, labels={"feature": "Name", "state": "How"}, under=["product"], choices=choices))
 
     assert json.loads(found.values("data-choices")[0] or "") == [
-        ["Product", ["arc", 'Zoo "x"', "–"]],
-        ["How", ["untested", "scheduled", "stale"]],
+        ["product", "Product", ["arc", 'Zoo "x"', "–"]],
+        ["state", "How", ["untested", "scheduled", "stale"]],
     ]
     assert found.values("data-choice") == ["1 2", "2 1", "0 0", "0 2"]
 
@@ -225,3 +228,74 @@ def test_a_slip_in_an_option_is_an_error(options: dict[str, Any], message: str) 
     """A column that is not there is named, together with those that are."""
     with pytest.raises(ReportError, match=re.escape(message)):
         table_of(pd.DataFrame({"feature": ["a"]}), **options)
+
+
+def test_names_carry_what_they_name() -> None:
+    """The name itself and those below it, each with the kind and id of its own; none where the id is missing or 0."""
+    frame = pd.DataFrame(
+        {
+            "name": ["Pay <now>", "Login", "Figure", "x" * 200],
+            "what": ["feature", "test", "figure", "bug"],
+            "id": pd.array([2**53 + 1, 4, 5, 6], dtype="Int64"),
+            "product": ["Shop", "Account", "None", None],
+            "product_id": pd.array([1, 0, None, 8], dtype="Int64"),
+        }
+    )
+    about = {"name": ("what", "id"), "product": ("product", "product_id")}
+    html = table_of(frame, labels={"name": "Name"}, under=["product"], about=about).html
+
+    assert (
+        '<th scope="row"><span data-about="feature-9007199254740993">Pay &lt;now&gt;</span>'
+        '<br><small><span data-about="product-1">Shop</span></small></th>'
+    ) in html
+    assert '<th scope="row"><span data-about="test-4">Login</span><br><small>Account</small></th>' in html
+    assert '<th scope="row">Figure<br><small>None</small></th>' in html
+    assert f'</summary><p><span data-about="bug-6">{"x" * 200}</span></p></details></th>' in html
+    with pytest.raises(ReportError, match="no column test_id"):
+        table_of(frame, about={"name": ("test", "test_id")})
+
+
+def test_a_row_of_several_sections_has_each_as_its_choice() -> None:
+    """Names joined by commas are offered one by one."""
+    frame = pd.DataFrame({"feature": list("abcd"), "sections": ["Shop, App", "App", None, None]})
+    found = checked(table_of(frame, under=["sections"], choices=["sections"], lists=["sections"]))
+
+    assert json.loads(found.values("data-choices")[0] or "") == [["sections", "Sections", ["App", "Shop", "–"]]]
+    assert found.values("data-choice") == ["0,1", "0", "2", "2"]
+
+
+def long_frame(rows: int = LONG + 1) -> pd.DataFrame:
+    """Return rows of which some are alike, with every kind of value."""
+    frame = sample_frame(60)
+    return pd.concat([frame] * (rows // 60 + 1), ignore_index=True)[:rows].assign(number=range(rows))
+
+
+def test_a_long_table_packs_what_it_does_not_show() -> None:
+    """Its first rows are there as they would be in a short one, the number left out is said, and all rows are packed, twice."""
+    frame = long_frame()
+    labels = {name: name for name in frame.columns}
+    html = table_of(frame, labels=labels, choices=["state"], download="list.csv").html
+    whole = table_of(frame, labels=labels, choices=["state"]).html
+    rows, saved = unpacked(html)
+
+    every = re.findall("<tr data-choice=.*?</tr>", whole)
+    assert re.findall("<tr data-choice=.*?</tr>", html) == every[:FIRST_ROWS]
+    assert f"The first {FIRST_ROWS} of {LONG + 1} rows; all of them are in the CSV." in html
+    assert saved == "\ufeff" + csv_text(frame)
+    assert 'download="list.csv.gz"' in html
+    data = json.loads(rows)
+    cells = [
+        [kinds[places[row] if places else row] for kinds, places in data["columns"]] for row in range(data["count"])
+    ]
+    chosen, own = data["chosen"]
+    assert [f'<tr data-choice="{chosen[own[row]]}">{"".join(cells[row])}</tr>' for row in range(len(cells))] == every
+    assert len(table_of(frame.iloc[:LONG], download="list.csv").html) < 2 * len(whole)
+    assert table_of(frame.iloc[:LONG], download="list.csv").html.count("<tr") == LONG + 1
+    assert "data-rows" not in whole  # without a CSV nothing is left out
+
+
+def test_what_only_looks_alike_stays_apart() -> None:
+    """Equal values of another type read differently, and keep their own words."""
+    html = table_of(pd.DataFrame({"a": pd.Series([1, True, 1.5, "1", None, [1]], dtype=object)})).html
+
+    assert re.findall('<th scope="row"[^>]*>(.*?)</th>', html) == ["1", "yes", "1.50", "1", "–", "[1]"]

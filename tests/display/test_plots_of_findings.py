@@ -75,7 +75,7 @@ def test_every_answer_is_a_sentence(which: str, mirrors: dict[str, Mirror]) -> N
     for answer in (ta.bugs_answer(mirror), ta.stories_answer(mirror), ta.triage_answer(mirror), ta.plan_answer(mirror)):
         assert answer.sentence.endswith(".") and "nan" not in answer.sentence.lower() and "<NA>" not in answer.sentence
     found = ta.overview(mirror)
-    assert found.sentence.endswith(".") and len(found.figures) == 5 and len(found.urgent) <= 10
+    assert found.sentence.endswith(".") and len(found.figures) == 5 and len(found.next_features) <= 10
     if which == "unread":
         assert {found.figures[name].value for name in _OF_BUGS} == {"unknown"}
     if which == "demo":

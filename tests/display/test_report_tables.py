@@ -66,7 +66,7 @@ def test_shares_stand_with_their_interval_and_values_in_words() -> None:
     row = ta.bugs_per_feature(mirror).assign(signal="above", bugs=pd.array([None], dtype="Int64"))
     html = ta.table("bugs_per_feature", row).html
     assert ">higher<" in html
-    shown = formatted(row, "table", report=REPORTS["bugs_per_feature"], width=None)
+    shown = formatted(row, "table", report=REPORTS["bugs_per_feature"], width=None).text
     assert "higher" in shown and "above" not in shown
     assert re.search(r'<td class="num missing" data-label="Bugs"><span class="state state-unknown">', html)
 

@@ -138,3 +138,19 @@ def test_a_huge_title_is_cut() -> None:
     frame = features(["שלום 🚢" * 15_000] * 20)
 
     assert max(len(line) for line in text_table(frame, width=100).splitlines()) <= 100
+
+
+def test_equal_ends_of_a_range_read_as_one_value() -> None:
+    """Also where they only read the same, with the unit behind them."""
+    shares = pd.Series([1 / 3, 0.25], dtype="Float64")
+    lines = text_table(
+        pd.DataFrame({"share": shares}), shares=["share"], highest={"share": pd.Series([1 / 3, 0.5], dtype="Float64")}
+    )
+    assert [line.strip() for line in lines.splitlines()[2:4]] == ["33 %", "25–50 %"]
+
+
+def test_equally_wide_columns_are_cut_alike() -> None:
+    """None is cut to the bone while another keeps all its width."""
+    frame = pd.DataFrame({"a": ["x" * 30], "b": ["y" * 30], "c": ["z" * 30]})
+    widths = [columns_wide(part) for part in text_table(frame, width=64).splitlines()[1].split("  ")]
+    assert max(widths) - min(widths) <= 1 and sum(widths) == 60

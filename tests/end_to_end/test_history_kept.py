@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -24,13 +25,15 @@ from testio_analytics.demo.account.model import Account
 from testio_analytics.frames.history import load_history
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.mirror import database
+from testio_analytics.mirror import database, diff, ledger, schema, store
+from testio_analytics.mirror.diff import ChangeSet, StreamRead
 from testio_analytics.pages.build import make_pages
 
 NOTEBOOKS = ["03_untested_features"]
 
-MOMENTS = 8
-"""So many moments of one sync, evenly spread over its statements, at which it is killed."""
+MOMENTS = 200
+"""So many moments at which the writing of one sync is killed: half of them before one of its statements, evenly spread,
+the others within the writing of a byte of the write-ahead log, which is where a transaction is made to last."""
 
 
 def changed_account() -> Account:
@@ -44,70 +47,116 @@ def changed_account() -> Account:
     return past.account
 
 
-@contextmanager
-def traced(said: list[str], dies_at: int | None) -> Iterator[None]:
-    """Collect the statements of the connection that writes; kill this process, as a power cut would, before one of them."""
-    opened = database.open_store
+Reads = list[tuple[int | None, list[StreamRead]]]
+"""What a sync read, by transaction: the product, None for the account, and its streams."""
 
-    @contextmanager
-    def open_traced(path: Path) -> Iterator[Database]:
-        with opened(path) as db:
 
-            def statement(text: str) -> None:
-                said.append(text)
-                if len(said) == dies_at:
-                    os.kill(os.getpid(), signal.SIGKILL)
+def reads_of_sync(account: Account, db: Path) -> Reads:
+    """Sync, and return what was read."""
+    found, save = Reads(), store.save
 
-            db.conn.set_trace_callback(statement)
-            yield db
+    def noted(db: Database, plans: Sequence[ChangeSet], **named: Any) -> None:
+        found.append((plans[0].product_id, [plan.read for plan in plans]))
+        save(db, plans, **named)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "open_store", open_traced)
-        yield
+        patch.setattr(store, "save", noted)
+        done = sync_account(account, db, now=NOW + timedelta(days=2)).result
+    assert done.outcome == "complete" and all(done.streams[stream].removed for stream in ("features", "tests", "bugs"))
+    return found
 
 
-def sync_killed(account: Account, db: Path, dies_at: int) -> int:
-    """Sync in a process of its own that dies before a statement, and return the signal that ended it."""
+def write_reads(db: Path, reads: Reads, statement: Callable[[str], None]) -> None:
+    """Write what a sync read, as the sync does; `statement` is told of each statement."""
+    now = NOW + timedelta(days=2)
+    with database.open_store(db) as opened:
+        opened.conn.set_trace_callback(statement)
+        run = ledger.begin_run(opened, now=now, mode="normal", streams=schema.STREAMS, products=None, version="1")
+        for product_id, streams in reads:
+            plans = [diff.change_set(opened, read, product_id=product_id) for read in streams]
+            store.save(opened, plans, run_id=run, now=now)
+        store.let_go_of_unasked(opened, (), run_id=run, now=now)
+        ledger.end_run(opened, run, now=now, outcome="complete", requests=0, counts={}, unknown_fields={})
+        opened.conn.set_trace_callback(None)
+
+
+def killed(db: Path, reads: Reads, *, at_statement: int = 0, at_byte: int = 0) -> int:
+    """Write in a process that dies before a statement, or within a byte of a file, and return the signal that ended it."""
     child = os.fork()
     if child == 0:
         signal.alarm(300)  # whatever happens in there, it ends
+        said = list[str]()
+
+        def statement(text: str) -> None:
+            said.append(text)
+            if len(said) == at_statement:
+                os.kill(os.getpid(), signal.SIGKILL)
+
         try:
-            with traced([], dies_at):
-                sync_account(account, db, now=NOW + timedelta(days=2))
+            if at_byte:
+                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+                signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (at_byte, at_byte))
+            write_reads(db, reads, statement)
         finally:
             os._exit(1)
     return os.WTERMSIG(os.waitpid(child, 0)[1])
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-def test_history_and_tables_agree_wherever_a_sync_is_killed(tmp_path: Path) -> None:
-    """Killed before any of its statements: every earlier state is as it was, and the next sync brings the rest."""
-    before, whole, changed = tmp_path / "before.db", tmp_path / "whole.db", changed_account()
-    then = dict[int, Mirror]()
-    sync_account(small_account(tests=3), before, now=NOW)
-    then[1] = load_mirror(before)
-    sync_account(small_account(tests=6), before, now=NOW + timedelta(days=1))
-    then[2] = load_mirror(before)
-    shutil.copyfile(before, whole)
-    said = list[str]()
-    with traced(said, None):
-        done = sync_account(changed, whole, now=NOW + timedelta(days=2)).result
-    assert done.outcome == "complete" and all(done.streams[stream].removed for stream in ("features", "tests", "bugs"))
-    assert len(query(whole, "select 1 from row_changes where run_id = 3")) > 10
+def everything(db: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Return every row of every table, but for the number of the process that wrote."""
+    names = {name: [one for one in table.column_names if one != "owner"] for name, table in schema.TABLES.items()}
+    return {name: query(db, f"select [{'], ['.join(of)}] from {name} order by 1, 2") for name, of in names.items()}
 
-    for moment in range(MOMENTS):
-        db = tmp_path / f"{moment}.db"
+
+def spread(count: int, first: int, last: int) -> list[int]:
+    """Return so many numbers, evenly spread from the first to the last."""
+    return [first + place * (last - first) // (count - 1) for place in range(count)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_history_and_tables_agree_wherever_the_writing_is_killed(tmp_path: Path) -> None:
+    """What is left is one of few states: in each, every earlier state is as it was, and the next sync brings the rest."""
+    before, whole, db, changed = (*(tmp_path / f"{name}.db" for name in ("before", "whole", "left")), changed_account())
+    then = dict[int, Mirror]()
+    for run, tests in enumerate([3, 6], start=1):
+        sync_account(small_account(tests=tests), before, now=NOW + timedelta(days=run - 1))
+        then[run] = load_mirror(before)
+    shutil.copyfile(before, whole)
+    reads, said, sizes = reads_of_sync(changed, whole), list[str](), [0]
+    wal = db.with_name("left.db-wal")
+
+    def noted(text: str) -> None:
+        said.append(text)
+        sizes.append(wal.stat().st_size if wal.exists() else 0)
+
+    shutil.copyfile(before, db)
+    write_reads(db, reads, noted)
+    assert content(db) == content(whole) and len(load_mirror(db).row_changes.query("run_id == 3")) > 10
+    moments = [{"at_statement": number} for number in spread(MOMENTS // 2, 1, len(said))]
+    # Less than the whole log, or nothing would be killed; another file than the log is longer only when it is written back.
+    moments += [{"at_byte": size} for size in spread(MOMENTS - len(moments), 1, max(sizes) - 1)]
+
+    states = list[tuple[dict[str, list[tuple[Any, ...]]], Path]]()
+    for moment in moments:
+        for path in tmp_path.glob("left.db*"):
+            path.unlink()
         shutil.copyfile(before, db)
-        dies_at = 1 + moment * (len(said) - 1) // max(1, MOMENTS - 1)
-        assert sync_killed(changed, db, dies_at) == signal.SIGKILL
-        left = load_mirror(db)
-        states = {**then, int(left.sync_runs["id"].max()): left}
-        for run, mirror in states.items():
-            assert_same(load_mirror(db, as_of=run), mirror)
-        sync_account(changed, db, now=NOW + timedelta(days=3))
-        assert content(db) == content(whole)
-        for run, mirror in states.items():
-            assert_same(load_mirror(db, as_of=run), mirror)
+        assert killed(db, reads, **moment) == (signal.SIGKILL if "at_statement" in moment else signal.SIGXFSZ), moment
+        left = everything(db)
+        if all(left != known for known, _ in states):
+            states.append((left, tmp_path / f"state {len(states)}.db"))
+            shutil.copyfile(db, states[-1][1])
+    assert len(reads) + 2 <= len(states) <= len(reads) + 4
+    for _, state in states:
+        left_over = load_mirror(state)
+        earlier = {**then, int(left_over.sync_runs["id"].max()): left_over}
+        for is_whole in (False, True):
+            for run, mirror in earlier.items():
+                assert_same(load_mirror(state, as_of=run), mirror)
+            if not is_whole:
+                sync_account(changed, state, now=NOW + timedelta(days=3))
+                assert content(state) == content(whole)
 
 
 def call(*words: str, code: int = 0) -> str:
@@ -149,6 +198,14 @@ def test_upgrade_begins_the_history_and_loses_no_row(tmp_path: Path) -> None:
         account.product(1).payload["name"] = f"Named in run {run}"
         sync_account(account, db, now=NOW + timedelta(days=run))
     rows, path = mirror_digest(db), str(db)
+    packed, states = load_history(db), [load_mirror(db, as_of=run) for run in (1, 2)]
+    call("migrate", "--db", path, "--to", "7")
+    assert query(db, "select distinct run_id from row_changes") == [(1,), (2,)]
+    call("migrate", "--db", path)
+    assert load_history(db).equals(packed)
+    for run, state in enumerate(states, start=1):
+        for name in ("products", "features", "stream_states", "test_reads", "row_changes", "stream_reads"):
+            assert getattr(load_mirror(db, as_of=run), name).equals(getattr(state, name))
     call("migrate", "--db", path, "--to", "5")
     assert not query(db, "select 1 from sqlite_master where name = 'row_changes'")
     call("migrate", "--db", path)

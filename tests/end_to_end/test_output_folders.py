@@ -81,7 +81,8 @@ def test_all_pages_of_a_report_are_made_of_one_state(shipped: Path, db: Path, tm
         done = call("report", "--db", db, "--output", tmp_path / "out")
 
     assert done.exit_code == 0, done.output
-    pages = [path.read_text() for path in sorted((tmp_path / "out").iterdir())]
+    pages = [path.read_text() for path in sorted((tmp_path / "out").glob("0*.html"))]
+    assert "sync run 1</p>" in (tmp_path / "out" / "explore.html").read_text()
     assert [re.findall(r"\d+ features, run \d+", page) for page in pages] == [["8 features, run 1"]] * 2
     assert all("sync run 1 ·" in page for page in pages)
     assert query(db, "select count(*) from features where removed_at is null") == [(12,)]
@@ -107,7 +108,7 @@ def test_pages_are_made_inside_their_folder_from_a_copy_that_nobody_else_can_rea
 
     assert done.exit_code == 0, done.output
     assert "1 inside, 1 beside; 0o600 mirror.db" in (output / "00_page.html").read_text()
-    assert sorted(path.name for path in output.iterdir()) == ["00_page.html", "index.html"]
+    assert sorted(path.name for path in output.iterdir()) == ["00_page.html", "explore.html", "index.html"]
     copy = Path((tmp_path / "copy").read_text())
     assert copy != db
     assert not copy.parent.exists()

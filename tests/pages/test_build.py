@@ -37,6 +37,10 @@ PARAMETERS = "db = None\nproduct_id = None\nas_of = None"
 REPORT = """from testio_analytics.display.blocks import facts, verdict
 verdict("3 of 4 features are untested.")"""
 
+PACKED = """import pandas as pd
+from testio_analytics.display.html_table import html_table
+html_table(pd.DataFrame({{"a": ["x"] * 200 + [{}]}}), caption="C.", download="a.csv")"""
+
 
 def code(source: str, *tags: str, number: int = 0) -> Any:
     """Return a code cell that was not run."""
@@ -364,9 +368,9 @@ def test_a_page_shows_outputs_and_prose_and_no_code() -> None:
         title="Untested",
     )
 
-    assert table.html in html
-    assert re.findall("<h1>(.*?)</h1>", html) == ["Untested"]
-    assert "<h2>Second</h2>" in html
+    assert table.html.removeprefix("<div") in html
+    assert re.findall("<h1 id=.*?>(.*?)</h1>", html) == ["Untested"]
+    assert '<h2 id="second">Second</h2>' in html
     assert '<html lang="en">' in html
     assert 'alt="A bar."' in html
     for absent in ("DeprecationWarning", "...</", "In&nbsp;", "prompt", " style=", "<link", 'http-equiv="refresh'):
@@ -469,7 +473,7 @@ def test_the_policy_names_the_style_and_script_that_are_there() -> None:
 
     for kind in ("style", "script"):
         text = re.findall(f"<{kind}>(.*?)</{kind}>", html, re.DOTALL)[0]
-        assert text == page._asset("page.css" if kind == "style" else "page.js")
+        assert text == page.asset("page.css" if kind == "style" else "page.js")
         assert f"{kind}-src '{page._fingerprint(text)}';" in policy
     assert "unsafe" not in policy
     assert policy.startswith("default-src 'none'; ")
@@ -512,13 +516,14 @@ def test_pages_are_made_for_all_notebooks_and_lead_to_each_other(two: Path, db: 
     output = tmp_path / "out" / "reports"
     made = make_pages(db, output, product_ids=[1, 2], as_of="2026-06-30")
 
-    assert made == [output / "01_health.html", output / "02_untested.html"]
+    names = ["01_health", "02_untested", "explore"]
+    assert made == [output / f"{name}-harbour-ferry.html" for name in names]
     assert sorted(output.iterdir()) == made
     assert list(output.parent.iterdir()) == [output]
     html = made[0].read_text(encoding="utf-8")
-    assert "<title>Sync and health</title>" in html
-    assert '<a aria-current="page" href="01_health.html">Sync and health</a>' in html
-    assert '<a href="02_untested.html">Untested</a>' in html
+    assert "<title>Sync and health · Harbour and Ferry · 30 Jun 2026</title>" in html
+    assert '<a aria-current="page" href="01_health-harbour-ferry.html">Sync and health</a>' in html
+    assert '<a href="02_untested-harbour-ferry.html">Untested</a>' in html
     assert "<li>Products <strong>[1, 2]</strong></li><li>As of <strong>2026-06-30</strong></li>" in html
     assert re.search(r"<footer>\n?<p>testio_analytics \S.* · schema \d+ · sync run 1 · notebook 01_health</p>", html)
     assert str(tmp_path) not in html
@@ -571,7 +576,13 @@ def test_wrong_arguments_are_told_before_anything_runs(two: Path, db: Path, tmp_
 
 
 @pytest.mark.parametrize(
-    ("source", "what"), [("print(db)", "a local path"), ("print('tok-' + '1234567890')", "the API token")]
+    ("source", "what"),
+    [
+        ("print(db)", "a local path"),
+        ("print('tok-' + '1234567890')", "the API token"),
+        (PACKED.format("'tok-' + '1234567890'"), "the API token"),
+        (PACKED.format("db"), "a local path"),
+    ],
 )
 def test_a_page_that_would_tell_too_much_is_not_written(
     two: Path, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, what: str

@@ -153,7 +153,7 @@ def shown_names(page: Any) -> list[str]:
 
 
 def test_columns_sort_by_value_and_back(browser: Browser, page_file: Path) -> None:
-    """Days sort as days and states by priority, with gaps last in both directions; the third press restores the order."""
+    """Days sort as days, the newest first, and states by priority, with gaps last in both directions; the third press restores the order."""
     frame = sample_frame()
     report_order = list(frame["feature"])
     dated = frame.dropna(subset="last_tested_at")
@@ -162,8 +162,8 @@ def test_columns_sort_by_value_and_back(browser: Browser, page_file: Path) -> No
         head = visit.page.locator("table.many th", has_text="Last tested")
         button = head.get_by_role("button")
         for order, names in (
-            ("ascending", [*dated.sort_values("last_tested_at", kind="stable")["feature"], *gaps]),
             ("descending", [*dated.sort_values("last_tested_at", ascending=False, kind="stable")["feature"], *gaps]),
+            ("ascending", [*dated.sort_values("last_tested_at", kind="stable")["feature"], *gaps]),
             (None, report_order),
         ):
             button.focus()
@@ -178,7 +178,7 @@ def test_columns_sort_by_value_and_back(browser: Browser, page_file: Path) -> No
         assert states == sorted(states, key=words.index)
         visit.page.get_by_role("button", name="Tests", exact=True).click()
         tests = visit.page.locator("table.many tbody td:nth-child(5)").all_inner_texts()
-        assert [int(number) for number in tests] == sorted(frame["executed_tests"])
+        assert [int(number) for number in tests] == sorted(frame["executed_tests"], reverse=True)
         assert visit.page.locator("th[aria-sort]").count() == 1
 
 
@@ -364,7 +364,7 @@ def test_a_large_download_arrives_whole(browser: Browser, tmp_path: Path) -> Non
     path = written(tmp_path, notebook_of("# All", table))
     with visited(browser, path, accept_downloads=True) as visit:
         with visit.page.expect_download() as coming:
-            visit.page.get_by_role("link", name="Download CSV").click()
+            visit.page.get_by_role("link", name="Download all 9,000 rows (CSV)").click()
         coming.value.save_as(tmp_path / "all.csv")
 
     assert (tmp_path / "all.csv").read_bytes() == b"\xef\xbb\xbf" + csv_text(frame).encode()

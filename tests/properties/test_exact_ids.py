@@ -161,7 +161,7 @@ def page_table(frame: pd.DataFrame, report: Report) -> str:
 
 def terminal_table(frame: pd.DataFrame, report: Report) -> str:
     """Return a report as a terminal shows it, however wide its columns are."""
-    return re.sub(" {2,}|─+", "  ", formatted(frame, "table", report=report, width=None))
+    return re.sub(" {2,}|─+", "  ", formatted(frame, "table", report=report, width=None).text)
 
 
 FORMS: Mapping[str, Callable[[pd.DataFrame, Report], str]] = {

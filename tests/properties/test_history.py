@@ -65,7 +65,7 @@ def test_state_after_any_run_is_rebuilt(history: list[Step]) -> None:
 def without_history(mirror: Mirror) -> dict[str, pd.DataFrame]:
     """Return every table of a mirror without what pruning takes away."""
     found = frames(mirror)
-    for name in ("row_changes", "stream_reads"):
+    for name in ("row_changes", "stream_reads", "packed_runs"):
         del found[name]
     return found | {"sync_runs": found["sync_runs"].drop(columns="has_history")}
 

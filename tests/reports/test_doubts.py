@@ -115,6 +115,7 @@ KINDS: dict[str, tuple[str, Callable[[], Account]]] = {
 ROWS_OF_THEIR_OWN = {
     "changes": "it has no rows without an earlier state",
     "completeness": "its rows are streams",
+    "custom_reports": "it has no rows without a form",
     "feature_results": "a row rests on the product's tests, and on the bugs and results of its own",
 }
 

@@ -1,4 +1,4 @@
-"""The manager's page: five figures with their change, and the features that need a test."""
+"""The manager's page: five figures with their change, and what to test next."""
 
 from __future__ import annotations
 
@@ -89,33 +89,33 @@ def test_what_was_never_read_is_unknown(streams: tuple[str, ...]) -> None:
     assert any("never read" in doubt for doubt in found.doubts)
 
 
-def test_features_that_nothing_tells_apart_share_a_row() -> None:
-    """Untested ones first, by risk, then stale ones; what is scheduled or of unknown status is not among them."""
+def test_the_next_features_are_those_of_what_to_test_next() -> None:
+    """In its order, without what is scheduled; those that nothing tells apart share a row."""
     account = _account().product(2, "Ferry")
     for feature in range(5, 30):
         account.feature(feature)
     account.feature(40, product_id=2).feature(41, product_id=2)
     account.test(4, "waiting", ago(-3)).covers(4, 5)
     account.test(5, "archived", ago(300)).covers(5, 6)
-    urgent = _overview(account.synced(1, 2)).urgent
+    with opened(account.synced(1, 2)) as connection:
+        mirror = load_mirror(connection)
+        found, ranking = ta.overview(mirror).next_features, ta.next_tests(mirror)
 
-    rows = [tuple(row) for row in urgent[["state", "product", "active_features", "examples"]].itertuples(index=False)]
-    assert rows == [
-        ("untested", "Harbour", 25, "Feature 3, Feature 4, Feature 7 and 22 more"),
-        ("untested", "Ferry", 2, "Feature 40 and Feature 41"),
-        ("stale", "Harbour", 1, "Feature 6"),
-    ]
-    assert urgent["rank"][:2].is_monotonic_increasing
-    assert (urgent.dtypes["active_features"], urgent.dtypes["rank"]) == ("Int64", "Int64")
+    rows = [tuple(row) for row in found[["state", "product", "active_features", "examples"]].itertuples(index=False)]
+    assert ("untested", "Harbour", 25, "Feature 3, Feature 4, Feature 7 and 22 more") in rows
+    assert ("untested", "Ferry", 2, "Feature 40 and Feature 41") in rows
+    free = ranking[ranking["planned_test"].isna()]
+    assert [*dict.fromkeys(found["rank"])] == [*dict.fromkeys(free["rank"])]
+    assert (found.dtypes["active_features"], found.dtypes["rank"]) == ("Int64", "Int64")
 
 
-def test_no_more_than_ten_rows_are_urgent_and_none_where_nothing_is() -> None:
+def test_no_more_than_ten_rows_are_named_and_none_where_nothing_is() -> None:
     """Eleven products with an untested feature each give ten rows; an empty account none, with the same columns."""
     account = Account()
     for product in range(1, 12):
         account.product(product).feature(product, product_id=product)
-    full = _overview(account.synced(*range(1, 12))).urgent
-    empty = _overview(Account()).urgent
+    full = _overview(account.synced(*range(1, 12))).next_features
+    empty = _overview(Account()).next_features
 
     assert len(full) == 10
     assert empty.empty

@@ -43,7 +43,7 @@ class Elements(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note the tag."""
         self.tags.append(tag)
-        self.open.append(tag)
+        self.open += [] if tag == "br" else [tag]
         self.attributes += [(tag, name, value) for name, value in attrs]
 
     def handle_endtag(self, tag: str) -> None:
@@ -61,10 +61,10 @@ class Elements(HTMLParser):
 
 TAGS = set(
     "div table caption thead tbody tr th td p a time bdi details summary small span strong ul li dl dt dd figure "
-    "figcaption svg rect".split()
+    "figcaption svg rect br".split()
 )
 ATTRIBUTES = set(
-    "class role aria-label aria-hidden tabindex scope data-sort data-label data-choices data-choice datetime title download href colspan open "
+    "class role aria-label aria-hidden tabindex scope data-sort data-label data-choices data-choice data-columns data-name data-rows data-about datetime title download href colspan open "
     "width height x y fill".split()
 )
 

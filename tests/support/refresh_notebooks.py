@@ -12,6 +12,7 @@ from testio_analytics.demo.run import sync_demo
 from testio_analytics.pages.notebooks import notebook_paths, read_notebook, without_outputs
 
 KEPT_METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def refresh() -> None:
@@ -28,6 +29,8 @@ def refresh() -> None:
             for number, cell in enumerate(notebook.cells):
                 cell["id"] = f"cell-{number:02}"
                 cell.metadata.pop("execution", None)
+                if "outputs" in cell:  # widgets live in a running kernel only; elsewhere they read as an error
+                    cell.outputs = [one for one in cell.outputs if WIDGET not in one.get("data", {})]
             notebook.metadata = nbformat.from_dict(KEPT_METADATA)  # type: ignore[no-untyped-call]
             nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
 

@@ -36,6 +36,13 @@ def faultless_mirror() -> Path:
     return _made_once("faultless.db", lambda path: sync_account(demo_account(), path))
 
 
+def demo_pages() -> Path:
+    """Return the folder with all pages of the demo account; to be read only."""
+    from testio_analytics.pages.build import make_pages
+
+    return _made_once("pages", lambda folder: make_pages(demo_mirror(), folder))
+
+
 def _made_once(name: str, make: Callable[[Path], object]) -> Path:
     folder = Path(os.environ[FOLDER_VARIABLE])
     path = folder / name

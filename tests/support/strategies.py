@@ -120,12 +120,16 @@ def with_findings(account: Account) -> Account:
     """Add a row to each table of bugs, results and executions, and say that they were read."""
     account.add("bugs", id=1, product_id=1, test_id=1, test_feature_id=1, feature_link="none")
     account.add("bug_devices", bug_id=1, position=1, product_id=1, test_id=1)
+    account.add("custom_reports", id=1, product_id=1, title="Survey", keys='[{"key":"q1","label":"Rating"}]')
+    account.add("bug_custom_reports", bug_id=1, product_id=1, test_id=1, custom_report_id=1, title="Survey", answers=1)
+    account.add("custom_report_values", bug_id=1, position=1, product_id=1, test_id=1, custom_report_id=1, value="4")
     account.add("test_feature_results", test_feature_id=1, test_id=1, product_id=1)
     account.add("test_user_stories", test_feature_id=1, user_story_id=1, test_id=1, product_id=1)
     account.add("executions", id=1, product_id=1, user_story_id=1, user_story_version_id=1)
     account.add("endpoint_findings", product_id=1, endpoint="all features", is_offered=1, run_id=1)
     account.add("row_changes", id=1, run_id=1, product_id=1, table="features", created="[81001]")
     account.add("stream_reads", id=1, run_id=1, product_id=1, complete="features")
+    account.add("packed_runs", run_id=1)
     account.add("reported", id=1, run_id=1, kind="report", state="sent")
     return account.add("test_reads", test_id=1, stream="bugs", product_id=1, is_complete=1, run_id=1)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from testio_analytics.demo.account import bug_oddities, clock
+from testio_analytics.demo.account import bug_oddities, clock, forms
 from testio_analytics.demo.account.catalogue import Ids
 from testio_analytics.demo.account.model import Account, Cycle, Payload, Product
 from testio_analytics.demo.account.planted import PLANTED_SECRETS, PROSE_WITH_LOGIN, attachment, environment
@@ -36,6 +36,7 @@ def apply(account: Account, ids: Ids) -> None:
     _prose(account, ids)
     _scripted_runs(account, ids)
     bug_oddities.apply(account, ids)
+    forms.apply(account)
 
 
 def executed(product: Product) -> list[Cycle]:

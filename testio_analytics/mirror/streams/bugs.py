@@ -19,6 +19,7 @@ from testio_analytics.api.scrubbing import scrub
 from testio_analytics.api.values import as_id, id_in, shown, text_of
 from testio_analytics.concurrency import gather
 from testio_analytics.mirror import diff, schema
+from testio_analytics.mirror.custom_reports import add_report
 from testio_analytics.mirror.diff import StreamRead, TestReads
 from testio_analytics.mirror.rows import Row, Rows, content_hash
 from testio_analytics.mirror.streams.gaps import GAP_ERRORS, Gaps
@@ -162,7 +163,7 @@ class BugRows:
 
 
 def bug_rows(product_id: int, bugs: Iterable[Any], *, asked: Collection[int], scope: Scope) -> BugRows:
-    """Return ``bugs`` and ``bug_devices`` of the tests that were asked for.
+    """Return ``bugs``, with their devices and the forms that they were reported on, of the tests that were asked for.
 
     A bug that names no test belongs to the test of its test feature, whichever tests were asked for; where that is not
     known either it is kept without one. Bugs that name other tests are left out: they come when those are asked for.
@@ -189,7 +190,7 @@ def _add_bug(rows: Rows, product_id: int, raw: Any, place: tuple[int | None, int
     test_id, test_feature_id = place
     feature_id, link = _feature_of(raw, test_id, test_feature_id, scope)
     values = bug.__dict__  # the fields in one dictionary, without the copies that model_dump makes
-    keys = {"product_id": product_id, "test_id": test_id}
+    keys: dict[str, Any] = {"product_id": product_id, "test_id": test_id}
     links = {"test_feature_id": test_feature_id, "feature_id": feature_id, "feature_link": link}
     rows.add(schema.BUGS, raw, **values, **keys, **links)
     devices = rows.entries(schema.BUG_DEVICES, raw.get("devices"), f"the devices of bug {bug.id}", row_id=str(bug.id))
@@ -199,6 +200,7 @@ def _add_bug(rows: Rows, product_id: int, raw: Any, place: tuple[int | None, int
         else:
             reason = f"device {position} of bug {bug.id} is not an object but {shown(entry)}"
             rows.reject(schema.BUG_DEVICES, entry, reason, row_id=str(bug.id))
+    add_report(rows, raw, bug_id=bug.id, **keys)
     return len(rows.rejections) == refused
 
 

@@ -19,6 +19,7 @@ from testio_analytics.api.scrubbing import scrub
 from testio_analytics.api.values import id_in, text_of
 from testio_analytics.api.vocabulary import IMMUTABLE, WITHOUT_RESULTS
 from testio_analytics.mirror import diff, schema
+from testio_analytics.mirror.custom_reports import add_forms
 from testio_analytics.mirror.diff import StreamRead, TestReads, Vanished
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.streams.gaps import Gaps
@@ -84,10 +85,14 @@ def _note_missing(listed: PagedList, gaps: Gaps) -> int | None:
 
 
 def test_rows(product_id: int, tests: Iterable[Any]) -> Rows:
-    """Return ``tests`` and ``test_features`` of one product; a test that comes twice is one row."""
+    """Return ``tests``, ``test_features`` and the forms of one product; a test that comes twice is one row."""
     rows = Rows()
-    for payload in tests:
-        _add_test(rows, product_id, scrub(payload, rows.credentials))
+    kept = [scrub(payload, rows.credentials) for payload in tests]
+    for raw in kept:
+        _add_test(rows, product_id, raw)
+    ends = {row["id"]: row["end_at"] or "" for row in rows.of(schema.TESTS)}
+    of_tests = [(key, ends[key], raw) for raw in kept if (key := id_in(raw)) is not None and key in ends]
+    add_forms(rows, product_id, of_tests)
     return rows
 
 
@@ -181,7 +186,9 @@ def due_tests(db: Database, stream: str, known: Known, *, full: bool = False) ->
         return sorted(may_have)
     select = "select test_id, status from test_reads where product_id = ? and stream = ? and is_complete = 1"
     done = {row["test_id"]: row["status"] for row in db.query(select, [known.product_id, stream])}
-    again = _newly_attributable(db, known.product_id) if stream == "bugs" else set()
+    again = set[int]()
+    if stream == "bugs":
+        again = _newly_attributable(db, known.product_id) | _with_unkept_answers(db, known.product_id)
     return sorted(
         test_id
         for test_id, status in may_have.items()
@@ -207,6 +214,17 @@ def _newly_attributable(db: Database, product_id: int) -> set[int]:
         where b.product_id = ? and b.feature_link = 'none' and b.removed_at is null and r.run_id > s.run_id
     """
     return {row["test_id"] for row in db.query(select, [product_id])}
+
+
+def _with_unkept_answers(db: Database, product_id: int) -> set[int]:
+    """Return the tests with a bug whose answers on a form are not known, because a version that did not keep them read it."""
+    select = """
+        select distinct b.test_id from bug_custom_reports b
+        join test_reads r on r.test_id = b.test_id and r.stream = 'bugs'
+        join sync_runs s on s.id = r.run_id
+        where b.product_id = ? and b.answers is null and b.removed_at is null and s.schema_version < ?
+    """
+    return {row["test_id"] for row in db.query(select, [product_id, schema.CUSTOM_REPORT_VALUES.since])}
 
 
 def _active(db: Database, columns: str, table: str, product_id: int) -> Iterable[dict[str, Any]]:
