@@ -94,6 +94,7 @@ def test_every_question_is_a_get_with_the_token() -> None:
         "/products/1/user_stories",
         "/products/1/user_stories?section_id=7",
         "/products/1/exploratory_tests?page=1&per_page=25",
+        "/products/1/exploratory_tests",
         "/exploratory_tests/9",
     ]
 

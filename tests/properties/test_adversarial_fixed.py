@@ -44,7 +44,7 @@ def test_no_bugs_of_a_test_that_was_deleted_meanwhile_are_a_gap(tmp_path: Path) 
     account, db = small_account(tests=50), tmp_path / "mirror.db"
     before = account.copy()
 
-    assert _sync(account, Conduct(event=Event(20, "delete", 10)), db, NOW) == "incomplete"
+    assert _sync(account, Conduct(event=Event(23, "delete", 10)), db, NOW) == "incomplete"
     assert query(db, "select \"where\" from sync_gaps where stream = 'bugs'") == [("bugs of test 1011",)]
     _assert_true_or_in_doubt(db, [before, account], tmp_path, NOW)
 
