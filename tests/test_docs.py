@@ -17,8 +17,8 @@ import testio_analytics as ta
 from testio_analytics import config
 from testio_analytics.cli import cli
 from testio_analytics.mirror.schema import ALL_TABLES
-from testio_analytics.reports.gate import read_rule
 from testio_analytics.reports.columns import KINDS
+from testio_analytics.reports.gate import read_rule
 from testio_analytics.reports.registry import REPORTS
 
 ROOT = Path(__file__).parents[1]
