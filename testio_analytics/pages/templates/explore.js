@@ -403,7 +403,8 @@
             isMissing(product.coverage_ever_share) ? "" : `${percent(product.coverage_ever_share)} of ${counted(product.coverage_active_features, "active feature")}`],
           ["Valid bugs", ranged(product.bugs_bugs, product.bugs_bugs_highest), isMissing(product.bugs_open) ? "" : openWords(bugs)],
           ["Bugs per test of a feature", isMissing(product.rates_prior_mean) ? "unknown" : numberWords(product.rates_prior_mean), "on average"],
-          ["Bugs triaged manually", rate("review"), intervalNote(product.triage_review_low, product.triage_review_high, percent),
+          ["Bugs triaged manually", rate("review"), isMissing(product.triage_total) ? ""
+            : `${numberWords(product.triage_active_accepted + product.triage_rejected)} of ${counted(product.triage_total, "bug")}`, intervalNote(product.triage_review_low, product.triage_review_high, percent),
             product.triage_is_provisional ? "provisional" : ""],
           ["Stories with a result", ranged(product.stories_covered, product.stories_covered_highest), isMissing(product.stories_stories) ? "" : `of ${counted(product.stories_stories, "active story", "active stories")}`],
         ]),
@@ -466,7 +467,7 @@
     const stories = rowsOf("stories", "feature_id", feature.place);
     const bugsIn = (test) => bugs.filter((bug) => bug.test_id === test.place);
     return {
-      path: [linkTo("product", feature.product_id), ...sectionLinks(feature)],
+      path: [linkTo("product", feature.product_id), sectionLinks(feature)],
       state: feature.catalogue_state,
       statement: featureStatement(feature),
       facts: [["Feature", String(feature.feature_id)], ["First seen", day(feature.catalogue_first_seen)]],
@@ -799,11 +800,13 @@
     tight.forEach((region) => region.classList.add("tight"));
     narrow(tight).forEach((region) => { region.classList.remove("fits"); region.tabIndex = 0; });
   };
+  // A feature may be in several sections: they stand side by side.
   const path = (parts) => {
-    const links = parts.filter(Boolean);
+    const links = parts.map((part) => (Array.isArray(part) ? part.flatMap((one, place) => (place ? [", ", one] : [one])) : part))
+      .filter((part) => (Array.isArray(part) ? part.length : part));
     if (!links.length) return "";
     const list = made("nav", { className: "path", ariaLabel: "Where this is" });
-    links.forEach((part, place) => list.append(...(place ? [made("span", { ariaHidden: "true", textContent: " › " })] : []), part));
+    links.forEach((part, place) => list.append(...(place ? [made("span", { ariaHidden: "true", textContent: " › " })] : []), ...[part].flat()));
     return list;
   };
 
