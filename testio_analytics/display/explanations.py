@@ -12,9 +12,7 @@ from testio_analytics.reports.explanations import Explanation, Rows, explanation
 from testio_analytics.text import for_html
 
 TITLE = "Where these figures come from"
-NO_QUERY = (
-    "These figures are as of another time than the newest state of the file, so that no query on its tables gives them."
-)
+NO_QUERY = "These figures are as of another time than the end of a sync, so that no query on the tables of the file gives them."
 
 
 def why(page: str, mirror: Mirror, *, as_of: AsOf = None, stale_after: float = 180, matures_after: float = 10) -> Block:

@@ -122,7 +122,7 @@ def _cell_html(name: str, values: Mapping[str, Any], layout: Layout) -> str:
     if is_state(name):
         return state_chip(str(value))
     said = layout.says(value, name)
-    if link := layout.addresses.get(name, {}).get(value):
+    if isinstance(value, str) and (link := layout.addresses.get(name, {}).get(value)):
         return link_html(short(said, SHOWN_TEXT), link)
     if isinstance(value, datetime):
         moment = in_utc(value)

@@ -168,10 +168,10 @@ def load_custom_reports(
 
 
 def load_bug_custom_reports(
-    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False, names: bool = False
 ) -> pd.DataFrame:
     """Return which bugs were reported on a form of the customer's own, one row per bug, by bug."""
-    return load_table(db, "bug_custom_reports", product_id=product_id, include_removed=include_removed)
+    return load_table(db, "bug_custom_reports", product_id=product_id, include_removed=include_removed, names=names)
 
 
 def load_custom_report_values(

@@ -1,7 +1,7 @@
 """The headline figures once more, as SQL on the mirror's file: to paste into ``sqlite3`` or Datasette.
 
 The parts below are common table expressions that follow the definitions; a query names the last part that it needs, and
-gets those before it. They hold for the newest state of the file. The tests compare what they return with the reports.
+gets those before it. The tests compare what they return with the reports.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ def query(
 ) -> str | None:
     """Return the query that gives a figure on the file, with all values written out; None where there is none.
 
-    There is none for an earlier state: that is not in the tables, but rebuilt from their history.
+    It holds for the file as it was after the run that it names. There is none for a date between two runs.
 
     Args:
         mirror: what was read.
@@ -228,7 +228,7 @@ def query(
         matures_after: the same.
         more: other values that the statement names.
     """
-    if not mirror.is_newest or mirror.as_of is None or mirror.as_of != mirror.runs.as_of:
+    if mirror.as_of is None or mirror.as_of != mirror.runs.as_of:
         return None
     at = mirror.as_of
     only = "" if mirror.product_ids is None else f" AND id IN ({', '.join(map(str, mirror.product_ids))})"
@@ -248,7 +248,8 @@ def query(
     }
     needed = [name for name in _PARTS if name in _with_needs(parts)]
     text = ",\n".join(f"{name} AS (\n  {_PARTS[name][1]}\n)" for name in needed)
-    return Template(f"WITH {text}\n{select};" if text else f"{select};").substitute(values)
+    state = f"-- On the file as it was after sync run {mirror.run_id}.\n"
+    return state + Template(f"WITH {text}\n{select};").substitute(values)
 
 
 def _with_needs(parts: Iterable[str]) -> frozenset[str]:

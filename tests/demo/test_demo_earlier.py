@@ -105,4 +105,4 @@ def test_fresh_bugs_waited_for_a_decision(today: Account, earlier: Account) -> N
 def test_people_were_told_of_the_first_state(demo_db_path: Path) -> None:
     """So the pages of the demo say what changed since."""
     assert [(note["run_id"], note["kind"]) for note in reported(demo_db_path)] == [(1, "report")]
-    assert query(demo_db_path, "select distinct run_id from stream_reads order by 1") == [(1,), (2,)]
+    assert query(demo_db_path, "select run_id from packed_runs order by 1") == [(1,), (2,)]

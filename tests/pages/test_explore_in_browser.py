@@ -180,7 +180,7 @@ def test_the_address_leads_back_and_forward(visit: Visit) -> None:
     page.go_back()
     page.wait_for_function("document.title.startsWith('Product: ')")
     assert page.title() == title
-    assert abs(page.evaluate("scrollY") - top) < 5
+    page.wait_for_function("top => Math.abs(scrollY - top) < 5", arg=top)
     page.go_forward()
     page.wait_for_function("document.title.startsWith('Test: ')")
 

@@ -119,11 +119,14 @@ def test_queries_return_the_figures_of_random_accounts(account: Account) -> None
             _check(mirror, connection)
 
 
-def test_there_is_no_query_for_a_state_that_is_not_in_the_tables() -> None:
-    """What was known after an earlier run, and a date other than that of the last sync."""
+def test_there_is_no_query_for_a_time_between_two_syncs() -> None:
+    """Each other says on which state of the file it gives the figure."""
     mirror = load_mirror(demo_mirror())
-    for as_of in (1, "2026-03-01", "2027-01-01"):
+    for as_of in ("2026-03-01", "2027-01-01"):
         assert {one.query for one in explanations("overview", mirror, as_of=as_of)} == {None}
+    for run in (1, 2):
+        queries = [one.query or "" for one in explanations("overview", mirror, as_of=run)]
+        assert all(query.startswith(f"-- On the file as it was after sync run {run}.\n") for query in queries)
 
 
 def test_thresholds_and_definitions_are_those_of_the_page() -> None:

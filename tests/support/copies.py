@@ -7,7 +7,16 @@ from contextlib import closing
 from pathlib import Path
 
 from testio_analytics.mirror.database import connect_read_only
-from testio_analytics.mirror.schema import ACCOUNT, ALL_TABLES, REPORTED, ROW_CHANGES, SYNC_RUNS, Column, Table
+from testio_analytics.mirror.schema import (
+    ACCOUNT,
+    ALL_TABLES,
+    PACKED_RUNS,
+    REPORTED,
+    ROW_CHANGES,
+    SYNC_RUNS,
+    Column,
+    Table,
+)
 
 SHIFT = 1_000_000_000
 """How far the ids of one copy are from those of the next; more than any id of the demo account."""
@@ -28,7 +37,7 @@ def copy_rows(origin: Path, target: Path, copies: int) -> None:
         connection.execute("ATTACH ? AS origin", [str(origin)])
         for number in range(1, copies):
             for table in ALL_TABLES:
-                if table not in (SYNC_RUNS, ROW_CHANGES, REPORTED):
+                if table not in (SYNC_RUNS, ROW_CHANGES, PACKED_RUNS, REPORTED):
                     connection.execute(_copying(table), {"shift": number * SHIFT})
         connection.commit()
 

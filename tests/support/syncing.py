@@ -74,10 +74,11 @@ def query(db: Path, statement: str, parameters: Sequence[Any] = ()) -> list[tupl
 
 
 def mirror_digest(db: Path) -> dict[str, str]:
-    """Return a digest of the whole content of each mirrored table, every column included."""
+    """Return a digest of the whole content of each mirrored table of the file, every column included."""
     digests = {}
+    there = {name for (name,) in query(db, "select name from sqlite_master")}  # an older schema has fewer
     for table in ALL_TABLES:
-        if table.is_mirrored:
+        if table.is_mirrored and table.name in there:
             rows = query(db, f"select * from {table.name} order by {', '.join(table.key)}")
             digests[table.name] = hashlib.sha256(repr(rows).encode()).hexdigest()
     return digests
