@@ -435,7 +435,7 @@ def _show_thing(
 
 
 def _print_report(frame: pd.DataFrame, form: str, report: Report, columns: Sequence[str] = ()) -> None:
-    """Print a report, and say which columns found no room in the terminal."""
+    """Print a report, and say which columns the terminal is too narrow for."""
     from testio_analytics.display.terminal import formatted
 
     is_coloured = takes_colour(sys.stdout)
@@ -444,7 +444,7 @@ def _print_report(frame: pd.DataFrame, form: str, report: Report, columns: Seque
     write(shown.text, nl=form != "csv")
     if shown.left_out:
         say(
-            f"No room for {listed(shown.left_out, most=len(shown.left_out))}: choose with --columns, or use --format csv."
+            f"Not shown, for want of width: {listed(shown.left_out, most=len(shown.left_out))}. Choose with --columns, or use --format csv."
         )
 
 

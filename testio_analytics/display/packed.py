@@ -17,7 +17,7 @@ PACKED = re.compile(r"(?<![A-Za-z0-9+/])H4sI[A-Za-z0-9+/]+={0,2}")
 
 def packed(text: str) -> str:
     """Return the text compressed, in letters that stand in an attribute or a ``data:`` address as they are."""
-    return b64encode(gzip.compress(text.encode("utf-8"), 9, mtime=0)).decode("ascii")
+    return b64encode(gzip.compress(text.encode("utf-8", "replace"), 9, mtime=0)).decode("ascii")
 
 
 def unpacked(page: str) -> Iterator[str]:

@@ -44,7 +44,7 @@ COLOURS: Mapping[str, int] = {
 
 
 class Shown(NamedTuple):
-    """A report as text, and the columns that were left out for lack of room."""
+    """A report as text, and the columns that were left out because the terminal is too narrow."""
 
     text: str
     left_out: tuple[str, ...] = ()

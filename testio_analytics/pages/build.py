@@ -183,23 +183,20 @@ def _made(
             subject.file(name): _page(notebook, name, titles, subject, [*_origin(run), f"notebook {name}"])
             for name, notebook in executed.items()
         }
-        # What a page carries compressed is looked at as it was before.
-        texts = dict(pages)
         if explore.NAME in names:
-            file, data = subject.file(explore.NAME), _explore_data(parameters)
+            file = subject.file(explore.NAME)
             pages[file] = explore.explore_page(
-                data,
+                _explore_data(parameters),
                 file=file,
                 title=subject.title(explore.TITLE),
                 siblings=_siblings(titles, subject),
                 facts=_origin(run),
                 subject=subject.words,
             )
-            texts[file] = data
     except ReportError as error:
         raise ReportError(str(error).replace(str(state.copy), str(state.origin))) from error
-    for name, text in texts.items():
-        _check_discretion(name, text, [state.origin, state.copy.parent])
+    for name, html in pages.items():
+        _check_discretion(name, html, [state.origin, state.copy.parent])
     return pages
 
 

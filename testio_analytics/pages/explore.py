@@ -7,8 +7,6 @@ that row, then compressed. The page's script unpacks them with what the browser 
 from __future__ import annotations
 
 import json
-import zlib
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from string import Template
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from testio_analytics.display.cells import LOOKS, MARKS, rounded
+from testio_analytics.display.packed import packed
 from testio_analytics.pages.page import asset, policy
 from testio_analytics.reports.columns import BUCKET_WORDS, DEFAULTS, SIGNAL_WORDS, STATE_WORDS
 from testio_analytics.reports.explore import Explored
@@ -95,7 +94,6 @@ def explore_page(
         subject: what of the account it is about, for its heading; empty for all.
     """
     style, script = asset("page.css") + asset("explore.css"), asset("explore.js")
-    packed = b64encode(zlib.compress(data.encode("utf-8", errors="replace"), 9)).decode("ascii")
     return Template(asset("explore.html")).substitute(
         policy=for_html(policy(style, script)),
         title=for_html(title),
@@ -104,7 +102,7 @@ def explore_page(
         navigation="".join(_link(*sibling, sibling[0] == file) for sibling in siblings),
         pages="".join(_link(*sibling, False) for sibling in siblings if sibling[0] != file),
         facts=for_html(" · ".join(facts)),
-        data=packed,
+        data=packed(data),
         script=script,
     )
 

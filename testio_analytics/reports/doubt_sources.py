@@ -192,18 +192,24 @@ def _unread(mirror: Mirror) -> Iterator[Doubt]:
 
 
 def _unknown_statuses(mirror: Mirror) -> Iterator[Doubt]:
-    """Say which tests have a status that no definition knows: whether they were executed is not known."""
-    tests = dated_tests(mirror)
+    """Say which tests have a status that no definition knows: whether they were executed is not known.
+
+    Bugs of an executed test count from its end on. Those of such a test that is to end later may count or not, so that it
+    puts in doubt whatever rests on tests.
+    """
+    tests, bugs = dated_tests(mirror), located_bugs(mirror)
     tests, silent = tests[tests["group"] == "unknown"].sort_values("test_id"), silent_tests(mirror)["test_id"]
+    ends_later = (tests["at"] > mirror.instant()) & tests["test_id"].isin(bugs["test_id"])
+    tests = tests.assign(stream=ends_later.map({True: "tests", False: STATUSES}))
     copies = mirror.active("test_features").dropna(subset=["feature_id"])
-    for (status, product_id), rows in tests.groupby(["status", "product_id"]):
+    for (status, product_id, stream), rows in tests.groupby(["status", "product_id", "stream"]):
         key, titles = int(str(product_id)), tuple(rows["test"].head(3).tolist())
         name = mirror.product_names.get(key) or label(None, "Product", key)
         value = "" if status == NO_STATUS else str(status)
         looked_at = frozenset(copies[copies["test_id"].isin(rows["test_id"])]["feature_id"].tolist())
         scope = None if rows["test_id"].isin(silent).any() else looked_at
         others = looks_beyond(mirror).get(key, frozenset())
-        yield Doubt(STATUSES, "unknown status", key, name, len(rows), titles, value, scope, others)
+        yield Doubt(str(stream), "unknown status", key, name, len(rows), titles, value, scope, others)
 
 
 def _missing_fields(mirror: Mirror) -> Iterator[Doubt]:

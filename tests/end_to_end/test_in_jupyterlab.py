@@ -38,7 +38,7 @@ def _lab(folder: Path, demo_db_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module", name="browser")
-def _browser() -> Iterator[Browser]:
+def _browser(lab: str) -> Iterator[Browser]:  # the demo account is synced before the browser's loop runs
     with started_browser() as browser:
         yield browser
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 import testio_analytics as ta
-from browser import FLAGS, browser_path
+from browser import started_browser
 from shared_demo import demo_mirror, demo_pages
 from testio_analytics.cli import cli
 from testio_analytics.display.blocks import Block
@@ -77,21 +77,25 @@ def test_one_command_answers(question: Question) -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Return a browser."""
-    with sync_playwright() as player:
-        started = player.chromium.launch(executable_path=browser_path(), args=FLAGS)
+def pages() -> Path:
+    """Return the folder of the demo's pages."""
+    return demo_pages()
+
+
+@pytest.fixture(scope="module")
+def browser(pages: Path) -> Iterator[Browser]:
+    """Return a browser; the pages are made before its loop runs."""
+    with started_browser() as started:
         yield started
-        started.close()
 
 
 @pytest.mark.browser
 @each
-def test_three_clicks_from_the_overview_answer(question: Question, browser: Browser) -> None:
+def test_three_clicks_from_the_overview_answer(question: Question, browser: Browser, pages: Path) -> None:
     """A click leads to what has that name, from whatever page it stands on."""
     assert len(question.clicks) <= MOST_CLICKS
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.goto((demo_pages() / "00_overview.html").as_uri())
+    page.goto((pages / "00_overview.html").as_uri())
     for click in question.clicks:
         if click.startswith("type: "):
             page.get_by_role("searchbox").first.fill(click.removeprefix("type: "))

@@ -87,7 +87,9 @@ def test_a_row_is_a_line_in_80_columns(db: Path) -> None:
     assert "\x1b[31muntested\x1b[0m" in written
     assert len(plain.splitlines()) == 4 + 3 and max(map(len, plain.splitlines())) <= 80
     assert plain.split()[:5] == ["state", "feature", "product", "reason", "sections"]
-    assert "No room for executed_tests and stories: choose with --columns, or use --format csv." in said
+    assert (
+        "Not shown, for want of width: executed_tests and stories. Choose with --columns, or use --format csv." in said
+    )
     bare, _ = _in_terminal(80, *words, NO_COLOR="1")
     assert bare == plain
     assert "\x1b" not in command(*words).stdout

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
-import zlib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def unpacked(html: str) -> dict[str, Any]:
     """Return the data that a page carries."""
     found = re.search(r'<script type="application/octet-stream" id="data">([A-Za-z0-9+/=]+)</script>', html)
     assert found is not None
-    return json.loads(zlib.decompress(base64.b64decode(found[1])))  # type: ignore[no-any-return]
+    return json.loads(gzip.decompress(base64.b64decode(found[1])))  # type: ignore[no-any-return]
 
 
 def rows_of(data: dict[str, Any]) -> Tables:

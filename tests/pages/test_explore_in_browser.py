@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 import testio_analytics as ta
-from browser import PHONE, WIDE, Visit, pdf_text, started_browser, visited
+from browser import PHONE, WIDE, Visit, outside_the_loop, pdf_text, started_browser, visited
 from small_account import small_account
 from syncing import sync_account
 from testio_analytics.frames.mirror import Mirror
@@ -57,8 +57,8 @@ async (addresses) => {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Give one browser for all tests of this file."""
+def browser(demo_frames: Mirror) -> Iterator[Browser]:
+    """Give one browser for all tests of this file; the demo account is synced before its loop runs."""
     with started_browser() as started:
         yield started
 
@@ -265,7 +265,7 @@ def test_hostile_titles_stay_text(browser: Browser, tmp_path: Path) -> None:
         )
         product.cycles[0].bugs[0].payload["title"] = title
     product.cycles[0].payload["title"] = product.cycles[0].payload["test_title"] = HOSTILE[1]
-    sync_account(account, tmp_path / "mirror.db")
+    outside_the_loop(sync_account, account, tmp_path / "mirror.db")
     with visited(browser, written(tmp_path, ta.load_mirror(tmp_path / "mirror.db")), viewport=WIDE) as visit:
         visit.page.wait_for_selector(READY)
         for address in (
@@ -295,7 +295,7 @@ def test_hostile_titles_stay_text(browser: Browser, tmp_path: Path) -> None:
 
 def test_what_is_not_known_is_called_unknown(browser: Browser, tmp_path: Path) -> None:
     """Where only the catalogue was read, no figure is 0 and no list is called empty."""
-    sync_account(small_account(), tmp_path / "mirror.db", streams=["features"])
+    outside_the_loop(sync_account, small_account(), tmp_path / "mirror.db", streams=["features"])
     with visited(browser, written(tmp_path, ta.load_mirror(tmp_path / "mirror.db")), viewport=WIDE) as visit:
         visit.page.wait_for_selector(READY)
         visit.page.evaluate(GO, "feature-101")

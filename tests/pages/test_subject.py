@@ -10,10 +10,10 @@ from zipfile import ZipFile
 import pandas as pd
 import pytest
 
+from browser import browser_path
 from small_account import small_account
 from syncing import NOW, sync_account
 from testio_analytics.errors import ReportError
-from testio_analytics.pages import pdf
 from testio_analytics.pages.build import make_pages
 from testio_analytics.pages.subject import Subject
 
@@ -63,7 +63,7 @@ def test_each_product_has_a_folder_and_an_index_leads_there(db: Path, tmp_path: 
     links = re.findall(r'href="([^"#]+)"', (tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
     assert links == folders
     page = (tmp_path / "out" / folders[0]).read_text(encoding="utf-8")
-    assert re.search(r"<h1>Overview <small>[^<]+</small></h1>", page)
+    assert re.search(r"<h1[^>]*>Overview <small>[^<]+</small></h1>", page)
     with ZipFile(made[-1]) as archive:
         assert archive.namelist() == names[:-1]
     first = made[-1].read_bytes()
@@ -84,8 +84,7 @@ def test_a_zip_file_of_others_is_not_replaced(db: Path, tmp_path: Path) -> None:
 @pytest.mark.browser
 def test_a_page_is_printed_by_the_installed_browser(db: Path, tmp_path: Path) -> None:
     """A PDF beside the page, in whatever folder."""
-    if not any(map(shutil.which, pdf.BROWSERS)):
-        pytest.skip("no browser is installed")
+    browser_path()  # without one: skipped, or failed where CI is set
     made = make_pages(db, tmp_path / "with space", notebooks=["00_overview"], pdf=True)
     assert [path.name for path in made] == ["00_overview.html", "00_overview.pdf"]
     assert made[1].read_bytes().startswith(b"%PDF-")

@@ -22,6 +22,7 @@ from testio_analytics.reports.doubt_words import Doubt, words
 from testio_analytics.reports.doubts import doubts, doubts_of
 from testio_analytics.reports.registry import REPORTS, STATUSES, options_of
 
+OF_BUGS = ("triage", "triage_total", "bugs_by_product", "bugs_total")
 SOUND, DOUBTED = 1, 2
 """Two products with the same content; only the second is ever in doubt."""
 
@@ -113,6 +114,7 @@ KINDS: dict[str, tuple[str, Callable[[], Account]]] = {
 """Each kind of doubt: the stream that it is of, and an account that has exactly this one."""
 
 ROWS_OF_THEIR_OWN = {
+    "bugs": "a bug that names no feature says nothing of one that names its own",
     "changes": "it has no rows without an earlier state",
     "completeness": "its rows are streams",
     "custom_reports": "it has no rows without a form",
@@ -232,3 +234,19 @@ def test_a_doubt_knows_since_when_the_stream_is_not_complete() -> None:
     (doubt,) = doubts(_mirror(_account().gap(DOUBTED, "tests", "page 5")))
 
     assert doubt == Doubt("tests", "incomplete", DOUBTED, "Lighthouse", 1, ("page 5",), since=pd.Timestamp(ago()))
+
+
+@pytest.mark.parametrize("status", [None, "on_hold"])
+@pytest.mark.parametrize(("days", "is_doubted"), [(-5, True), (20, False)])
+def test_bugs_of_a_test_of_unknown_status_that_ends_later_may_count_or_not(
+    status: str | None, days: int, is_doubted: bool
+) -> None:
+    """Those of an executed test would count from its end on: no total of bugs is certain, until that day has come."""
+    account = Account().product(SOUND).feature(1).test(1, status, ago(days)).covers(1, 1)
+    bug = {"id": 1, "product_id": SOUND, "test_id": 1, "severity": "low", "status": "accepted", "auto_accepted": 0}
+    account.add("bugs", **bug, feature_id=1, feature_link="bug")
+    account.add("test_reads", test_id=1, stream="bugs", product_id=SOUND, is_complete=1, run_id=1, status=status)
+    with opened(account.synced(SOUND)) as connection:
+        mirror = load_mirror(connection)
+        for report in OF_BUGS:
+            assert bool(doubts_of(mirror, report)) is is_doubted, report

@@ -6,7 +6,8 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -33,6 +34,12 @@ FLAGS = [
 ]
 WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 400, "height": 800}
+
+
+def outside_the_loop(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Call a function that runs a loop of its own: in this thread the loop of the browser's driver is running."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(function, *args, **options).result()
 
 
 # -- the browser ----------------------------------------------------------------------------------------------------

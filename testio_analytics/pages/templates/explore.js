@@ -36,7 +36,7 @@
       bytes = new Uint8Array(text.length);
       for (let place = 0; place < text.length; place += 1) bytes[place] = text.charCodeAt(place);
     }
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).json();
   };
 
