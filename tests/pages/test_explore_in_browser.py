@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 import testio_analytics as ta
 from browser import PHONE, WIDE, Visit, outside_the_loop, pdf_text, started_browser, visited
@@ -150,20 +151,22 @@ def test_words_ids_and_keys_are_found(visit: Visit, demo_frames: Mirror) -> None
     """Typing shows what has all the words, also while a word is typed; Enter, back and the address work."""
     bug = demo_frames.bugs.dropna(subset=["external_idx", "title"]).iloc[0]
     page = visit.page
+    shown = expect(page.locator("#view .statement"))  # the view follows the address, a moment after the letter
     page.locator("#words").press_sequentially("seat pick")
-    assert "with “seat pick”" in statement(page)
+    shown.to_contain_text("with “seat pick”")
     assert page.evaluate("location.hash") == "#search=seat%20pick"
     assert page.locator("a[href^='#feature-']", has_text="Seat picker").count()
     assert page.evaluate("document.activeElement.id") == "words"
     page.go_back()  # one step, however many letters
-    assert page.evaluate("location.hash") == ""
+    page.wait_for_function("location.hash === ''")
     for asked in (bug["external_idx"], str(bug["id"]), f'"{bug["title"]}"'):
         page.fill("#words", asked)
+        shown.to_contain_text(f"“{asked}”")
         assert page.locator(f"a[href='#bug-{bug['id']}']").count() == 1, asked
     page.fill("#words", "nothing has such words")
-    assert statement(page).startswith("Nothing has")
+    shown.to_contain_text(re.compile("^Nothing has"))
     page.fill("#words", "%")
-    assert statement(page).startswith("Type words")
+    shown.to_contain_text(re.compile("^Type words"))
 
 
 def test_the_address_leads_back_and_forward(visit: Visit) -> None:
@@ -283,7 +286,7 @@ def test_hostile_titles_stay_text(browser: Browser, tmp_path: Path) -> None:
         visit.page.evaluate(GO, "product-1")
         assert visit.page.inner_text("h1") == HOSTILE[0]
         visit.page.fill("#words", HOSTILE[0])
-        assert visit.page.locator("th a[href='#product-1']").inner_text() == HOSTILE[0]
+        expect(visit.page.locator("th a[href='#product-1']")).to_have_text(HOSTILE[0])
         visit.page.evaluate(GO, f"search={HOSTILE[1]}")
         assert visit.page.evaluate("[window.hit === undefined, document.scripts.length, document.images.length]") == [
             True,
