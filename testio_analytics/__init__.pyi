@@ -133,6 +133,8 @@ from .reports.leftovers import unlinked_test_features as unlinked_test_features
 from .reports.next_tests import next_tests as next_tests
 from .reports.next_tests import packed_tests as packed_tests
 from .reports.overview import overview as overview
+from .reports.period_comparison import compare_periods as compare_periods
+from .reports.period_comparison import compare_periods_by_product as compare_periods_by_product
 from .reports.rate_intervals import poisson_interval as poisson_interval
 from .reports.rate_intervals import wilson as wilson
 from .reports.results import evidence_by_product as evidence_by_product

@@ -182,10 +182,12 @@ _ALL: tuple[Column, ...] = (
         "month",
         "Month",
         "text",
-        "Month in UTC, like 2026-06, or quarter, like 2026-Q2; empty for tests without any date.",
+        "Month in UTC, like 2026-06, quarter, like 2026-Q2, or year; empty for tests without any date.",
     ),
-    Column("start", "Start", "time", "When the month, week or quarter begins; weeks begin on Monday."),
-    Column("label", "Month", "text", "Month, like 2026-06, week, like 2026-W26 (ISO 8601), or quarter, like 2026-Q2."),
+    Column("start", "Start", "time", "When the month, week, quarter or year begins; weeks begin on Monday."),
+    Column(
+        "label", "Month", "text", "Month, like 2026-06, week, like 2026-W26 (ISO 8601), quarter, like 2026-Q2, or year."
+    ),
     Column("until", "Until", "time", "The time that the row looks back from."),
     Column("is_partial", "Not over", "flag", "Whether the period is not over at the report date."),
     Column("at", "When", "time", "The end of that test, else its start."),
@@ -519,6 +521,42 @@ _ALL: tuple[Column, ...] = (
         "data sets, and for figures of which both may be.",
     ),
     Column("note", "Note", "text", "What else there is to know; empty without."),
+    # -- one period beside another
+    Column("figure", "Figure", "text", "What is counted or measured."),
+    Column("period", "Period", "text", "The month, quarter or year, like 2026-Q2."),
+    Column("against", "Against", "text", "The one that it is compared with."),
+    Column(
+        "difference", "Difference", "text", "The period less the other one, in words; of shares in points of per cent."
+    ),
+    *(
+        column
+        for name, label, which in (("now", "Period", "the period"), ("then", "Against", "the other period"))
+        for column in (
+            Column(
+                name,
+                f"{label}, figure",
+                "rate",
+                f"The figure of {which}: the least that it can be.",
+                unit="of the figure",
+                bounds=(f"{name}_low", f"{name}_high"),
+                highest=f"{name}_highest",
+            ),
+            Column(f"{name}_highest", f"{label}, at most", "rate", "The most that it can be.", unit="of the figure"),
+            *_interval(name, f"the figure of {which}"),
+            Column(
+                f"{name}_k", f"{label}, counted", "count", "What a rate or a share counts; empty for counts.", none=True
+            ),
+            Column(f"{name}_n", f"{label}, out of", "count", "Out of how many; empty for counts.", none=True),
+        )
+    ),
+    *_interval("change", "the difference"),
+    Column(
+        "beyond",
+        "More than chance",
+        "flag",
+        "Of a rate: whether the 95 % interval of the difference leaves out 0 (the bugs of a test are no independent draws: the "
+        "test is the unit). Empty for all else: a count of everything has no interval; and where results are not final.",
+    ),
     # -- what only pages show
     Column("id", "Run", "id", "Number of the sync run."),
     Column("started_at", "Started", "time", "When the run started.", unit="minute"),
