@@ -557,6 +557,65 @@ _ALL: tuple[Column, ...] = (
         "Of a rate: whether the 95 % interval of the difference leaves out 0 (the bugs of a test are no independent draws: the "
         "test is the unit). Empty for all else: a count of everything has no interval; and where results are not final.",
     ),
+    # -- devices, and stories and bugs on their way
+    Column(
+        "bugs_asked",
+        "Of tests that asked for it",
+        "count",
+        "Those of the bugs whose test's requirements name it; the others were seen on it all the same.",
+    ),
+    Column("product_tests", "Tests of the product", "count", "All executed tests of the product."),
+    Column("stage", "Stage", "state", "How far the bug has come: reported, triaged, exported or fixed."),
+    Column(
+        "triaged_after",
+        "Triaged after",
+        "time",
+        "The last read of its test at which it was not triaged; when it was reported, where there is none.",
+    ),
+    Column(
+        "triaged_by",
+        "Triaged by",
+        "time",
+        "The first read at which it was accepted or rejected; empty where it is not.",
+    ),
+    Column(
+        "fixed_after",
+        "Fixed after",
+        "time",
+        "The last read of its test at which it was not marked as fixed; when it was reported, where there is none.",
+    ),
+    Column("fixed_by", "Fixed by", "time", "The first read at which it was marked as fixed; empty where it is not."),
+    Column(
+        "days_to_triage",
+        "Days to triage",
+        "days",
+        "Whole days from its report to triaged_after: the fewest.",
+        unit="days",
+        highest="days_to_triage_highest",
+    ),
+    Column("days_to_triage_highest", "Days to triage, at most", "days", "The same to triaged_by.", unit="days"),
+    Column("days_to_export", "Days to export", "days", "Whole days from its report to its export.", unit="days"),
+    Column(
+        "days_to_fix",
+        "Days to fix",
+        "days",
+        "Whole days from its report to fixed_after: the fewest.",
+        unit="days",
+        highest="days_to_fix_highest",
+    ),
+    Column("days_to_fix_highest", "Days to fix, at most", "days", "The same to fixed_by.", unit="days"),
+    Column(
+        "again",
+        "Found again",
+        "state",
+        "How it is one that was found before: an earlier bug of the product has the same tracker key and was marked as fixed, "
+        "or exported, before this one was reported; or the customer marked it as known before. Empty otherwise.",
+    ),
+    Column("again_bug_id", "Earlier bug id", "id", "Id of the earlier bug with that key; empty without."),
+    Column(
+        "again_bug", "Earlier bug", "text", "Title of the earlier bug with that key.", about=("bug", "again_bug_id")
+    ),
+    Column("is_newest", "Newest", "flag", "Whether the state of the story rests on this test; empty without test."),
     # -- what only pages show
     Column("id", "Run", "id", "Number of the sync run."),
     Column("started_at", "Started", "time", "When the run started.", unit="minute"),

@@ -15,7 +15,7 @@ import pytest
 
 import testio_analytics as ta
 from generated import account_of
-from payloads import dated_tests, executed_tests, last_run, payloads
+from payloads import dated_tests, executed_tests, last_run, payloads, test_of
 from syncing import sync_account
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.reports.rate_intervals import clustered_wilson, difference_interval, overdispersion
@@ -47,8 +47,8 @@ def counted(db: Path, period: str, product_id: int | None = None) -> dict[str, t
         for key, (test, at) in dated_tests(db).items()
         if test["of_product"] in is_own and name_of(at, kind) == period
     }
-    bugs = [bug for bug in payloads(db, "bugs") if (bug.get("test") or {}).get("id") in every]
-    valid = [bug for bug in bugs if bug["test"]["id"] in tests and bug.get("status") not in ("rejected", None)]
+    bugs = [bug for bug in payloads(db, "bugs") if test_of(bug, db) in every]
+    valid = [bug for bug in bugs if test_of(bug, db) in tests and bug.get("status") not in ("rejected", None)]
     accepted = [bug for bug in bugs if bug.get("status") == "accepted"]
     by_timer = sum(bug.get("auto_accepted") is True for bug in accepted)
     rejected = sum(bug.get("status") == "rejected" for bug in bugs)
@@ -162,9 +162,9 @@ def test_a_change_is_more_than_chance_where_its_interval_leaves_out_zero(db: Pat
     row = frame.loc["Rejection"]
     for side, period in (("now", now), ("then", then)):
         tests = {key for key, (_, at) in dated_tests(db).items() if name_of(at, "quarter") == period}
-        bugs = [bug for bug in payloads(db, "bugs") if (bug.get("test") or {}).get("id") in tests]
-        n = Counter(bug["test"]["id"] for bug in bugs)
-        k = Counter(bug["test"]["id"] for bug in bugs if bug.get("status") == "rejected")
+        bugs = [bug for bug in payloads(db, "bugs") if test_of(bug, db) in tests]
+        n = Counter(test_of(bug, db) for bug in bugs)
+        k = Counter(test_of(bug, db) for bug in bugs if bug.get("status") == "rejected")
         ends = clustered_wilson([k[key] for key in n], [*n.values()], [0] * len(n), 1)
         if row[side] == row[f"{side}_highest"]:
             assert (row[f"{side}_low"], row[f"{side}_high"]) == pytest.approx(tuple(float(end[0]) for end in ends))

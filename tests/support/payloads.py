@@ -52,5 +52,19 @@ def executed_tests(db: Path) -> dict[int, tuple[dict[str, Any], datetime]]:
     return {key: pair for key, pair in dated_tests(db).items() if pair[0].get("status") in EXECUTED}
 
 
+def test_of(bug: dict[str, Any], db: Path) -> int | None:
+    """Return the test of a bug: the one that it names, else the one that lists its test feature."""
+    named = (bug.get("test") or {}).get("id")
+    return named if named is not None else _tests_of_features(db).get((bug.get("test_feature") or {}).get("id"))
+
+
+test_of.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it for its name
+
+
+@cache
+def _tests_of_features(db: Path) -> dict[int | None, int]:
+    return {row["id"]: int(test["id"]) for test in payloads(db, "tests") for row in test.get("features") or []}
+
+
 def _time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
