@@ -14,6 +14,7 @@ from testio_analytics.reports.facts import once
 
 Row: TypeAlias = dict[str, Any]
 FIELDS = ("status", "fixed")
+UTC_TIME = "datetime64[us, UTC]"
 
 
 def seen_changes(mirror: Mirror, is_reached: Callable[[Mapping[str, Any]], bool]) -> pd.DataFrame:
@@ -38,8 +39,8 @@ def seen_changes(mirror: Mirror, is_reached: Callable[[Mapping[str, Any]], bool]
                 read = None if pd.isna(test_id) else reads.get((test_id, run))
                 found[key] = (pd.NaT if read is None else mirror.runs.until(read)), mirror.runs.until(run)
                 break
-    frame = pd.DataFrame.from_dict(found, orient="index", columns=["after", "by"])
-    return frame.astype("datetime64[us, UTC]").rename_axis("bug_id")
+    times = (pd.Series([pair[end] for pair in found.values()], [*found], dtype=UTC_TIME) for end in (0, 1))
+    return pd.DataFrame(dict(zip(("after", "by"), times, strict=True))).rename_axis("bug_id")
 
 
 def _plain(row: Mapping[str, Any]) -> Row:

@@ -30,7 +30,8 @@ def traceability(mirror: Mirror, *, as_of: AsOf = None) -> pd.DataFrame:
     # Where the API counts bugs and names none, its count is all that is known.
     found["bugs"] = found["bugs"].fillna(found["bugs_found"]).astype("Int64")
     found["external_idx"] = found["external_idx"].astype("str")
-    found["is_newest"] = (found["test_id"] == found["newest_test_id"]).astype("boolean").mask(found["test_id"].isna())
+    is_newest = (found["test_id"] == found["newest_test_id"]).astype("boolean").fillna(False)
+    found["is_newest"] = is_newest.mask(found["test_id"].isna())
     found = with_row_doubts(found, mirror, "traceability")
     order = ["product", "product_id", "feature", "feature_id", "story", "story_id", "at", "test_id"]
     ascending = [True] * 6 + [False] * 2

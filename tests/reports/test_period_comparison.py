@@ -16,19 +16,16 @@ import pytest
 import testio_analytics as ta
 from generated import account_of
 from payloads import dated_tests, executed_tests, last_run, payloads, test_of
+from shared_demo import generated_mirror
 from syncing import sync_account
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.reports.rate_intervals import clustered_wilson, difference_interval, overdispersion
 
 
 @pytest.fixture(scope="module", params=["demo", "small", "many products"])
-def db(request: pytest.FixtureRequest, faultless_db_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def db(request: pytest.FixtureRequest, faultless_db_path: Path) -> Path:
     """Return the file of the demo account, and of two generated ones."""
-    if request.param == "demo":
-        return faultless_db_path
-    path = tmp_path_factory.mktemp("generated") / "mirror.db"
-    sync_account(account_of(request.param), path)
-    return path
+    return faultless_db_path if request.param == "demo" else generated_mirror(request.param)
 
 
 def name_of(at: datetime, kind: str) -> str:

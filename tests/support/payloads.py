@@ -16,13 +16,16 @@ EXECUTED = {"running", "locked", "archived", "completed"}
 
 @cache
 def payloads(db: Path, table: str) -> list[dict[str, Any]]:
-    """Return the payloads of the rows that are there, each with the id of its product as ``of_product``."""
-    names = {"products": "id"}
+    """Return the payloads of the rows that are there, each with the id of its product as ``of_product``.
+
+    The results of stories come with the test that was asked for as ``of_test``.
+    """
+    owner = "id" if table == "products" else "product_id"
+    test = "test_id" if table == "test_user_stories" else "null"
     with closing(sqlite3.connect(db)) as connection:
-        rows = connection.execute(
-            f"select {names.get(table, 'product_id')}, raw_data from {table} where removed_at is null"
-        ).fetchall()
-    return [{**json.loads(text), "of_product": key} for key, text in rows]
+        select = f"select {owner}, {test}, raw_data from {table} where removed_at is null"
+        rows = connection.execute(select).fetchall()
+    return [{**json.loads(text), "of_product": key, "of_test": test_id} for key, test_id, text in rows]
 
 
 def last_run(db: Path) -> datetime:
