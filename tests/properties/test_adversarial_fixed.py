@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from test_adversarial_source import _sync, edit
 
 from adversary import Conduct, Event
@@ -37,6 +38,19 @@ def test_a_row_hidden_from_the_first_page_does_not_end_the_list(tmp_path: Path) 
 
     assert _sync(account, Conduct(hidden=frozenset({1001}), cap=1), db, NOW) == "incomplete"
     assert query(db, "select id from tests where product_id = 1 order by id") == [(1002,), (1003,)]
+    assert "tests" in {doubt.stream for doubt in doubts_of(load_mirror(db), "feature_catalog")}
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_hidden_rows_that_fill_a_small_page_do_not_end_the_list(known: bool, tmp_path: Path) -> None:
+    """Pages of two rows, the second of them hidden: an empty page, while the list without pages has rows; later too."""
+    account, db = small_account(tests=7), tmp_path / "mirror.db"
+    if known:
+        sync_account(account, db)
+
+    assert _sync(account, Conduct(hidden=frozenset({1003, 1004}), cap=2), db, NOW) == "incomplete"
+    stored = [(key,) for key in range(1001, 1008) if known or key not in (1003, 1004)]
+    assert query(db, "select id from tests where product_id = 1 and removed_at is null order by id") == stored
     assert "tests" in {doubt.stream for doubt in doubts_of(load_mirror(db), "feature_catalog")}
 
 
