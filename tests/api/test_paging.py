@@ -134,7 +134,8 @@ def test_rows_behind_a_small_page_of_hidden_rows_are_not_lost(total: int, cap: i
 @pytest.mark.parametrize("cap", [2, 20])
 def test_long_list_in_small_pages_is_looked_at_behind_its_end(cap: int) -> None:
     """What comes without pages is cut off: empty pages for as many rows as a full page has show the end."""
-    whole, holed = (_Listing(200, cap=cap, hidden=hidden, unpaged=150) for hidden in ([], range(161, 161 + cap)))
+    whole = _Listing(200, cap=cap, unpaged=150)
+    holed = _Listing(200, cap=cap, unpaged=150, hidden=range(161, 161 + cap))
     assert (_found(whole.read()), whole.read().doubt) == (whole.ids, None)
     listed = holed.read()
     assert listed.doubt is not None and "came after an empty page" in listed.doubt
