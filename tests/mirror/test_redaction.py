@@ -16,6 +16,8 @@ from syncing import mirror_digest, query, sync_account
 from testio_analytics.demo.account.model import Account, Feature
 from testio_analytics.demo.account.planted import PLANTED_SECRETS, environment
 from testio_analytics.demo.server.faults import Faults, parse_faults
+from testio_analytics.mirror.redaction import LEDGER_TEXTS
+from testio_analytics.mirror.schema import ALL_TABLES
 
 PASSWORD = "Xk9#mPq2vL"
 OTHER = "7h3Gate!Keeper"
@@ -184,6 +186,27 @@ def test_texts_that_were_cut_on_one_side_only_are_the_same(db: Path) -> None:
     found = ta.feature_catalog(ta.load_mirror(db)).set_index("feature_id")["changed_since_tested"]
     assert not found[101]  # the texts agree but for what was cut
     assert found[102]  # whose text is another one
+
+
+def test_every_column_that_may_repeat_the_api_is_cut() -> None:
+    """Beside the rows themselves: each text of the ledger is cut, or is one of our own words, hashes and ids."""
+    own = {
+        "sync_runs": {"outcome", "mode", "streams", "products", "package_version", "counts", "unknown_fields", "owner"},
+        "stream_states": {"stream"},
+        "sync_gaps": {"stream"},
+        "rejected_rows": {"stream", "table", "fingerprint"},
+        "test_reads": {"stream", "status"},
+        "endpoint_findings": {"endpoint"},
+        "row_changes": {"table", "created"},
+        "stream_reads": {"complete", "incomplete"},
+        "packed_runs": {"changes", "reads"},  # cut after unpacking
+        "reported": {"kind", "products", "state", "fingerprint"},
+    }
+    ledger = [table for table in ALL_TABLES if not table.is_mirrored]
+    texts = {
+        table.name: {column.name for column in table.columns if column.kind in ("text", "json")} for table in ledger
+    }
+    assert texts == {name: words | {*LEDGER_TEXTS.get(name, ())} for name, words in own.items()}
 
 
 def test_a_run_that_breaks_off_leaves_no_credential(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
