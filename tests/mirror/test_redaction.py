@@ -16,6 +16,7 @@ from syncing import mirror_digest, query, sync_account
 from testio_analytics.demo.account.model import Account, Feature
 from testio_analytics.demo.account.planted import PLANTED_SECRETS, environment
 from testio_analytics.demo.server.faults import Faults, parse_faults
+from testio_analytics.mirror.packed import unpacked
 from testio_analytics.mirror.redaction import LEDGER_TEXTS
 from testio_analytics.mirror.schema import ALL_TABLES
 
@@ -116,6 +117,11 @@ def test_a_credential_of_one_product_is_in_no_text_of_another(db: Path, owner: i
         assert PASSWORD.encode() not in _content(db)
 
 
+def _packed_history(db: Path) -> str:
+    """Return what the history of all runs says of earlier values."""
+    return str([unpacked(text) for (text,) in query(db, "select changes from packed_runs where changes is not null")])
+
+
 def test_a_credential_that_becomes_known_is_cut_out_of_all_earlier_rows(db: Path) -> None:
     """Of those that are not read this time, and those that are gone from the source, as well; no byte is left of it."""
     account = small_account(tests=4)
@@ -129,13 +135,15 @@ def test_a_credential_that_becomes_known_is_cut_out_of_all_earlier_rows(db: Path
     for product_id in (1, 2):
         account.product(product_id).features.pop()
     account.product(2).payload["name"] = f"Shop {PASSWORD}"
+    _describe(account, 2, "Use another one")
     sync_account(account, db)
-    assert _content(db).count(PASSWORD.encode()) > 5
+    assert _content(db).count(PASSWORD.encode()) > 5 and PASSWORD in _packed_history(db)
 
     _with_environment(account, 1, _environment(username=PASSWORD))
     sync_account(account, db, product_ids=[1], streams=["tests"])
 
     assert PASSWORD.encode() not in _content(db)
+    assert "Use [removed]" in _packed_history(db) and PASSWORD not in _packed_history(db)
     assert query(db, "select count(*) from features where removed_at is not null and raw_data like '%[removed]%'") != []
     assert query(db, "select row_id from rejected_rows") == [("bad [removed]",)]
     assert query(db, "pragma integrity_check") == [("ok",)]
