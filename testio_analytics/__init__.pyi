@@ -66,6 +66,7 @@ from .frames.loaders import load_rejected_rows as load_rejected_rows
 from .frames.loaders import load_reported as load_reported
 from .frames.loaders import load_row_changes as load_row_changes
 from .frames.loaders import load_sections as load_sections
+from .frames.loaders import load_story_bugs as load_story_bugs
 from .frames.loaders import load_stream_reads as load_stream_reads
 from .frames.loaders import load_stream_states as load_stream_states
 from .frames.loaders import load_sync_gaps as load_sync_gaps
@@ -73,6 +74,7 @@ from .frames.loaders import load_sync_runs as load_sync_runs
 from .frames.loaders import load_test_feature_results as load_test_feature_results
 from .frames.loaders import load_test_features as load_test_features
 from .frames.loaders import load_test_reads as load_test_reads
+from .frames.loaders import load_test_requirements as load_test_requirements
 from .frames.loaders import load_test_user_stories as load_test_user_stories
 from .frames.loaders import load_tests as load_tests
 from .frames.loaders import load_user_stories as load_user_stories
@@ -92,6 +94,7 @@ from .reports.backtest import backtest as backtest
 from .reports.backtest import backtest_sentence as backtest_sentence
 from .reports.backtest import backtest_summary as backtest_summary
 from .reports.backtest import exposures as exposures
+from .reports.bug_life import bug_life as bug_life
 from .reports.bugs import bugs_by_device as bugs_by_device
 from .reports.bugs import bugs_by_product as bugs_by_product
 from .reports.bugs import bugs_per_feature as bugs_per_feature
@@ -133,11 +136,15 @@ from .reports.leftovers import unlinked_test_features as unlinked_test_features
 from .reports.next_tests import next_tests as next_tests
 from .reports.next_tests import packed_tests as packed_tests
 from .reports.overview import overview as overview
+from .reports.period_comparison import compare_periods as compare_periods
+from .reports.period_comparison import compare_periods_by_product as compare_periods_by_product
 from .reports.rate_intervals import poisson_interval as poisson_interval
 from .reports.rate_intervals import wilson as wilson
 from .reports.results import evidence_by_product as evidence_by_product
 from .reports.results import feature_results as feature_results
 from .reports.shrinkage import shrunk_rates as shrunk_rates
+from .reports.slices import bugs_by_test_kind as bugs_by_test_kind
+from .reports.slices import coverage_by_device as coverage_by_device
 from .reports.status import status as status
 from .reports.stories import story_coverage as story_coverage
 from .reports.stories import story_coverage_by_feature as story_coverage_by_feature
@@ -146,6 +153,7 @@ from .reports.stories import story_coverage_by_section as story_coverage_by_sect
 from .reports.totals import bugs_total as bugs_total
 from .reports.totals import evidence_total as evidence_total
 from .reports.totals import story_coverage_total as story_coverage_total
+from .reports.traceability import traceability as traceability
 from .reports.trends import trends as trends
 from .reports.trends import trends_by_product as trends_by_product
 from .reports.trends import trends_by_week as trends_by_week

@@ -328,8 +328,10 @@ def _name_unknown_weights(path: Path, impact: Path | None) -> None:
     help="When a test is too old to count as recent.",
 )
 @click.option(
-    "--by", metavar="WORD", help="What the rows are by, such as month, quarter or week, or a part of the device."
+    "--by", metavar="WORD", help="What the rows are by, such as month, quarter, year or week, or a part of the device."
 )
+@click.option("--period", metavar="2026-Q2", help="`compare_periods`: this quarter, month or year.")
+@click.option("--against", metavar="2026-Q1", help="`compare_periods`: beside this one; default: the one before.")
 def show(
     report: str,
     is_list: bool,
@@ -345,6 +347,8 @@ def show(
     search: str | None,
     stale_after: float | None,
     by: str | None,
+    period: str | None,
+    against: str | None,
     **things: str | None,
 ) -> None:
     """Print one report; without a name, list the reports by the question that they answer.
@@ -357,10 +361,11 @@ def show(
     testio-analytics show features --search "address check"
     testio-analytics show coverage_by_section --sort -untested --columns section,untested
     testio-analytics show feature_catalog --format csv > catalog.csv
+    testio-analytics show compare_periods --period 2026-Q2 --against 2026-Q1
     testio-analytics show feature --feature 310353        # all about one; also product, test, bug
     """
     rows: dict[str, object] = {"--columns": columns, "--sort": sort, "--limit": limit is not None, "--state": states}
-    rows |= {"--search": search, "--stale-after": stale_after, "--by": by}
+    rows |= {"--search": search, "--stale-after": stale_after, "--by": by, "--period": period, "--against": against}
     if report in (*things, "product"):
         if unused := [option for option, value in rows.items() if value]:
             raise click.UsageError(f"`testio-analytics show {report}` shows one thing: {unused[0]} is not used.")
@@ -397,6 +402,8 @@ def show(
         impact=impact,
         stale_after=stale_after,
         by=by,
+        period=period,
+        against=against,
         search=search,
     )
     frame, notes = selected(frame, declared, asked)
