@@ -33,7 +33,7 @@ from .display.plots.findings import plot_next_tests as plot_next_tests
 from .display.plots.findings import plot_stories as plot_stories
 from .display.plots.findings import plot_trends as plot_trends
 from .display.plots.findings import plot_triage as plot_triage
-from .display.plots.style import picture as picture
+from .display.plots.pictures import picture as picture
 from .display.report_tables import settings as settings
 from .display.report_tables import since_last_report as since_last_report
 from .display.report_tables import sources as sources
