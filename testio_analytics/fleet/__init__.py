@@ -1,0 +1,1 @@
+"""Accounts with a file each in, what became of each of them out; no row leaves its account."""
