@@ -432,6 +432,8 @@ def _name_unknown_weights(path: Path, impact: Path | None) -> None:
 @click.option("--list", "is_list", is_flag=True, help="Name the reports, by the question that they answer.")
 @db_option
 @account_option
+@all_accounts_option
+@click.option("--anonymous", is_flag=True, help="`show portfolio`: without the names of the accounts.")
 @product_option
 @as_of_option
 @click.option(
@@ -459,6 +461,8 @@ def show(
     report: str,
     is_list: bool,
     db: Path | None,
+    all_accounts: bool,
+    anonymous: bool,
     products: tuple[int, ...],
     as_of: str | None,
     form: str,
@@ -493,10 +497,20 @@ def show(
         return
     if unused := [name for name, value in things.items() if value is not None]:
         raise click.UsageError(f"--{unused[0]} is only used by `testio-analytics show {unused[0]}`.")
+    given: dict[str, object]
+    if all_accounts or anonymous:
+        given = {"--db": db, "--product": products, "--impact": impact, "--state": states, "--search": search}
+        given |= {"--stale-after": stale_after, "--by": by}
+        if report != "portfolio" or not all_accounts:
+            raise click.UsageError("Accounts stand side by side in `testio-analytics show portfolio --all-accounts`.")
+        if unused := [option for option, value in given.items() if value]:
+            raise click.UsageError(f"The portfolio shows each account whole: {unused[0]} is not used.")
+        _show_portfolio(as_of, form, anonymous, (columns, sort, limit))
+        return
     from testio_analytics.reports import registry
 
     if is_list or report == "list":
-        given: dict[str, object] = {
+        given = {
             "--db": db,
             "--product": products,
             "--as-of": as_of,
@@ -530,6 +544,39 @@ def show(
         say(note)
     _name_unknown_weights(resolve_db_path(db), impact)
     _name_doubts(found, scope)
+
+
+def _show_portfolio(
+    as_of: str | None, form: str, anonymous: bool, chosen: tuple[str | None, str | None, int | None]
+) -> None:
+    """Print a row for each account and their sums; whose figures are in doubt, or missing, on standard error."""
+    from dataclasses import replace
+
+    from testio_analytics.accounts import read_accounts
+    from testio_analytics.display.selection import Selection, check, columns_in, selected
+    from testio_analytics.fleet.engine import account_columns
+    from testio_analytics.fleet.portfolio import portfolio_of
+    from testio_analytics.reports.registry import report_of
+
+    report, (columns, sort, limit) = report_of("portfolio"), chosen
+    report = replace(report, columns=account_columns(report), terminal=("account", *report.terminal))
+    asked = Selection(columns_in(columns), (), sort, limit)
+    check(report, asked)
+    frame, fleet = portfolio_of(read_accounts().values(), anonymous=anonymous, as_of=as_of)
+    frame, notes = selected(frame, report, asked)
+    _print_report(frame, form, report, asked.columns)
+    for note in notes:
+        say(note)
+    troubled = fleet.outcome[fleet.outcome["outcome"] != "complete"]
+    for name, outcome, reason in zip(troubled["account"], troubled["outcome"], troubled["reason"], strict=True):
+        if anonymous:
+            continue
+        say(
+            f"{name}: {reason}"
+            if outcome == "failed"
+            else f"{name} is in doubt: `testio-analytics status --account {name}` says why."
+        )
+    _exit_by_gravest("failed" if outcome == "failed" else "incomplete" for outcome in troubled["outcome"])
 
 
 def _show_thing(
