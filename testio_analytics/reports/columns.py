@@ -347,6 +347,7 @@ _ALL: tuple[Column, ...] = (
         lowest_first=True,
     ),
     Column("tests", "Tests", "count", "Distinct executed tests."),
+    Column("recent_share_highest", "Recently tested, at most", "share", "The same of the most that it can be."),
     Column("tests_read", "Tests with bugs read", "count", "Those of the tests whose bugs were read."),
     Column(
         "bugs_per_test",
@@ -709,6 +710,41 @@ _ALL: tuple[Column, ...] = (
     Column("is_known", "Known before", "flag", "Whether the customer knew it before; empty where that is not said."),
     Column("fixed", "Fixed", "flag", "Whether it is marked as fixed; empty where that is not said."),
     Column("reported_at", "Reported", "time", "When the tester reported it."),
+    # -- accounts side by side
+    Column("account", "Account", "text", "Name of the account in accounts.toml."),
+    Column("recent_share_highest", "Recently tested, at most", "share", "The same of the most that it can be."),
+    Column("tests_read", "Tests with bugs read", "count", "Executed tests whose bugs were read."),
+    *(
+        column
+        for rate, label in (("auto_acceptance", "Auto-acceptance"), ("review", "Review"))
+        for column in (
+            Column(f"{rate}_bugs", f"{label}, bugs", "count", f"Bugs that count in {label.lower()}: the fewest."),
+            Column(f"{rate}_bugs_highest", f"{label}, bugs at most", "count", "The most that count in it."),
+            Column(f"{rate}_of", f"{label}, out of", "count", "The bugs that it is a share of."),
+        )
+    ),
+    Column(
+        "story_share",
+        "Stories with a result",
+        "share",
+        "Stories with a passed or failed result as a share of all active stories.",
+        highest="story_share_highest",
+    ),
+    Column("story_share_highest", "Stories with a result, at most", "share", "The same of the most that it can be."),
+    Column("report_date", "As of", "time", "The report date: the time of the last sync."),
+    Column(
+        "recent_share_before",
+        "Recently tested before",
+        "share",
+        "Recently tested features as a share of those active then, at the end of the last quarter that was over.",
+    ),
+    Column(
+        "recent_share_change",
+        "Change since the quarter",
+        "rate",
+        "recent_share less recent_share_before, in points: below 0, less is tested recently than then.",
+        unit="percentage points",
+    ),
     Column(
         "exported_at", "Exported", "time", "When it was exported to the customer's tracker; empty where it was not."
     ),
