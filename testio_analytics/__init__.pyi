@@ -1,5 +1,7 @@
 """Every public name and where it lives; the package resolves them from here when first used."""
 
+from . import fleet as fleet
+from .accounts import read_accounts as read_accounts
 from .api.client import Client as Client
 from .api.sections import get_section_ids as get_section_ids
 from .api.sections import has_sections as has_sections
@@ -33,7 +35,7 @@ from .display.plots.findings import plot_next_tests as plot_next_tests
 from .display.plots.findings import plot_stories as plot_stories
 from .display.plots.findings import plot_trends as plot_trends
 from .display.plots.findings import plot_triage as plot_triage
-from .display.plots.style import picture as picture
+from .display.plots.pictures import picture as picture
 from .display.report_tables import settings as settings
 from .display.report_tables import since_last_report as since_last_report
 from .display.report_tables import sources as sources
@@ -49,6 +51,7 @@ from .errors import SchemaVersionError as SchemaVersionError
 from .errors import StoreError as StoreError
 from .errors import TestioError as TestioError
 from .errors import UnknownValueError as UnknownValueError
+from .fleet.portfolio import portfolio_of as portfolio_of
 from .frames.history import load_history as load_history
 from .frames.loaders import load_bug_custom_reports as load_bug_custom_reports
 from .frames.loaders import load_bug_devices as load_bug_devices
@@ -138,6 +141,7 @@ from .reports.next_tests import packed_tests as packed_tests
 from .reports.overview import overview as overview
 from .reports.period_comparison import compare_periods as compare_periods
 from .reports.period_comparison import compare_periods_by_product as compare_periods_by_product
+from .reports.portfolio import portfolio as portfolio
 from .reports.rate_intervals import poisson_interval as poisson_interval
 from .reports.rate_intervals import wilson as wilson
 from .reports.results import evidence_by_product as evidence_by_product

@@ -299,19 +299,22 @@ def load_mirror(db: Source = None, *, product_id: ProductFilter = None, as_of: A
     Raises:
         UnknownValueError: there is no such product or run, or `as_of` is no date or time.
     """
+    return _load(db, as_of, lambda fetch: known_products(fetch, product_id))
+
+
+def _load(db: Source, as_of: AsOf, products: Callable[[Fetch], tuple[int, ...] | None]) -> Mirror:
     with snapshot(db) as fetch:
         run = (
             None if as_of is None else load_runs(fetch, read_table(fetch, TABLES["sync_runs"], [], {})).state_at(as_of)
         )
         with nullcontext() if run is None else state_after(fetch, run):
-            mirror = _read(
-                fetch, product_id, lambda earlier: load_mirror(db, product_id=product_id, as_of=earlier), run is None
-            )
+            ids = products(fetch)
+            # A product that is known now may not have been known then: of that time its rows are none.
+            mirror = _read(fetch, ids, lambda earlier: _load(db, earlier, lambda _: ids), run is None)
     return mirror if as_of is None else mirror.moved_to(mirror.instant(as_of))
 
 
-def _read(fetch: Fetch, product_id: ProductFilter, load_past: Callable[[int], Mirror], is_newest: bool) -> Mirror:
-    ids = known_products(fetch, product_id)
+def _read(fetch: Fetch, ids: tuple[int, ...] | None, load_past: Callable[[int], Mirror], is_newest: bool) -> Mirror:
     frames = {
         table.name: read_table(fetch, table, *mirror_condition(table, ids), without=UNREAD_BY_REPORTS)
         for table in ALL_TABLES

@@ -53,8 +53,10 @@ class Column:
         highest: the column with the most that it can be, where the value is the least; none for most.
         none: whether a missing count means that there is none; otherwise it means that the count is unknown.
         words: what its values read as, for people, where that is not the value itself.
-        about: what its values are the names of: one of `KINDS`, or the column that says which, and the column with the id.
+        about: what its values are the names of, or where these are shown: one of `KINDS`, or the column that says which,
+            and the column with the id.
         is_list: whether its values are several names, joined by commas.
+        lowest_first: whether the lowest number is what people look for first, as of a rank.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Column:
     words: Mapping[str, str] = field(default_factory=dict)
     about: tuple[str, str] | None = None
     is_list: bool = False
+    lowest_first: bool = False
 
     @property
     def reads_unknown(self) -> bool:
@@ -172,7 +175,16 @@ _ALL: tuple[Column, ...] = (
         about=("feature", "feature_id"),
     ),
     Column("story_id", "Story id", "id", "Id of the user story."),
-    Column("story", "Story", "text", "The sentence of the user story, else its title."),
+    Column(
+        "story",
+        "Story",
+        "text",
+        "The sentence of the user story, else its title.",
+        about=(
+            "feature",
+            "feature_id",
+        ),  # a story has no view of its own; that of its feature shows it with its results
+    ),
     Column("test_id", "Test id", "id", "Id of the test that the row speaks of; empty without."),
     Column("test", "Test", "text", "Title of that test; empty without.", about=("test", "test_id")),
     Column("test_feature_id", "Test feature id", "id", "Id of the feature's entry in the list of the test."),
@@ -326,8 +338,16 @@ _ALL: tuple[Column, ...] = (
         "not_in_catalogue", "Not in the catalogue", "count", "Bugs linked to a feature that is not in the catalogue."
     ),
     Column("not_attributable", "Not attributable", "count", "Bugs that are linked to no feature."),
-    Column("rank", "Rank", "count", "Place, 1 is the highest; equal rows share the better one.", none=True),
+    Column(
+        "rank",
+        "Rank",
+        "count",
+        "Place, 1 is the highest; equal rows share the better one.",
+        none=True,
+        lowest_first=True,
+    ),
     Column("tests", "Tests", "count", "Distinct executed tests."),
+    Column("recent_share_highest", "Recently tested, at most", "share", "The same of the most that it can be."),
     Column("tests_read", "Tests with bugs read", "count", "Those of the tests whose bugs were read."),
     Column(
         "bugs_per_test",
@@ -438,8 +458,22 @@ _ALL: tuple[Column, ...] = (
     Column("features_covered", "Features covered", "count", "Distinct active features that these tests cover."),
     Column("first_covered", "For the first time", "count", "Those of them that no earlier test had covered."),
     # -- the next tests
-    Column("rank_best", "Best rank", "count", "The best rank when each weight moves by a quarter.", none=True),
-    Column("rank_worst", "Worst rank", "count", "The worst rank when each weight moves by a quarter.", none=True),
+    Column(
+        "rank_best",
+        "Best rank",
+        "count",
+        "The best rank when each weight moves by a quarter.",
+        none=True,
+        lowest_first=True,
+    ),
+    Column(
+        "rank_worst",
+        "Worst rank",
+        "count",
+        "The worst rank when each weight moves by a quarter.",
+        none=True,
+        lowest_first=True,
+    ),
     Column("risk", "Risk", "rate", "likelihood × impact.", unit="0 to 1"),
     Column("likelihood", "Likelihood", "rate", "Weighted mean of its four parts.", unit="0 to 1"),
     Column("part_bugs", "Bugs", "rate", "Part of the likelihood: bugs per test. Empty where missing.", unit="0 to 1"),
@@ -471,7 +505,14 @@ _ALL: tuple[Column, ...] = (
     Column(
         "planned_test", "Scheduled test", "text", "Title of a scheduled test that covers the feature; empty without."
     ),
-    Column("proposed_test", "Proposed test", "count", "Number of the proposed test that it is in.", none=True),
+    Column(
+        "proposed_test",
+        "Proposed test",
+        "count",
+        "Number of the proposed test that it is in.",
+        none=True,
+        lowest_first=True,
+    ),
     # -- completeness
     Column("stream", "Data set", "state", "The data set: products, features, tests, bugs or results."),
     Column("expected", "Expected", "count", "Records that the API holds, where that is known."),
@@ -669,6 +710,41 @@ _ALL: tuple[Column, ...] = (
     Column("is_known", "Known before", "flag", "Whether the customer knew it before; empty where that is not said."),
     Column("fixed", "Fixed", "flag", "Whether it is marked as fixed; empty where that is not said."),
     Column("reported_at", "Reported", "time", "When the tester reported it."),
+    # -- accounts side by side
+    Column("account", "Account", "text", "Name of the account in accounts.toml."),
+    Column("recent_share_highest", "Recently tested, at most", "share", "The same of the most that it can be."),
+    Column("tests_read", "Tests with bugs read", "count", "Executed tests whose bugs were read."),
+    *(
+        column
+        for rate, label in (("auto_acceptance", "Auto-acceptance"), ("review", "Review"))
+        for column in (
+            Column(f"{rate}_bugs", f"{label}, bugs", "count", f"Bugs that count in {label.lower()}: the fewest."),
+            Column(f"{rate}_bugs_highest", f"{label}, bugs at most", "count", "The most that count in it."),
+            Column(f"{rate}_of", f"{label}, out of", "count", "The bugs that it is a share of."),
+        )
+    ),
+    Column(
+        "story_share",
+        "Stories with a result",
+        "share",
+        "Stories with a passed or failed result as a share of all active stories.",
+        highest="story_share_highest",
+    ),
+    Column("story_share_highest", "Stories with a result, at most", "share", "The same of the most that it can be."),
+    Column("report_date", "As of", "time", "The report date: the time of the last sync."),
+    Column(
+        "recent_share_before",
+        "Recently tested before",
+        "share",
+        "Recently tested features as a share of those active then, at the end of the last quarter that was over.",
+    ),
+    Column(
+        "recent_share_change",
+        "Change since the quarter",
+        "rate",
+        "recent_share less recent_share_before, in points: below 0, less is tested recently than then.",
+        unit="percentage points",
+    ),
     Column(
         "exported_at", "Exported", "time", "When it was exported to the customer's tracker; empty where it was not."
     ),

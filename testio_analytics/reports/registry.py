@@ -491,6 +491,36 @@ _ALL: tuple[Report, ...] = (
         )
     ),
     Report(
+        name="portfolio",
+        title="The account in one row; with --all-accounts, all of them and their sums.",
+        question=TRIAGE,
+        grain="One row; of several accounts one row each, and their sums below.",
+        streams=(*_COVERAGE, "bugs", "results", *BUG_FIELDS, "bugs.auto_accepted", *LINK_FIELDS),
+        columns=columns(
+            "active_features never_executed never_executed_highest recent_covered recent_covered_highest recent_share"
+            " recent_share_highest recent_share_before recent_share_change tests tests_read bugs bugs_highest"
+            " bugs_per_test auto_acceptance_bugs auto_acceptance_bugs_highest auto_acceptance_of auto_acceptance"
+            " auto_acceptance_highest auto_acceptance_low auto_acceptance_high auto_acceptance_band review_bugs"
+            " review_bugs_highest review_of review review_highest review_low review_high review_band stories covered"
+            " covered_highest story_share story_share_highest report_date is_complete gap",
+            never_executed={"highest": "never_executed_highest"},
+            recent_share={"highest": "recent_share_highest"},
+            bugs={"label": "Valid bugs"},
+            tests={"meaning": "Executed tests."},
+            bugs_per_test={"meaning": "Valid bugs per executed test whose bugs were read."},
+            covered={"meaning": "Stories with a passed or failed result: the fewest."},
+        ),
+        terminal=_names(
+            "active_features never_executed recent_share recent_share_change bugs_per_test auto_acceptance review"
+            " story_share report_date tests bugs"
+        ),
+        caption="Accounts side by side.",
+        page=_names(
+            "active_features never_executed recent_share recent_share_change tests bugs bugs_per_test auto_acceptance"
+            " auto_acceptance_band review review_band story_share report_date gap"
+        ),
+    ),
+    Report(
         name="trends",
         title="Tests, bugs and coverage by month, all products together.",
         question=TRIAGE,

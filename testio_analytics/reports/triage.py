@@ -141,6 +141,21 @@ def triage_total(
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
     """Return the triage outcomes of all bugs, in one row."""
+    found = _total(mirror, as_of, matures_after)
+    return with_doubts(_measured(mirror, found, bands), mirror, "triage_total")
+
+
+def rate_counts(mirror: Mirror, name: str, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return the counts that a triage rate of all bugs is made of, in one row, so that they can be summed over accounts.
+
+    Columns (Int64): least, most (bugs that count in it), of. They are empty where the bugs were never read.
+    """
+    least, most, of = _ends(_total(mirror, as_of, 10), name)
+    return pd.DataFrame({"least": least, "most": most, "of": of})
+
+
+def _total(mirror: Mirror, as_of: AsOf, matures_after: float) -> pd.DataFrame:
+    """Return the bugs by triage outcome, with the interval of each rate, in one row."""
     bugs = _dated(mirror, as_of, matures_after).assign(product=ALL_PRODUCTS)
     found = _counts(bugs, ["product"])
     if found.empty:
@@ -148,7 +163,7 @@ def triage_total(
         nothing = pd.NA if nothing_read(mirror, "bugs") or never_synced_products(mirror, "bugs") else 0
         empty = {name: pd.Series([nothing], dtype="Int64") for name in COUNTED}
         found = pd.DataFrame({"product": [ALL_PRODUCTS], **empty}).join(found.drop(columns=["product", *empty]))
-    return with_doubts(_measured(mirror, found.astype({"product": "str"}), bands), mirror, "triage_total")
+    return found.astype({"product": "str"})
 
 
 def band(rate: float | None, bounds: tuple[float, float]) -> Band:
