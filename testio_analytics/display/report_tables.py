@@ -113,6 +113,7 @@ def table(
         addresses={
             column.name: tracker_addresses(frame[column.name]) for column in shown if column.name == TRACKER_KEY
         },
+        lowest_first=[column.name for column in shown if column.lowest_first],
         download=f"{name}.csv",
     )
 

@@ -143,6 +143,13 @@ def load_test_features(
     return load_table(db, "test_features", product_id=product_id, include_removed=include_removed, names=names)
 
 
+def load_test_requirements(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False, names: bool = False
+) -> pd.DataFrame:
+    """Return the devices that each test asks for, one row per requirement, by test and place in its list."""
+    return load_table(db, "test_requirements", product_id=product_id, include_removed=include_removed, names=names)
+
+
 def load_bugs(
     db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False, names: bool = False
 ) -> pd.DataFrame:
@@ -196,6 +203,13 @@ def load_test_user_stories(
 ) -> pd.DataFrame:
     """Return what came of each story in each test, one row per test feature and story, by their ids."""
     return load_table(db, "test_user_stories", product_id=product_id, include_removed=include_removed, names=names)
+
+
+def load_story_bugs(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False, names: bool = False
+) -> pd.DataFrame:
+    """Return which bugs the API names in the result of a story in a test, one row per bug, by test feature and story."""
+    return load_table(db, "story_bugs", product_id=product_id, include_removed=include_removed, names=names)
 
 
 def load_executions(

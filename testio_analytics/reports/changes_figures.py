@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import hypot
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -15,6 +14,7 @@ from testio_analytics.reports.change_sides import Sides
 from testio_analytics.reports.comparison import comparable
 from testio_analytics.reports.coverage import coverage_total
 from testio_analytics.reports.doubts import nothing_read, products_in_doubt
+from testio_analytics.reports.rate_intervals import difference_interval
 from testio_analytics.reports.registry import REPORTS
 from testio_analytics.reports.stories import story_coverage_by_product
 from testio_analytics.reports.triage import triage_total
@@ -165,9 +165,7 @@ def is_beyond(then: Value, now: Value) -> bool | None:
     ends = (*then, *now)
     if any(end is None for end in ends):
         return None
-    least1, most1, low1, high1, least2, most2, low2, high2 = (float(end) for end in ends if end is not None)
-    lowest = least2 - most1 - hypot(least2 - low2, high1 - most1)
-    highest = most2 - least1 + hypot(high2 - most2, least1 - low1)
+    lowest, highest = difference_interval(then=then, now=now)  # type: ignore[arg-type]  # no end is missing
     return bool(lowest > 0 or highest < 0)
 
 

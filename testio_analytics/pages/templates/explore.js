@@ -214,8 +214,8 @@
       else {
         head.append(made("button", { type: "button", textContent: label, title: "Sort; the third click restores the order" }));
         head.firstChild.addEventListener("click", () => {
-          const next = { ascending: "descending", descending: "" };
-          const now = head.hasAttribute("aria-sort") ? next[head.getAttribute("aria-sort")] : "ascending";
+          const [first, second] = isNumber ? ["descending", "ascending"] : ["ascending", "descending"];
+          const now = head.hasAttribute("aria-sort") ? { [first]: second }[head.getAttribute("aria-sort")] : first;
           heads.forEach((other) => other.removeAttribute("aria-sort"));
           if (now) head.setAttribute("aria-sort", now);
           const keyed = rows.map((row, at) => ({ row, at, key: columns[place][2](row) }));
