@@ -96,6 +96,7 @@ def _grouped(features: pd.DataFrame) -> pd.DataFrame:
     rows = alike.agg(
         active_features=("feature", "size"),
         feature_id=("feature_id", "first"),
+        feature_ids=("feature_id", tuple),
         examples=("feature", lambda titles: listed([short(title) for title in titles])),
     )
     rows["feature_id"] = rows["feature_id"].mask(rows["active_features"] > 1)
