@@ -6,7 +6,6 @@ from .api.sections import has_sections as has_sections
 from .concurrency import run as run
 from .config import resolve_api as resolve_api
 from .config import resolve_db_path as resolve_db_path
-from .demo.truth import generated_exposures as generated_exposures
 from .display.about import bug as bug
 from .display.about import feature as feature
 from .display.about import product as product
@@ -91,7 +90,6 @@ from .reports.answers import triage_answer as triage_answer
 from .reports.backtest import backtest as backtest
 from .reports.backtest import backtest_sentence as backtest_sentence
 from .reports.backtest import backtest_summary as backtest_summary
-from .reports.backtest import exposures as exposures
 from .reports.bugs import bugs_by_device as bugs_by_device
 from .reports.bugs import bugs_by_product as bugs_by_product
 from .reports.bugs import bugs_per_feature as bugs_per_feature
@@ -133,6 +131,7 @@ from .reports.leftovers import unlinked_test_features as unlinked_test_features
 from .reports.next_tests import next_tests as next_tests
 from .reports.next_tests import packed_tests as packed_tests
 from .reports.overview import overview as overview
+from .reports.past_tests import exposures as exposures
 from .reports.rate_intervals import poisson_interval as poisson_interval
 from .reports.rate_intervals import wilson as wilson
 from .reports.results import evidence_by_product as evidence_by_product

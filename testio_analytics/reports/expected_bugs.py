@@ -4,7 +4,7 @@ A test of feature f at a time t finds a Poisson number of bugs with the mean θ_
 distribution around the rate of its group, that from a log-normal one around the rate of its product, and that around
 the rate of the account. Every rate above the feature lies on a fixed grid, so that all of it is summed, not simulated.
 
-    g = 1 + β_age · age + β_changed · changed + β_failed · failed
+    g = 1 + β_age · age + β_changed · changed + β_failures · failures
 
 Age is 0 at once after a test and tends to 1; it is 1 for what was never tested. What the groups are (sections, words of the
 title, numbers of stories), how much groups and features differ, and each β are settings. Every combination is weighed by
@@ -43,7 +43,7 @@ ALIKE = np.array([60.0, 3.0, 0.9])
 SPREADS = (0.5, 1.0)
 """How far the groups of a product may lie apart: standard deviations of the logarithm. That they do not is a case of its own."""
 
-EFFECTS = ("age", "changed", "failed")
+EFFECTS = ("age", "changed", "failures")
 BETAS: tuple[tuple[float, float, float], ...] = (
     *((0, 0, 0), (1, 0, 0), (5, 0, 0), (0, 1, 0), (0, 0, 1)),
     *((1, 1, 0), (1, 0, 1), (5, 1, 1)),
@@ -227,11 +227,11 @@ def _combined(known: Known, counts: _Counts, rows: list[_Under], share: Numbers,
         parts["product"] += likely * row.of_product
         if row.grouping.name:
             parts[row.grouping.name] += likely * (row.of_group - row.of_product)
-            settings[row.grouping.name] += float(likely.mean())
+            settings[row.grouping.name] += float(likely.sum()) / max(count, 1)
         parts["own"] += likely * (rate - row.of_group)
         for place, name in enumerate(EFFECTS):
             parts[name] += likely * beta[place] * known.now[:, place] * rate
-            settings[name] += float(likely.mean()) * (beta[place] > 0)
+            settings[name] += float(likely.sum()) / max(count, 1) * (beta[place] > 0)
             slope[:, place] += likely * beta[place] * rate
         weighted += likely * gain * (row.alike * row.grouping.severity + counts.weight) * row.per_count
         second += likely * gain**2 * (counts.bugs + row.alike) * (counts.bugs + row.alike + 1) * row.square

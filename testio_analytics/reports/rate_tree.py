@@ -7,6 +7,7 @@ that of its product. Every rate lies on a fixed grid, so that all of it is summe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,7 @@ def _members(group: Places) -> sparse.csr_array:
     return sparse.csr_array((np.ones(len(group)), (group, places)), shape=(int(group.max(initial=-1)) + 1, len(group)))
 
 
+@lru_cache
 def _around(spread: float) -> Numbers:
     """Return how likely each rate (columns) is around each wider one (rows), which is its mean; the same one without spread."""
     if not spread:

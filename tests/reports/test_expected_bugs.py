@@ -68,7 +68,7 @@ EXPOSURES = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(EXPOSURES, st.integers(0, 24), st.sampled_from([0.0, 1.0, 3.0, 5.0]))
 def test_one_more_bug_never_lowers_a_figure(exposures: list[Exposure], place: int, weight: float) -> None:
     """Neither the number of bugs nor that weighted by severity, however light the bug and whatever else was found."""
@@ -83,7 +83,7 @@ def test_one_more_bug_never_lowers_a_figure(exposures: list[Exposure], place: in
         assert getattr(after, name)[one.feature] >= getattr(before, name)[one.feature] * (1 - 1e-9)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(EXPOSURES, st.integers(0, 7), st.floats(0, NOW))
 def test_one_more_clean_test_never_raises_a_figure(exposures: list[Exposure], feature: int, at: float) -> None:
     """Whenever it took place, before, between or after the others; its text is that of the test after it."""
