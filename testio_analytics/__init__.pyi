@@ -1,5 +1,7 @@
 """Every public name and where it lives; the package resolves them from here when first used."""
 
+from . import fleet as fleet
+from .accounts import read_accounts as read_accounts
 from .api.client import Client as Client
 from .api.sections import get_section_ids as get_section_ids
 from .api.sections import has_sections as has_sections
@@ -32,7 +34,7 @@ from .display.plots.findings import plot_next_tests as plot_next_tests
 from .display.plots.findings import plot_stories as plot_stories
 from .display.plots.findings import plot_trends as plot_trends
 from .display.plots.findings import plot_triage as plot_triage
-from .display.plots.style import picture as picture
+from .display.plots.pictures import picture as picture
 from .display.report_tables import settings as settings
 from .display.report_tables import since_last_report as since_last_report
 from .display.report_tables import sources as sources
@@ -48,6 +50,7 @@ from .errors import SchemaVersionError as SchemaVersionError
 from .errors import StoreError as StoreError
 from .errors import TestioError as TestioError
 from .errors import UnknownValueError as UnknownValueError
+from .fleet.portfolio import portfolio_of as portfolio_of
 from .frames.history import load_history as load_history
 from .frames.loaders import load_bug_custom_reports as load_bug_custom_reports
 from .frames.loaders import load_bug_devices as load_bug_devices
@@ -65,6 +68,7 @@ from .frames.loaders import load_rejected_rows as load_rejected_rows
 from .frames.loaders import load_reported as load_reported
 from .frames.loaders import load_row_changes as load_row_changes
 from .frames.loaders import load_sections as load_sections
+from .frames.loaders import load_story_bugs as load_story_bugs
 from .frames.loaders import load_stream_reads as load_stream_reads
 from .frames.loaders import load_stream_states as load_stream_states
 from .frames.loaders import load_sync_gaps as load_sync_gaps
@@ -72,6 +76,7 @@ from .frames.loaders import load_sync_runs as load_sync_runs
 from .frames.loaders import load_test_feature_results as load_test_feature_results
 from .frames.loaders import load_test_features as load_test_features
 from .frames.loaders import load_test_reads as load_test_reads
+from .frames.loaders import load_test_requirements as load_test_requirements
 from .frames.loaders import load_test_user_stories as load_test_user_stories
 from .frames.loaders import load_tests as load_tests
 from .frames.loaders import load_user_stories as load_user_stories
@@ -90,6 +95,7 @@ from .reports.answers import triage_answer as triage_answer
 from .reports.backtest import backtest as backtest
 from .reports.backtest import backtest_sentence as backtest_sentence
 from .reports.backtest import backtest_summary as backtest_summary
+from .reports.bug_life import bug_life as bug_life
 from .reports.bugs import bugs_by_device as bugs_by_device
 from .reports.bugs import bugs_by_product as bugs_by_product
 from .reports.bugs import bugs_per_feature as bugs_per_feature
@@ -132,11 +138,16 @@ from .reports.next_tests import next_tests as next_tests
 from .reports.next_tests import packed_tests as packed_tests
 from .reports.overview import overview as overview
 from .reports.past_tests import exposures as exposures
+from .reports.period_comparison import compare_periods as compare_periods
+from .reports.period_comparison import compare_periods_by_product as compare_periods_by_product
+from .reports.portfolio import portfolio as portfolio
 from .reports.rate_intervals import poisson_interval as poisson_interval
 from .reports.rate_intervals import wilson as wilson
 from .reports.results import evidence_by_product as evidence_by_product
 from .reports.results import feature_results as feature_results
 from .reports.shrinkage import shrunk_rates as shrunk_rates
+from .reports.slices import bugs_by_test_kind as bugs_by_test_kind
+from .reports.slices import coverage_by_device as coverage_by_device
 from .reports.status import status as status
 from .reports.stories import story_coverage as story_coverage
 from .reports.stories import story_coverage_by_feature as story_coverage_by_feature
@@ -145,6 +156,7 @@ from .reports.stories import story_coverage_by_section as story_coverage_by_sect
 from .reports.totals import bugs_total as bugs_total
 from .reports.totals import evidence_total as evidence_total
 from .reports.totals import story_coverage_total as story_coverage_total
+from .reports.traceability import traceability as traceability
 from .reports.trends import trends as trends
 from .reports.trends import trends_by_product as trends_by_product
 from .reports.trends import trends_by_week as trends_by_week

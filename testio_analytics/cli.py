@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from testio_analytics.fleet.sync import AccountSync
     from testio_analytics.mirror.sync import SyncResult
     from testio_analytics.reports.doubt_words import Doubt
     from testio_analytics.reports.gate import Gate
@@ -75,6 +77,10 @@ impact_option: Decorator = click.option(
     metavar="FILE",
     help="CSV with feature_id, impact (0 to 1), owner, note: what a failure of a feature would cost. Used by next_tests and packed_tests.",
 )
+account_option: Decorator = click.option(
+    "--account", metavar="NAME", help="The account of that name in accounts.toml (TESTIO_ACCOUNTS), with its file."
+)
+all_accounts_option: Decorator = click.option("--all-accounts", is_flag=True, help="Every account of accounts.toml.")
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
@@ -123,6 +129,8 @@ def demo(output: Path) -> None:
 
 @cli.command(epilog=EXIT_CODES)
 @db_option
+@account_option
+@all_accounts_option
 @product_option
 @click.option(
     "--stream",
@@ -142,6 +150,7 @@ def demo(output: Path) -> None:
 @json_option
 def sync(
     db: Path | None,
+    all_accounts: bool,
     products: tuple[int, ...],
     streams: tuple[str, ...],
     full: bool,
@@ -161,6 +170,11 @@ def sync(
     testio-analytics sync --dry-run --json                # what would change?
     """
     kept = None if keep_history is None else length_of_time(keep_history)
+    if all_accounts:
+        if unused := [name for name, value in {"--db": db, "--product": products}.items() if value]:
+            raise click.UsageError(f"--all-accounts reads each account whole: {unused[0]} is not used beside it.")
+        _sync_all(streams, full, concurrency, dry_run, kept, as_json)
+        return
     result = _run_sync(db, products, streams, full, concurrency, dry_run, kept)
     if as_json:
         put_json(result.as_dict())
@@ -184,15 +198,15 @@ def _run_sync(
     dry_run: bool,
     keep_history: timedelta | None,
 ) -> SyncResult:
+    from testio_analytics.accounts import api_settings
     from testio_analytics.api.client import Client
     from testio_analytics.concurrency import run
-    from testio_analytics.config import resolve_api
     from testio_analytics.mirror.sync import checked_streams, progress_bar, sync_async
 
     checked_streams(streams or None)  # a usage error is one even without a token
 
     async def with_client() -> SyncResult:
-        async with Client(resolve_api(), concurrency=concurrency) as client:
+        async with Client(api_settings(), concurrency=concurrency) as client:
             return await sync_async(
                 db,
                 product_ids=products or None,
@@ -207,6 +221,69 @@ def _run_sync(
     with progress_bar(shown=is_watched(sys.stderr)) as progress:
         click.get_current_context().meta[PROGRESS] = progress
         return run(with_client())
+
+
+def _sync_all(
+    streams: Sequence[str],
+    full: bool,
+    concurrency: int,
+    dry_run: bool,
+    keep_history: timedelta | None,
+    as_json: bool,
+) -> None:
+    """Mirror every account and exit by the gravest outcome."""
+    from testio_analytics.accounts import read_accounts
+    from testio_analytics.concurrency import run
+    from testio_analytics.fleet.sync import as_dict, sync_accounts
+    from testio_analytics.mirror.sync import checked_streams, progress_bar
+
+    checked_streams(streams or None)
+    accounts, started = read_accounts().values(), time.monotonic()
+    with progress_bar(shown=is_watched(sys.stderr)) as progress:
+        syncs = run(
+            sync_accounts(
+                accounts,
+                streams=streams or None,
+                full=full,
+                dry_run=dry_run,
+                keep_history=keep_history,
+                concurrency=concurrency,
+                progress=progress,
+            )
+        )
+    if as_json:
+        put_json(as_dict(syncs, time.monotonic() - started))
+    else:
+        _print_syncs(syncs)
+    _exit_by_gravest(one.outcome for one in syncs)
+
+
+def _print_syncs(syncs: Sequence[AccountSync]) -> None:
+    """Print a line for each account; why one failed, and what could not be read of it, on standard error."""
+    width = max(len(one.account) for one in syncs)
+    for one in syncs:
+        if one.result is None:
+            put(f"{one.account:{width}}  failed")
+            say(f"{one.account}: {one.error}")
+            continue
+        counts = one.result.streams.values()
+        changed = [
+            f"{sum(getattr(each, name) for each in counts):,} {name}" for name in ("created", "updated", "removed")
+        ]
+        put(f"{one.account:{width}}  {one.outcome:10}  {', '.join(changed)}")
+        if one.result.gaps:
+            say(
+                f"{one.account}: {counted(len(one.result.gaps), 'gap')}; `testio-analytics status --account {one.account}` names them."
+            )
+
+
+def _exit_by_gravest(outcomes: Iterable[str]) -> None:
+    """Exit as failed where anything failed, else as incomplete where anything is."""
+    found = {*outcomes}
+    if "failed" in found:
+        sys.exit(1)
+    if "incomplete" in found:
+        sys.exit(INCOMPLETE)
 
 
 def _print_counts(result: SyncResult, dry_run: bool) -> None:
@@ -228,10 +305,12 @@ def _name_gaps(result: SyncResult) -> None:
 
 @cli.command(epilog=EXIT_CODES)
 @db_option
+@account_option
+@all_accounts_option
 @click.option("--max-age", metavar="AGE", help="Exit with 4 when a complete read is older: 90m, 24h, 7d.")
 @click.option("--line", "only_line", is_flag=True, help="Print only the first line, which is fit for a mail's subject.")
 @json_option
-def status(db: Path | None, max_age: str | None, only_line: bool, as_json: bool) -> None:
+def status(db: Path | None, all_accounts: bool, max_age: str | None, only_line: bool, as_json: bool) -> None:
     """Say how old and how complete the database is, what is missing, and what to do next.
 
     The first line says all of it in short, the most important first. The exit code is 3 when something is missing or
@@ -239,6 +318,9 @@ def status(db: Path | None, max_age: str | None, only_line: bool, as_json: bool)
     """
     from testio_analytics.reports.status import status as read_status
 
+    if all_accounts:
+        _status_of_all(db, max_age, as_json)
+        return
     found = read_status(db, max_age=max_age)
     if as_json:
         put_json(found.as_dict())
@@ -246,11 +328,53 @@ def status(db: Path | None, max_age: str | None, only_line: bool, as_json: bool)
         put(found.line)
     else:
         _print_status(found)
-    is_unknown = found.limit is not None and found.limit.holds is None
-    if not found.is_complete or found.has_failed or is_unknown:
-        sys.exit(INCOMPLETE)
-    if found.limit is not None and not found.limit.holds:
-        sys.exit(OVER_THE_LIMIT)
+    if code := found.exit_code:
+        sys.exit(code)
+
+
+def _status_of_all(db: Path | None, max_age: str | None, as_json: bool) -> None:
+    """Print a line for each account, and exit by the gravest."""
+    from testio_analytics.accounts import read_accounts
+    from testio_analytics.fleet.accounts import account_states, gravest
+
+    if db is not None:
+        raise click.UsageError("--all-accounts knows the files: --db is not used beside it.")
+    states = account_states(read_accounts().values(), max_age=max_age)
+    if as_json:
+        put_json({"accounts": {state.account: state.as_dict() for state in states}})
+    else:
+        width = max(len(state.account) for state in states)
+        for state in states:
+            put(f"{state.account:{width}}  {one_line(state.line)}")
+    if code := gravest(state.exit_code for state in states):
+        sys.exit(code)
+
+
+@cli.command()
+@json_option
+def accounts(as_json: bool) -> None:
+    """List the accounts of accounts.toml: file, last complete sync, gaps, and what to do next.
+
+    The file is named by TESTIO_ACCOUNTS, else it is accounts.toml in this folder. It holds no token, only the name of
+    the variable that does:
+
+    \b
+    [acme]
+    token_env = "ACME_TOKEN"   # without it, the token comes from the keychain
+    db = "acme.db"             # counted from this file; then, where they are needed:
+    base_url = "https://api.test.io/customer/v2"
+    web_url = "https://acme.test.io"
+    tracker_url = "https://acme.atlassian.net/browse/{key}"
+    """
+    from testio_analytics.accounts import read_accounts
+    from testio_analytics.display.terminal import text_table
+    from testio_analytics.fleet.accounts import account_states, account_table
+
+    states = account_states(read_accounts().values())
+    if as_json:
+        put_json({"accounts": {state.account: state.as_dict() for state in states}})
+    else:
+        put(text_table(account_table(states), width=terminal_width()))
 
 
 def _print_status(found: Status) -> None:
@@ -307,6 +431,9 @@ def _name_unknown_weights(path: Path, impact: Path | None) -> None:
 @click.argument("report", default="list")
 @click.option("--list", "is_list", is_flag=True, help="Name the reports, by the question that they answer.")
 @db_option
+@account_option
+@all_accounts_option
+@click.option("--anonymous", is_flag=True, help="`show portfolio`: without the names of the accounts.")
 @product_option
 @as_of_option
 @click.option(
@@ -328,12 +455,16 @@ def _name_unknown_weights(path: Path, impact: Path | None) -> None:
     help="When a test is too old to count as recent.",
 )
 @click.option(
-    "--by", metavar="WORD", help="What the rows are by, such as month, quarter or week, or a part of the device."
+    "--by", metavar="WORD", help="What the rows are by, such as month, quarter, year or week, or a part of the device."
 )
+@click.option("--period", metavar="2026-Q2", help="`compare_periods`: this quarter, month or year.")
+@click.option("--against", metavar="2026-Q1", help="`compare_periods`: beside this one; default: the one before.")
 def show(
     report: str,
     is_list: bool,
     db: Path | None,
+    all_accounts: bool,
+    anonymous: bool,
     products: tuple[int, ...],
     as_of: str | None,
     form: str,
@@ -345,6 +476,8 @@ def show(
     search: str | None,
     stale_after: float | None,
     by: str | None,
+    period: str | None,
+    against: str | None,
     **things: str | None,
 ) -> None:
     """Print one report; without a name, list the reports by the question that they answer.
@@ -357,10 +490,11 @@ def show(
     testio-analytics show features --search "address check"
     testio-analytics show coverage_by_section --sort -untested --columns section,untested
     testio-analytics show feature_catalog --format csv > catalog.csv
+    testio-analytics show compare_periods --period 2026-Q2 --against 2026-Q1
     testio-analytics show feature --feature 310353        # all about one; also product, test, bug
     """
     rows: dict[str, object] = {"--columns": columns, "--sort": sort, "--limit": limit is not None, "--state": states}
-    rows |= {"--search": search, "--stale-after": stale_after, "--by": by}
+    rows |= {"--search": search, "--stale-after": stale_after, "--by": by, "--period": period, "--against": against}
     if report in (*things, "product"):
         if unused := [option for option, value in rows.items() if value]:
             raise click.UsageError(f"`testio-analytics show {report}` shows one thing: {unused[0]} is not used.")
@@ -368,10 +502,20 @@ def show(
         return
     if unused := [name for name, value in things.items() if value is not None]:
         raise click.UsageError(f"--{unused[0]} is only used by `testio-analytics show {unused[0]}`.")
+    given: dict[str, object]
+    if all_accounts or anonymous:
+        given = {"--db": db, "--product": products, "--impact": impact, "--state": states, "--search": search}
+        given |= {"--stale-after": stale_after, "--by": by}
+        if report != "portfolio" or not all_accounts:
+            raise click.UsageError("Accounts stand side by side in `testio-analytics show portfolio --all-accounts`.")
+        if unused := [option for option, value in given.items() if value]:
+            raise click.UsageError(f"The portfolio shows each account whole: {unused[0]} is not used.")
+        _show_portfolio(as_of, form, anonymous, (columns, sort, limit))
+        return
     from testio_analytics.reports import registry
 
     if is_list or report == "list":
-        given: dict[str, object] = {
+        given = {
             "--db": db,
             "--product": products,
             "--as-of": as_of,
@@ -397,6 +541,8 @@ def show(
         impact=impact,
         stale_after=stale_after,
         by=by,
+        period=period,
+        against=against,
         search=search,
     )
     frame, notes = selected(frame, declared, asked)
@@ -405,6 +551,39 @@ def show(
         say(note)
     _name_unknown_weights(resolve_db_path(db), impact)
     _name_doubts(found, scope)
+
+
+def _show_portfolio(
+    as_of: str | None, form: str, anonymous: bool, chosen: tuple[str | None, str | None, int | None]
+) -> None:
+    """Print a row for each account and their sums; whose figures are in doubt, or missing, on standard error."""
+    from dataclasses import replace
+
+    from testio_analytics.accounts import read_accounts
+    from testio_analytics.display.selection import Selection, check, columns_in, selected
+    from testio_analytics.fleet.engine import account_columns
+    from testio_analytics.fleet.portfolio import portfolio_of
+    from testio_analytics.reports.registry import report_of
+
+    report, (columns, sort, limit) = report_of("portfolio"), chosen
+    report = replace(report, columns=account_columns(report), terminal=("account", *report.terminal))
+    asked = Selection(columns_in(columns), (), sort, limit)
+    check(report, asked)
+    frame, fleet = portfolio_of(read_accounts().values(), anonymous=anonymous, as_of=as_of)
+    frame, notes = selected(frame, report, asked)
+    _print_report(frame, form, report, asked.columns)
+    for note in notes:
+        say(note)
+    troubled = fleet.outcome[fleet.outcome["outcome"] != "complete"]
+    for name, outcome, reason in zip(troubled["account"], troubled["outcome"], troubled["reason"], strict=True):
+        if anonymous:
+            continue
+        say(
+            f"{name}: {reason}"
+            if outcome == "failed"
+            else f"{name} is in doubt: `testio-analytics status --account {name}` says why."
+        )
+    _exit_by_gravest("failed" if outcome == "failed" else "incomplete" for outcome in troubled["outcome"])
 
 
 def _show_thing(
@@ -450,6 +629,7 @@ def _print_report(frame: pd.DataFrame, form: str, report: Report, columns: Seque
 
 @cli.command(epilog=EXIT_CODES)
 @db_option
+@account_option
 @product_option
 @click.option(
     "--from", "since", metavar="RUN|DATE", help="The earlier state. Default: the last report, else the run before."
@@ -494,6 +674,7 @@ def changes(db: Path | None, products: tuple[int, ...], since: str | None, until
 
 @cli.command(epilog=EXIT_CODES)
 @db_option
+@account_option
 @product_option
 @as_of_option
 @click.option(
@@ -561,6 +742,7 @@ def _remember_report(path: Path, run_id: int | None, products: Sequence[int]) ->
 
 @cli.command(epilog=EXIT_CODES)
 @db_option
+@account_option
 @product_option
 @as_of_option
 @click.option("--rule", "rules", multiple=True, required=True, metavar="RULE", help="A rule; may be repeated.")
@@ -626,6 +808,7 @@ def _print_verdicts(found: Gate, as_json: bool) -> None:
 
 @cli.command(epilog=EXIT_CODES)
 @db_option
+@account_option
 @product_option
 @as_of_option
 @click.option(
@@ -669,6 +852,7 @@ def export(
 
 @cli.command(epilog=EXIT_CODES)
 @db_option
+@account_option
 @product_option
 @click.option(
     "--to",

@@ -1,9 +1,11 @@
-"""Settings: argument, then environment, then ``.env`` in the current folder, then default."""
+"""Settings: argument, then the account worked for, environment, ``.env`` in the current folder, then default."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,10 +22,6 @@ TRACKER_URL_VARIABLE = "TESTIO_TRACKER_URL"
 DEFAULT_BASE_URL = "https://api.test.io/customer/v2"
 DEFAULT_DB_PATH = Path("data") / "testio.db"
 
-TOKEN_HELP = (
-    f"Copy the token from your Test IO account (Integrations > API) and put it into the environment variable "
-    f"{TOKEN_VARIABLE}, or into a file named .env in this folder as {TOKEN_VARIABLE}=..."
-)
 
 NOTIFY_URL_HELP = (
     f"Put it into {NOTIFY_URL_VARIABLE}, in the environment or in a file named .env in this folder, as apprise writes "
@@ -31,6 +29,18 @@ NOTIFY_URL_HELP = (
 )
 
 LOCAL_NAMES = frozenset({"localhost", "testserver"})
+
+
+def token_help(variable: str = TOKEN_VARIABLE) -> str:
+    """Return where a token comes from, and where it is put."""
+    return (
+        "Copy the token from the Test IO account (Integrations > API) and put it into the environment variable "
+        f"{variable}, or into a file named .env in this folder as {variable}=..."
+    )
+
+
+_token_help: ContextVar[str] = ContextVar("token_help", default=token_help())  # noqa: B039  text does not change
+_overridden: ContextVar[Mapping[str, str | None]] = ContextVar("overridden", default={})  # noqa: B039  never changed
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,24 @@ def environment() -> dict[str, str]:
             values = {name: value for name, value in dotenv_values(path).items() if value is not None}
         except (OSError, UnicodeDecodeError):
             raise ConfigError("The file .env in this folder cannot be read. It must be text in UTF-8.") from None
-    return {**values, **os.environ}
+    found: dict[str, str | None] = {**values, **os.environ, **_overridden.get()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+@contextmanager
+def overriding(settings: Mapping[str, str | None], *, help_with_token: str) -> Iterator[None]:
+    """Have these settings hold in place of those of the environment (None: none at all), and this be said of the token."""
+    was, said = _overridden.set(settings), _token_help.set(help_with_token)
+    try:
+        yield
+    finally:
+        _overridden.reset(was)
+        _token_help.reset(said)
+
+
+def help_with_token() -> str:
+    """Return what to do about a token that is missing or refused."""
+    return _token_help.get()
 
 
 def resolve_db_path(db_path: str | Path | None = None, *, env: Mapping[str, str] | None = None) -> Path:
@@ -145,9 +172,9 @@ def resolve_api(
     token = (token if token is not None else env.get(TOKEN_VARIABLE, "")).strip()
     token = token.removeprefix("Token ").strip()
     if not token:
-        raise ConfigError(f"No API token was given. {TOKEN_HELP}")
+        raise ConfigError(f"No API token was given. {help_with_token()}")
     if not (token.isascii() and token.isprintable()) or " " in token:
-        raise ConfigError(f"The API token has characters that no token has (a space or line end?). {TOKEN_HELP}")
+        raise ConfigError(f"The API token has characters that no token has (a space or line end?). {help_with_token()}")
     return ApiSettings(
         base_url=checked_base_url(base_url or env.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL), token=token
     )

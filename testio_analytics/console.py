@@ -15,7 +15,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -175,8 +175,9 @@ class Command(click.Command):
         """Run the command."""
         started = time.monotonic()
         try:
-            _find_products(ctx)
-            return super().invoke(ctx)
+            with _settings(ctx):
+                _find_products(ctx)
+                return super().invoke(ctx)
         except (SystemExit, click.exceptions.Exit):
             raise
         except KeyboardInterrupt:
@@ -186,6 +187,21 @@ class Command(click.Command):
         if ctx.params.get("as_json") and not ctx.meta.get(JSON_DONE):
             _put_failure(ctx, failed, time.monotonic() - started)
         raise failed
+
+
+def _settings(ctx: click.Context) -> AbstractContextManager[None]:
+    """Return a block in which all settings are those of the account that was named, where one was."""
+    name = ctx.params.pop("account", None)
+    if name is None:
+        return nullcontext()
+    for option in ("db", "all_accounts"):
+        if ctx.params.get(option):
+            raise click.UsageError(
+                f"--account says which file it is: --{option.replace('_', '-')} is not used beside it."
+            )
+    from testio_analytics.accounts import account_of, working_for
+
+    return working_for(account_of(name))
 
 
 def _find_products(ctx: click.Context) -> None:

@@ -49,7 +49,7 @@ def test_a_stage_says_what_goes_in_and_comes_out(folder: str) -> None:
     text = (PACKAGE / folder / "__init__.py").read_text()
 
     assert re.search(r" out[.;]", text)
-    assert "import" not in text
+    assert "import" not in text or folder == "fleet"  # `ta.fleet.run` is the promised name of one function
 
 
 def test_exports_are_sorted_and_resolve() -> None:

@@ -80,6 +80,7 @@ class Client:
     Args:
         settings: address and token.
         concurrency: most requests under way at once (1 to 16); fewer as soon as the server objects.
+        pacer: the limit that clients of one host share; default: one of its own.
         transport: where requests go instead of the network, for a server in the same process.
         waits: how long is waited for an answer and between tries.
 
@@ -95,6 +96,7 @@ class Client:
         settings: ApiSettings,
         *,
         concurrency: int = DEFAULT_CONCURRENCY,
+        pacer: Pacer | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         waits: Waits = Waits(),
     ) -> None:
@@ -106,7 +108,7 @@ class Client:
         self._peer = route.words
         self._waits = waits
         self.concurrency = concurrency
-        self.pacer = Pacer(concurrency)
+        self.pacer = pacer or Pacer(concurrency)
         self.sent: list[Sent] = []
         self.on_sent: Callable[[], object] | None = None
         self._failed: list[str] = []  # addresses of the tries in a row that got no useful answer

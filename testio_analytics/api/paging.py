@@ -143,7 +143,7 @@ async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedL
     the rows that are `known` from a complete read before, and no place before the end is empty, it is the second of
     the two. A reading in which no page was full is followed by one in smaller pages, and a list of a single page by
     one of pages of just so many rows: rows that a server cuts off would begin the next page. A list of which no page
-    held more than one row is asked for without pages as well: there, one hidden row makes an empty page.
+    was ever full is asked for without pages as well: on small pages, a few hidden rows make an empty one.
 
     Raises:
         ApiError: whatever costs more than a page, such as a refused token.
@@ -167,8 +167,10 @@ async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedL
         if reading.is_unpaged:
             return await _without_pages(page, readings)
         if reading.repeated is None and agrees:
-            is_known = known is not None and reading.ids == frozenset(known)
-            return _whole(readings, None) if is_known or reading.most > 1 else await _without_pages(page, readings)
+            is_capped = any(one.is_capped for one in readings)
+            is_known = known is not None and reading.ids == frozenset(known) and not is_capped
+            is_sure = is_known or reading.most >= PAGE_SIZE
+            return _whole(readings, None) if is_sure else await _without_pages(page, readings)
         is_same = agrees and len(readings) > 1 and readings[-2].repeated is not None
         if is_same or (reading.has_lost and not reading.is_capped):
             break
@@ -179,19 +181,33 @@ async def read_pages(page: Page, known: Collection[int] | None = None) -> PagedL
 async def _without_pages(page: Page, readings: Sequence[_Reading]) -> PagedList:
     """Return a list that pages alone do not show to be whole: whole where it comes the same without pages.
 
-    That is so where a server answers the same to every page (so do small pages from a cache), and where no page held
-    more than one row, so that an empty page may be one whose row is hidden.
+    That is so where a server answers the same to every page (so do small pages from a cache), and where no page was
+    full, so that an empty page may be one whose few rows are hidden.
     """
     last, everything = readings[-1], _Reading(PAGE_SIZE)
     try:
         everything.add(await page(None, PAGE_SIZE, is_last_try=True))
+        if everything.ids == last.ids:
+            return _whole(readings, None)
+        if not last.is_unpaged and everything.ids < last.ids and len(everything.rows) >= last.most:
+            return await _after_the_end(page, readings)
     except LIST_ERRORS as error:
         return _whole(readings, f"it could not be read a second time: {error}")
-    if everything.ids == last.ids:
-        return _whole(readings, None)
     came = f"every page brought the same {len(last.ids)}" if last.is_unpaged else f"pages brought {len(last.ids)}"
     words = f"{came} rows, and the list without pages {len(everything.ids)}"
     return _whole([*readings, everything], words)
+
+
+async def _after_the_end(page: Page, readings: Sequence[_Reading]) -> PagedList:
+    """Return a list that is longer than what comes without pages: whole where a full page's places follow it empty."""
+    last, after = readings[-1], _Reading(PAGE_SIZE)
+    first = len(last.pages) + 1
+    for number in range(first, first + PAGE_SIZE // last.most):
+        after.pages.append(await page(number, last.size, is_last_try=True))
+    if not after.rows:
+        return _whole(readings, None)
+    words = f"{counted(len(after.rows), 'row')} came after an empty page, which looked like the end of the list"
+    return _whole([*readings, after], words)
 
 
 def _next_size(reading: _Reading) -> int:

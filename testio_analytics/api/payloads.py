@@ -193,6 +193,14 @@ class ReportValue(Payload):
     value: Any = None
 
 
+class Requirement(Payload):
+    """An entry of ``requirements`` of a test (testio-api 7.7): the devices that it asks for."""
+
+    id: OptionalId = None
+    browser_based: Flag = None
+    gaming: Flag = None
+
+
 class FeatureResult(Payload):
     """What the detail of a test says of one of its features (testio-api 7.5)."""
 
@@ -284,6 +292,10 @@ KNOWN_FIELDS: Mapping[str, frozenset[str]] = {
     "custom_reports": frozenset("id title keys".split()),
     "bug_custom_reports": frozenset("title content custom_report_configuration_id".split()),
     "custom_report_values": frozenset("key name type value position".split()),
+    "test_requirements": frozenset(
+        "id category operating_system min_operating_system_version max_operating_system_version vendor devices browsers"
+        " input_devices browser_based gaming".split()
+    ),
     "test_user_stories": frozenset(
         "id path title feature_id requirements user_story_version_id execution_status tested_by_count bugs_found"
         " bug_ids".split()
@@ -293,7 +305,7 @@ KNOWN_FIELDS: Mapping[str, frozenset[str]] = {
 """The fields of each row that the API's description knows. Others are stored as well, and counted."""
 
 CAN_BE_UNSAID: Mapping[str, Mapping[str, bool]] = {
-    "tests": {"features": True, "testing_type": False},
+    "tests": {"features": True, "testing_type": False, "requirements": True},
     "bugs": {"auto_accepted": False, "known": False},
 }
 """By table, the fields that a figure rests on and of which the column alone does not tell whether the API said them;

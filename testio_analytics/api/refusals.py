@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from testio_analytics import errors
-from testio_analytics.config import TOKEN_HELP
+from testio_analytics.config import help_with_token
 
 LONGEST_WAIT_SECONDS = 60.0
 REPORT_IT = "If it stays so, the API has changed or there is something between you and it (a proxy, a login page)."
@@ -27,7 +27,7 @@ def status_error(status: int, path: str, detail: str, *, retry_after: str | None
     """Return the error for a status that is not 200, with what to do about it; `retry_after` is that header."""
     if status == 401:
         return errors.AuthenticationError(
-            f"The API refused the token (401 at GET {path}).{detail} {TOKEN_HELP}", path=path, status=status
+            f"The API refused the token (401 at GET {path}).{detail} {help_with_token()}", path=path, status=status
         )
     if status in {403, 404}:
         return errors.NotFoundError(

@@ -120,3 +120,12 @@ def shown(value: Any) -> str:
     if isinstance(value, dict | list | type(None)):
         return kind
     return f"{kind} ({str(value)[:40]!r})" if isinstance(value, str) else f"{kind} ({str(value)[:40]})"
+
+
+def names(value: Any) -> str | None:
+    """Return the name of an object, or the names of several joined with a comma; None where there is none."""
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return ", ".join(name for name in map(names, value) if name) or None
+    return text_of(value.get("name") if isinstance(value, dict) else value)

@@ -46,6 +46,7 @@ class Layout:
     about: Mapping[str, tuple[str, str]]
     addresses: Mapping[str, Mapping[str, str]]
     ranks: Mapping[str, Mapping[Any, int]]
+    lowest_first: Collection[str]
 
     def is_number(self, name: str) -> bool:
         """Return whether the column holds numbers that count or measure something."""

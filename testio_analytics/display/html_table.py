@@ -59,6 +59,7 @@ def html_table(
     about: Mapping[str, tuple[str, str]] | None = None,
     choices: Sequence[str] = (),
     lists: Collection[str] = (),
+    lowest_first: Collection[str] = (),
     addresses: Mapping[str, Mapping[str, str]] | None = None,
     download: str | None = None,
 ) -> Block:
@@ -85,6 +86,7 @@ def html_table(
             says which) and the column with its id.
         choices: columns of few values, such as a product or a state, by each of which a page's script can filter.
         lists: those of them whose values are several names, joined by commas.
+        lowest_first: columns of numbers that a page's script sorts from the lowest first, as it sorts text.
         addresses: columns whose values are links, each with the address by value.
         download: name of a CSV file with all columns of the frame, offered below the table.
 
@@ -124,6 +126,7 @@ def html_table(
         about=about or {},
         ranks=_ranks(frame),
         addresses=addresses or {},
+        lowest_first=lowest_first,
     )
     html = _block(frame, layout, one_sentence(caption), _choices(frame, choices, lists, layout), download)
     return Block(html, f"{one_sentence(caption)} [{len(frame):,} {'row' if len(frame) == 1 else 'rows'}]")
@@ -291,7 +294,10 @@ def _chosen(count: int, choices: Mapping[str, _Choice]) -> list[str]:
 
 def _sorted_by(layout: Layout) -> str:
     """Return the names of the columns, and of each whether the highest is what a reader looks for first."""
-    largest = {name: layout.is_number(name) or layout.kinds[name] in ("time", "truth") for name in layout.headings}
+    largest = {
+        name: name not in layout.lowest_first and (layout.is_number(name) or layout.kinds[name] in ("time", "truth"))
+        for name in layout.headings
+    }
     return _data("columns", json.dumps([[name, int(first)] for name, first in largest.items()], ensure_ascii=False))
 
 

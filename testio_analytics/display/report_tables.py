@@ -18,7 +18,7 @@ from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.asked import scope_note
 from testio_analytics.reports.columns import COLUMNS, DEFAULTS, KINDS, Column, filled
 from testio_analytics.reports.registry import PAGE_TABLES, REPORTS, Report, View, options_of
-from testio_analytics.reports.since import ROW_KEYS, SinceLast, since_last
+from testio_analytics.reports.since import SinceLast, since_last
 
 SETTINGS = {
     "stale_after": "Stale after",
@@ -88,11 +88,9 @@ def table(
     if unknown := [option for option in options if option not in known]:
         raise UnknownValueError(f"The option of {name}", unknown[0], known)
     frame = _rows(name, source, options)
-    words = {} if since is None else since.last.words_of(name)
-    if words:
-        marks = [words.get(key) for key in frame[ROW_KEYS[name]].tolist()]
-        frame = frame.assign(**{SINCE: pd.Series(marks, index=frame.index, dtype="str")})
-    marked = [SINCE] if words else []
+    marks = None if since is None else since.last.marks(name, frame)
+    marked = [] if marks is None else [SINCE]
+    frame = frame if marks is None else frame.assign(**{SINCE: marks})
     thresholds = {option: value for option, value in options.items() if option in DEFAULTS}
     shown = [view.column(column) for column in view.page or [column.name for column in view.columns]]
     shown += [COLUMNS[column] for column in more]
@@ -115,6 +113,7 @@ def table(
         addresses={
             column.name: tracker_addresses(frame[column.name]) for column in shown if column.name == TRACKER_KEY
         },
+        lowest_first=[column.name for column in shown if column.lowest_first],
         download=f"{name}.csv",
     )
 

@@ -143,6 +143,13 @@ def load_test_features(
     return load_table(db, "test_features", product_id=product_id, include_removed=include_removed, names=names)
 
 
+def load_test_requirements(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False, names: bool = False
+) -> pd.DataFrame:
+    """Return the devices that each test asks for, one row per requirement, by test and place in its list."""
+    return load_table(db, "test_requirements", product_id=product_id, include_removed=include_removed, names=names)
+
+
 def load_bugs(
     db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False, names: bool = False
 ) -> pd.DataFrame:
@@ -196,6 +203,13 @@ def load_test_user_stories(
 ) -> pd.DataFrame:
     """Return what came of each story in each test, one row per test feature and story, by their ids."""
     return load_table(db, "test_user_stories", product_id=product_id, include_removed=include_removed, names=names)
+
+
+def load_story_bugs(
+    db: Source = None, *, product_id: ProductFilter = None, include_removed: bool = False, names: bool = False
+) -> pd.DataFrame:
+    """Return which bugs the API names in the result of a story in a test, one row per bug, by test feature and story."""
+    return load_table(db, "story_bugs", product_id=product_id, include_removed=include_removed, names=names)
 
 
 def load_executions(
@@ -285,19 +299,22 @@ def load_mirror(db: Source = None, *, product_id: ProductFilter = None, as_of: A
     Raises:
         UnknownValueError: there is no such product or run, or `as_of` is no date or time.
     """
+    return _load(db, as_of, lambda fetch: known_products(fetch, product_id))
+
+
+def _load(db: Source, as_of: AsOf, products: Callable[[Fetch], tuple[int, ...] | None]) -> Mirror:
     with snapshot(db) as fetch:
         run = (
             None if as_of is None else load_runs(fetch, read_table(fetch, TABLES["sync_runs"], [], {})).state_at(as_of)
         )
         with nullcontext() if run is None else state_after(fetch, run):
-            mirror = _read(
-                fetch, product_id, lambda earlier: load_mirror(db, product_id=product_id, as_of=earlier), run is None
-            )
+            ids = products(fetch)
+            # A product that is known now may not have been known then: of that time its rows are none.
+            mirror = _read(fetch, ids, lambda earlier: _load(db, earlier, lambda _: ids), run is None)
     return mirror if as_of is None else mirror.moved_to(mirror.instant(as_of))
 
 
-def _read(fetch: Fetch, product_id: ProductFilter, load_past: Callable[[int], Mirror], is_newest: bool) -> Mirror:
-    ids = known_products(fetch, product_id)
+def _read(fetch: Fetch, ids: tuple[int, ...] | None, load_past: Callable[[int], Mirror], is_newest: bool) -> Mirror:
     frames = {
         table.name: read_table(fetch, table, *mirror_condition(table, ids), without=UNREAD_BY_REPORTS)
         for table in ALL_TABLES

@@ -25,8 +25,10 @@ class Mirror:
     Rows that are gone from the source are included, with ``removed_at``; so are closed gaps and rejections.
 
     Attributes:
-        products, sections, features, feature_sections, user_stories, tests, test_features, bugs, bug_devices,
-        custom_reports, bug_custom_reports, custom_report_values, test_feature_results, test_user_stories, executions: mirrored tables.
+        products, sections, features, feature_sections, user_stories, tests, test_features, test_requirements, bugs,
+        bug_devices,
+        custom_reports, bug_custom_reports, custom_report_values, test_feature_results,
+        test_user_stories, story_bugs, executions: mirrored tables.
         sync_runs, stream_states, sync_gaps, rejected_rows, test_reads, endpoint_findings: the completeness ledger.
         packed_runs, reported: the history of the runs that ended, and which runs people were told of.
         single_entries: the history of the others, by part (``changes``, ``reads``). `row_changes` and `stream_reads` are both.
@@ -51,6 +53,7 @@ class Mirror:
     user_stories: pd.DataFrame
     tests: pd.DataFrame
     test_features: pd.DataFrame
+    test_requirements: pd.DataFrame
     bugs: pd.DataFrame
     bug_devices: pd.DataFrame
     custom_reports: pd.DataFrame
@@ -58,6 +61,7 @@ class Mirror:
     custom_report_values: pd.DataFrame
     test_feature_results: pd.DataFrame
     test_user_stories: pd.DataFrame
+    story_bugs: pd.DataFrame
     executions: pd.DataFrame
     sync_runs: pd.DataFrame
     stream_states: pd.DataFrame

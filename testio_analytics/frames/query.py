@@ -74,6 +74,8 @@ _MIRROR_CONDITIONS: Mapping[str, str] = {
             "custom_report_values",
             "test_feature_results",
             "test_user_stories",
+            "story_bugs",
+            "test_requirements",
             "test_reads",
         ),
         f"t.test_id IN ({_TESTS_OF_PRODUCTS})",

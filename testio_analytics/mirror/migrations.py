@@ -23,6 +23,7 @@ from testio_analytics.api.payloads import CAN_BE_UNSAID
 from testio_analytics.mirror import packed, schema
 from testio_analytics.mirror.custom_reports import CONFIGURATIONS, REPORT, add_forms, add_report
 from testio_analytics.mirror.file_errors import file_error
+from testio_analytics.mirror.requirements import REQUIREMENTS, STORY_BUGS, add_requirements, add_story_bugs
 from testio_analytics.mirror.rows import Rows
 
 VERSIONS: dict[int, str] = {
@@ -34,6 +35,7 @@ VERSIONS: dict[int, str] = {
     6: "the history of every row, and which runs people were told of",
     7: "the customer's own forms with what bugs answer on them, and search by words",
     8: "the history of a run packed into one row",
+    9: "the devices that tests ask for, and the bugs of stories",
 }
 """Every schema version and what it brought."""
 
@@ -120,6 +122,10 @@ def _bring(db: Database, version: int) -> None:
         _begin_history(db)
     if version == schema.CUSTOM_REPORTS.since:
         _fill_custom_reports(db)
+    if version == schema.TEST_REQUIREMENTS.since:
+        _fill_requirements(db)
+        _fill_not_said(db, schema.TESTS)
+        _fill_story_bugs(db)
     if version == schema.FULL_TEXT_SINCE:
         for name, columns_of in schema.FULL_TEXT.items():
             # A later version that rebuilds one of these tables must do this again: it drops the triggers.
@@ -158,6 +164,25 @@ def _fill_custom_reports(db: Database) -> None:
         rows, keys = Rows(), {"product_id": bug["product_id"], "test_id": bug["test_id"]}
         add_report(rows, json.loads(bug["raw_data"]), bug_id=bug["id"], **keys)
         _insert(db, rows, bug["first_seen"], bug["last_synced"], bug["removed_at"])
+
+
+def _fill_requirements(db: Database) -> None:
+    """Make the requirements of the tests whose payloads are stored."""
+    select = "select id, product_id, raw_data, first_seen, last_synced, removed_at from tests"
+    for test in db.query(f"{select} where json_type(raw_data, '$.{REQUIREMENTS}') = 'array'"):
+        rows = Rows()
+        add_requirements(rows, json.loads(test["raw_data"]), test_id=test["id"], product_id=test["product_id"])
+        _insert(db, rows, test["first_seen"], test["last_synced"], test["removed_at"])
+
+
+def _fill_story_bugs(db: Database) -> None:
+    """Make the bugs of stories of the results whose payloads are stored."""
+    select = "select test_feature_id, user_story_id, test_id, product_id, raw_data, first_seen, last_synced, removed_at"
+    for result in db.query(f"{select} from test_user_stories where json_type(raw_data, '$.{STORY_BUGS}') = 'array'"):
+        rows = Rows()
+        keys = {name: result[name] for name in ("test_feature_id", "user_story_id", "test_id", "product_id")}
+        add_story_bugs(rows, json.loads(result["raw_data"]), **keys)
+        _insert(db, rows, result["first_seen"], result["last_synced"], result["removed_at"])
 
 
 def _insert(db: Database, rows: Rows, first_seen: str, last_synced: str, removed_at: str | None) -> None:

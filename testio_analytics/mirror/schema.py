@@ -238,7 +238,7 @@ TESTS = Table(
             NOT_SAID,
             "text",
             "Fields that the API did not say, joined with a comma: `features` (null or absent; an empty list says that "
-            "there are none), `testing_type` (absent).",
+            "there are none), `testing_type` (absent), `requirements` (null or absent).",
             since=5,
         ),
     ),
@@ -270,6 +270,30 @@ TEST_FEATURES = Table(
     ),
     stream="tests",
     since=2,
+)
+
+TEST_REQUIREMENTS = Table(
+    "test_requirements",
+    "The devices that a test asks for, one row per requirement; a test that names none allows any.",
+    ("test_id", "position"),
+    _mirrored(
+        Column("test_id", "integer", "The test.", True, "tests", enforced=True),
+        Column("position", "integer", "Place in the test's list, from 1.", True),
+        _product("The product of the test."),
+        Column("requirement_id", "integer", "Id of the requirement; empty where the API names none."),
+        Column("category", "text", "Kind of device."),
+        Column("vendor", "text", "Maker; empty for any."),
+        Column("operating_system", "text", "Operating system; empty for any."),
+        Column("min_os_version", "text", "Its lowest version; empty for any."),
+        Column("max_os_version", "text", "Its highest version; empty for any."),
+        Column("devices", "text", "Models, joined with a comma; empty for any."),
+        Column("browsers", "text", "Browsers, joined with a comma; empty for any."),
+        Column("input_devices", "text", "Kinds of input device, joined with a comma."),
+        Column("browser_based", "boolean", "Whether it is about a browser."),
+        Column("gaming", "boolean", "Whether it is about a games console."),
+    ),
+    stream="tests",
+    since=9,
 )
 
 _IN_TEST = Column("test_id", "integer", "The exploratory test.", True, references="tests")
@@ -436,6 +460,21 @@ TEST_USER_STORIES = Table(
     ),
     stream="results",
     since=3,
+)
+
+STORY_BUGS = Table(
+    "story_bugs",
+    "Which bugs the API names in the result of a story in a test.",
+    ("test_feature_id", "user_story_id", "bug_id"),
+    _mirrored(
+        Column("test_feature_id", "integer", "The test feature.", True, references="test_features"),
+        Column("user_story_id", "integer", "The catalogue story.", True, "user_stories"),
+        Column("bug_id", "integer", "The bug; it may not be stored.", True, "bugs"),
+        _IN_TEST,
+        _product("The product of the test."),
+    ),
+    stream="results",
+    since=9,
 )
 
 EXECUTIONS = Table(
@@ -674,6 +713,7 @@ ALL_TABLES: tuple[Table, ...] = (
     USER_STORIES,
     TESTS,
     TEST_FEATURES,
+    TEST_REQUIREMENTS,
     BUGS,
     BUG_DEVICES,
     CUSTOM_REPORTS,
@@ -681,6 +721,7 @@ ALL_TABLES: tuple[Table, ...] = (
     CUSTOM_REPORT_VALUES,
     TEST_FEATURE_RESULTS,
     TEST_USER_STORIES,
+    STORY_BUGS,
     EXECUTIONS,
     SYNC_RUNS,
     STREAM_STATES,

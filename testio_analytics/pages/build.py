@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from testio_analytics.config import TOKEN_VARIABLE, environment
+from testio_analytics.accounts import secrets
 from testio_analytics.display.folders import check_ours, made_in, move_together
 from testio_analytics.display.packed import unpacked
 from testio_analytics.errors import ReportError, UnknownValueError
@@ -249,14 +249,13 @@ def _page(notebook: NotebookNode, name: str, titles: Mapping[str, str], subject:
 
 
 def _check_discretion(name: str, html: str, places: Sequence[Path]) -> None:
-    """Refuse a page that shows the token or where the database lies; the message repeats neither.
+    """Refuse a page that shows a token or where the database lies; the message repeats neither.
 
     What is packed into the page is looked through as well.
     """
-    token = environment().get(TOKEN_VARIABLE, "").strip()
-    secrets = [("the API token", token if len(token) >= SHORTEST_SECRET else "")]
-    secrets += [("a local path", str(place)) for place in places]
-    forms = {form: what for what, text in secrets if text for form in _written(text)}
+    hidden = [("a token or another secret", secret) for secret in secrets() if len(secret) >= SHORTEST_SECRET]
+    hidden += [("a local path", str(place)) for place in places]
+    forms = {form: what for what, text in hidden for form in _written(text)}
     for part in (html, *unpacked(html)):
         for form, what in forms.items():
             if form in part:

@@ -9,11 +9,13 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from testio_analytics.config import TOKEN_VARIABLE
+from testio_analytics.accounts import secrets
+from testio_analytics.config import environment
 from testio_analytics.display.folders import work_folder
 from testio_analytics.errors import ReportError
 from testio_analytics.pages.notebooks import INJECTED_TAG, PACKAGE, read_notebook, tags, with_parameters
@@ -112,8 +114,8 @@ async def _run_in_kernel(notebook: NotebookNode, folder: Path) -> None:
     try:
         with (folder / "kernel.log").open("wb") as log:
             # Started here and not by `async_execute`, which leaves an exit handler behind when the start is stopped.
-            environment = _kernel_environment(folder)
-            await client.async_start_new_kernel(cwd=str(work), env=environment, stdout=log, stderr=log)
+            variables = _kernel_environment(folder)
+            await client.async_start_new_kernel(cwd=str(work), env=variables, stdout=log, stderr=log)
             await client.async_start_new_kernel_client()
             await client.async_execute()
     finally:
@@ -157,10 +159,9 @@ def _launcher() -> str:
 
 
 def _kernel_environment(folder: Path) -> dict[str, str]:
-    """Return the environment for a kernel: this one without the token."""
-    token = os.environ.get(TOKEN_VARIABLE, "")
-    kept = {name: value for name, value in os.environ.items() if not (token and token in value)}
-    kept.pop(TOKEN_VARIABLE, None)
+    """Return the environment for a kernel: all settings, the account's and those in ``.env`` too, and no secret."""
+    hidden = secrets()
+    kept = {name: value for name, value in environment().items() if not any(secret in value for secret in hidden)}
     return kept | {
         "PYTHONHASHSEED": "0",  # the same database gives the same page, byte for byte
         "IPYTHONDIR": str(folder / "ipython"),
@@ -196,7 +197,7 @@ def _run_in_own_thread(coroutine: Coroutine[Any, Any, Result]) -> Result:
         return await coroutine
 
     with ThreadPoolExecutor(max_workers=1) as pool:
-        outcome = pool.submit(asyncio.run, stoppable())
+        outcome = pool.submit(copy_context().run, asyncio.run, stoppable())  # with the account's settings
         try:
             while not outcome.done():
                 wait([outcome], timeout=LOOK_SECONDS)

@@ -56,6 +56,7 @@ def explore_data(found: Explored) -> str:
             "run": found.run_id,
             "window": DEFAULTS["window"],
             "sentence": clean(found.sentence),
+            "since": clean(found.since),
             "doubts": [*map(clean, found.doubts)],
         },
         "words": {

@@ -40,7 +40,11 @@ PROSE = nh3.Cleaner(
     link_rel=None,
 )
 TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
+SVG = "image/svg+xml"
+PICTURES = ("image/png", "image/jpeg", SVG)
+PHONE = "max-width: 34rem"
+"""Where a page shows the drawing for a phone, if a picture has one."""
+
 ONLY_FOR_PROGRAMS = ("application/vnd.jupyter.widget-view+json", "application/javascript")
 LONGEST_LABEL = 80
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
@@ -136,20 +140,33 @@ def _picture_html(kind: str, data: str, metadata: Mapping[str, Any]) -> str:
     alt = metadata.get("alt")
     if not isinstance(alt, str) or not alt.strip():
         raise ReportError("A picture has no text for those who cannot see it; give it one (metadata: alt).")
-    content = data.encode() if kind == "image/svg+xml" else base64.b64decode(data)
-    size = "".join(f' {name}="{pixels}"' for name, pixels in _picture_size(content, metadata).items())
-    address = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-    image = f'<img src="{address}" alt="{for_html(alt)}"{size}>'
+    content = data.encode() if kind == SVG else base64.b64decode(data)
+    image = f'<img src="{_address(kind, content)}" alt="{for_html(alt)}"{_picture_size(content, metadata)}>'
+    if narrow := _narrow_html(metadata.get("narrow")):
+        return f'<figure class="picture"><picture>{narrow}{image}</picture></figure>\n'
     # On a narrow screen it is wider than its region, which then scrolls, by keyboard as well.
     region = f'class="scroll" role="region" aria-label="Picture: {for_html(short(alt, LONGEST_LABEL))}" tabindex="0"'
     return f'<figure class="picture"><div {region}>{image}</div></figure>\n'
 
 
-def _picture_size(content: bytes, metadata: Mapping[str, Any]) -> dict[str, int]:
-    """Return width and height in pixels, so that the page does not jump while it is read in."""
+def _narrow_html(drawing: object) -> str:
+    """Return the drawing for a phone as a source; a browser runs no script of an image, whatever it holds."""
+    if not isinstance(drawing, Mapping) or not isinstance(drawing.get("svg"), str):
+        return ""
+    address = _address(SVG, drawing["svg"].encode())
+    return f'<source media="({PHONE})" srcset="{address}"{_picture_size(b"", drawing)}>'
+
+
+def _address(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _picture_size(content: bytes, metadata: Mapping[str, Any]) -> str:
+    """Return width and height in pixels as attributes, so that the page does not jump while it is read in."""
     if all(isinstance(metadata.get(name), int) for name in ("width", "height")):
-        return {"width": metadata["width"], "height": metadata["height"]}
-    if not content.startswith(PNG_HEAD) or len(content) < 24:
-        return {}
-    width, height = struct.unpack(">II", content[16:24])
-    return {"width": width, "height": height}
+        width, height = metadata["width"], metadata["height"]
+    elif content.startswith(PNG_HEAD) and len(content) >= 24:
+        width, height = struct.unpack(">II", content[16:24])
+    else:
+        return ""
+    return f' width="{width}" height="{height}"'

@@ -12,7 +12,7 @@ import pandas as pd
 
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ACCOUNT
-from testio_analytics.reports.doubts import doubts
+from testio_analytics.reports.doubts import doubts, known_later
 from testio_analytics.text import counted, label
 
 NOT_READ = ("never read", "incomplete")
@@ -73,13 +73,27 @@ class Sides:
 
     @cached_property
     def products(self) -> frozenset[int]:
-        """The products that are there in both states: of others, the product itself is the change."""
+        """The products whose rows are compared: those that are there in both states, and new ones that were asked for.
+
+        Of others, the product itself is the change.
+        """
         then, now = ({*mirror.active("products")["id"].tolist()} for mirror in (self.before, self.after))
-        return frozenset(then & now)
+        return frozenset(then & now) | self.asked_and_new
+
+    @cached_property
+    def asked_and_new(self) -> frozenset[int]:
+        """The products asked for of which the earlier state knows nothing."""
+        now, known_then = self.after.active("products")["id"].tolist(), self.before.products["id"].tolist()
+        return frozenset({*(self.after.product_ids or ())} & {*now} - {*known_then})
+
+    @cached_property
+    def known_later(self) -> frozenset[int]:
+        """The products that may have been there in the earlier state without being known."""
+        return frozenset(one.product_id for one in known_later(self.before, self.after) if one.product_id is not None)
 
     def unread(self, stream: str) -> frozenset[int]:
         """Return the products of which rows of a stream may have been there in the earlier state without being known."""
-        return _unread(self.before, stream)
+        return _unread(self.before, stream) | self.known_later
 
     def unread_now(self, stream: str) -> frozenset[int]:
         """Return the same of the later state."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -34,9 +34,9 @@ from testio_analytics.reports.changes_completeness import completeness_changes
 from testio_analytics.reports.changes_figures import FIGURE_STREAMS, figure_changes
 from testio_analytics.reports.changes_states import state_changes
 from testio_analytics.reports.doubt_words import Doubt, sentences
-from testio_analytics.reports.doubts import doubts, row_gaps, stating, with_gap
+from testio_analytics.reports.doubts import doubts, known_later, row_gaps, stating, with_gap
 from testio_analytics.reports.registry import column_names, documented
-from testio_analytics.text import counted, instant_words
+from testio_analytics.text import counted, instant_words, one_line, short
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +50,7 @@ class Changes:
         lines: the changes in words, one a line, the most important first; figures that changed, and then what could be read
             or not, stand last.
         doubts: what puts either state in doubt; what is about the earlier one says so.
+        newcomers: of products asked for that the earlier state did not hold, whether they are new, a sentence each.
         table: the report `changes`.
     """
 
@@ -58,6 +59,7 @@ class Changes:
     found: tuple[Change, ...]
     doubts: tuple[Doubt, ...]
     table: pd.DataFrame
+    newcomers: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -87,7 +89,7 @@ class Changes:
             return "There is no earlier report to compare with."
         when = f"since {instant_words(self.since)}"
         said = f"{counts_in_words(self.counts)} {when}" if self.counts else f"Nothing changed {when}"
-        return f"{said}{self._unread()}."
+        return " ".join([f"{said}{self._unread()}.", *self.newcomers])
 
     def _unread(self) -> str:
         """Return what could be read then and not now, and the other way round, as a clause."""
@@ -125,7 +127,8 @@ def what_changed(before: Mirror, after: Mirror) -> Changes:
     place = {key: number for number, key in enumerate(KINDS)}
     ordered = sorted(enumerate(found), key=lambda one: (place[one[1].what, one[1].kind], *_order(sides, *one)))
     found = [change for _, change in ordered]
-    return Changes(before.as_of, after.as_of, tuple(found), both_doubts(before, after), _table(sides, found))
+    table, either = _table(sides, found), both_doubts(before, after)
+    return Changes(before.as_of, after.as_of, tuple(found), either, table, tuple(_newcomers(sides)))
 
 
 def account_changes(sides: Sides) -> list[Change]:
@@ -142,11 +145,21 @@ def _order(sides: Sides, number: int, change: Change) -> tuple[str, int, str, in
     return sides.product_name(change.product_id), change.product_id or 0, change.name, change.id or 0
 
 
+def _newcomers(sides: Sides) -> Iterator[str]:
+    for key in sorted(sides.asked_and_new):
+        name = short(one_line(sides.product_name(key)))
+        yield (
+            f"Whether {name} is new since then is not known."
+            if key in sides.known_later
+            else f"{name} is new since then."
+        )
+
+
 def both_doubts(before: Mirror, after: Mirror) -> tuple[Doubt, ...]:
     """Return what puts either of two states in doubt, each once; what is about the earlier one alone says so."""
     now = doubts(after)
     then = (one for one in doubts(before) if one not in now)
-    return (*now, *(replace(one, stated_of=before.as_of) for one in then))
+    return (*now, *(replace(one, stated_of=before.as_of) for one in then), *known_later(before, after))
 
 
 def doubts_of_changes(mirror: Mirror) -> tuple[Doubt, ...]:

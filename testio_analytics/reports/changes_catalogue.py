@@ -10,10 +10,9 @@ import pandas as pd
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ACCOUNT
 from testio_analytics.reports import texts
-from testio_analytics.reports.asked import owes_account
 from testio_analytics.reports.change_kinds import Change, state_words
 from testio_analytics.reports.change_sides import Compared, Sides
-from testio_analytics.reports.doubts import doubts
+from testio_analytics.reports.doubts import lists_products
 from testio_analytics.reports.facts import memberships
 from testio_analytics.reports.features import features_with_state
 from testio_analytics.text import counted, label, listed
@@ -35,21 +34,21 @@ def catalogue_changes(sides: Sides) -> Iterator[Change]:
 
 
 def _products(sides: Sides) -> Iterator[Change]:
-    """Yield the products that came, went or were renamed. All that a new one holds is part of that one change."""
+    """Yield the products that came, went or were renamed. All that a new one holds is part of that, unless it was asked for."""
     then, now = (mirror.active("products").set_index("id")["name"] for mirror in (sides.before, sides.after))
     known_then = {*sides.before.products["id"].tolist()}
     for key in (key for key in now.index.tolist() if key not in then.index):
-        if key not in known_then and not _lists_products(sides.before):
+        if key in sides.known_later:
             sides.now_known[ACCOUNT, "products"].append((1, f"known now: {_name(now[key], key)}"))
             continue
         kind = "back" if key in known_then else "added"
         yield Change("product", kind, key, key, _name(now[key], key), note=_holding(sides.after, key))
     for key in (key for key in then.index.tolist() if key not in now.index):
-        if key not in {*sides.after.products["id"].tolist()} and not _lists_products(sides.after):
+        if key not in {*sides.after.products["id"].tolist()} and not lists_products(sides.after):
             sides.unknown_now[ACCOUNT, "products"].append((1, f"not known any more: {_name(then[key], key)}"))
             continue
         yield Change("product", "removed", key, key, _name(then[key], key), note=_holding(sides.before, key))
-    for key in sorted(sides.products):
+    for key in sorted(sides.products - sides.asked_and_new):
         names = _name(then[key], key), _name(now[key], key)
         if names[0] != names[1]:
             yield Change("product", "renamed", key, key, names[1], *names)
@@ -57,12 +56,6 @@ def _products(sides: Sides) -> Iterator[Change]:
 
 def _name(name: Any, key: int) -> str:
     return label(name, "Product", key)
-
-
-def _lists_products(mirror: Mirror) -> bool:
-    """Return whether all products of the account were known."""
-    found = [one for one in doubts(mirror, ("products",)) if one.product_id is None]
-    return owes_account(mirror) and not found
 
 
 def _holding(mirror: Mirror, product_id: int) -> str:
@@ -159,8 +152,12 @@ def _sections_of(mirror: Mirror) -> dict[int, dict[int, str]]:
 
 
 def _stories(sides: Sides, features: Compared) -> Iterator[Change]:
-    """Yield what became of stories. Those of a feature that came or went are part of that change."""
-    told = {*features.added["id"].tolist(), *features.back["id"].tolist(), *features.removed["id"].tolist()}
+    """Yield what became of stories. Those of a feature that came or went are part of that change.
+
+    Of a new product that was asked for, every row is listed.
+    """
+    added = features.added[~features.added["product_id"].isin([*sides.asked_and_new])]
+    told = {*added["id"].tolist(), *features.back["id"].tolist(), *features.removed["id"].tolist()}
     found = sides.compared("user_stories", "features")
     added, back, removed = (
         _worded(rows[~rows["feature_id"].fillna(0).isin([*told])]) for rows in (found.added, found.back, found.removed)

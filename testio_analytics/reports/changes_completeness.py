@@ -13,6 +13,8 @@ from testio_analytics.reports.doubts import doubts
 from testio_analytics.text import listed, short
 
 READ = "complete"
+READ_IN_PART = "complete as far as known"
+NEVER_READ = "never read"
 KINDS_OF_DOUBT = (*NOT_READ, "older than the report", "unread tests")
 STATE_OF = {"older than the report": "older", "unread tests": "incomplete"}
 
@@ -28,8 +30,9 @@ def completeness_changes(sides: Sides) -> Iterator[Change]:
     for key in sorted(keys, key=lambda key: (sides.product_name(key[0]), key[0], order.index(key[1]))):
         if key[0] not in sides.products | {ACCOUNT}:
             continue  # the product itself is the change
-        states = then.get(key, (READ, ())), now.get(key, (READ, ()))
         came, went = sides.now_known.get(key, []), sides.unknown_now.get(key, [])
+        unstated = NEVER_READ if key[0] in sides.known_later else READ_IN_PART if came else READ
+        states = then.get(key, (unstated, ())), now.get(key, (READ_IN_PART if went else READ, ()))
         if came or (_is_bad(states[0][0]) and not _is_bad(states[1][0])):
             yield _data_set(key, BECAME_READABLE, states, came)
         if went or (_is_bad(states[1][0]) and not _is_bad(states[0][0])):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import hypot
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -14,7 +13,8 @@ from testio_analytics.reports.change_kinds import FIGURE, Change
 from testio_analytics.reports.change_sides import Sides
 from testio_analytics.reports.comparison import comparable
 from testio_analytics.reports.coverage import coverage_total
-from testio_analytics.reports.doubts import products_in_doubt
+from testio_analytics.reports.doubts import nothing_read, products_in_doubt
+from testio_analytics.reports.rate_intervals import difference_interval
 from testio_analytics.reports.registry import REPORTS
 from testio_analytics.reports.stories import story_coverage_by_product
 from testio_analytics.reports.triage import triage_total
@@ -48,8 +48,12 @@ class Value(NamedTuple):
 
 
 def figure_changes(sides: Sides) -> Iterator[Change]:
-    """Yield every headline figure, whether it changed or not."""
-    then, aged, now = _figures(sides.before), _coverage(sides.aged), _figures(sides.after)
+    """Yield every headline figure, whether it changed or not; where products became known, what it was is not known."""
+    now = _figures(sides.after)
+    if sides.known_later:
+        then, aged = dict.fromkeys(now, Value(None, None)), dict[str, Value]()
+    else:
+        then, aged = _figures(sides.before), _coverage(sides.aged)
     for name, value in now.items():
         yield _changed(name, then[name], aged.get(name, then[name]), value)
 
@@ -82,21 +86,24 @@ def _stories(mirror: Mirror) -> dict[str, Value]:
         "Stories passed": (rows["passed"], unknown),
         "Stories failed": (rows["failed"], unknown),
     }
-    return {name: _counted(values, more, hides) for name, (values, more) in ends.items()}
+    return {name: _counted(mirror, values, more, hides) for name, (values, more) in ends.items()}
 
 
-def _counted(values: pd.Series[Any], more: Any, hides: bool) -> Value:
+def _counted(mirror: Mirror, values: pd.Series[Any], more: Any, hides: bool) -> Value:
+    """Return the sum over products; without any it is 0 where that is known, and unknown else."""
+    if values.empty:
+        return Value(None, None) if nothing_read(mirror, "products") else Value(0, 0)
     least = _number(values.sum(min_count=1))
     return Value(least, None if hides or values.isna().any() else _sum(least, more))
 
 
 def _bugs(mirror: Mirror) -> dict[str, Value]:
     rows, hides = bugs_by_product(mirror), bool(products_in_doubt(mirror, "tests", "bugs"))
-    valid = _counted(rows["bugs"], (rows["bugs_highest"] - rows["bugs"]).sum(skipna=False), hides)
+    valid = _counted(mirror, rows["bugs"], (rows["bugs_highest"] - rows["bugs"]).sum(skipna=False), hides)
     return {
         "Valid bugs": valid,
-        "Critical bugs": _counted(rows["critical"], rows["severity_other"].sum(), hides),
-        "Open bugs": _counted(rows["open"], 0, hides),
+        "Critical bugs": _counted(mirror, rows["critical"], rows["severity_other"].sum(), hides),
+        "Open bugs": _counted(mirror, rows["open"], 0, hides),
     }
 
 
@@ -158,9 +165,7 @@ def is_beyond(then: Value, now: Value) -> bool | None:
     ends = (*then, *now)
     if any(end is None for end in ends):
         return None
-    least1, most1, low1, high1, least2, most2, low2, high2 = (float(end) for end in ends if end is not None)
-    lowest = least2 - most1 - hypot(least2 - low2, high1 - most1)
-    highest = most2 - least1 + hypot(high2 - most2, least1 - low1)
+    lowest, highest = difference_interval(then=then, now=now)  # type: ignore[arg-type]  # no end is missing
     return bool(lowest > 0 or highest < 0)
 
 

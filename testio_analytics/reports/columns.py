@@ -53,8 +53,10 @@ class Column:
         highest: the column with the most that it can be, where the value is the least; none for most.
         none: whether a missing count means that there is none; otherwise it means that the count is unknown.
         words: what its values read as, for people, where that is not the value itself.
-        about: what its values are the names of: one of `KINDS`, or the column that says which, and the column with the id.
+        about: what its values are the names of, or where these are shown: one of `KINDS`, or the column that says which,
+            and the column with the id.
         is_list: whether its values are several names, joined by commas.
+        lowest_first: whether the lowest number is what people look for first, as of a rank.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Column:
     words: Mapping[str, str] = field(default_factory=dict)
     about: tuple[str, str] | None = None
     is_list: bool = False
+    lowest_first: bool = False
 
     @property
     def reads_unknown(self) -> bool:
@@ -172,7 +175,16 @@ _ALL: tuple[Column, ...] = (
         about=("feature", "feature_id"),
     ),
     Column("story_id", "Story id", "id", "Id of the user story."),
-    Column("story", "Story", "text", "The sentence of the user story, else its title."),
+    Column(
+        "story",
+        "Story",
+        "text",
+        "The sentence of the user story, else its title.",
+        about=(
+            "feature",
+            "feature_id",
+        ),  # a story has no view of its own; that of its feature shows it with its results
+    ),
     Column("test_id", "Test id", "id", "Id of the test that the row speaks of; empty without."),
     Column("test", "Test", "text", "Title of that test; empty without.", about=("test", "test_id")),
     Column("test_feature_id", "Test feature id", "id", "Id of the feature's entry in the list of the test."),
@@ -182,10 +194,12 @@ _ALL: tuple[Column, ...] = (
         "month",
         "Month",
         "text",
-        "Month in UTC, like 2026-06, or quarter, like 2026-Q2; empty for tests without any date.",
+        "Month in UTC, like 2026-06, quarter, like 2026-Q2, or year; empty for tests without any date.",
     ),
-    Column("start", "Start", "time", "When the month, week or quarter begins; weeks begin on Monday."),
-    Column("label", "Month", "text", "Month, like 2026-06, week, like 2026-W26 (ISO 8601), or quarter, like 2026-Q2."),
+    Column("start", "Start", "time", "When the month, week, quarter or year begins; weeks begin on Monday."),
+    Column(
+        "label", "Month", "text", "Month, like 2026-06, week, like 2026-W26 (ISO 8601), quarter, like 2026-Q2, or year."
+    ),
     Column("until", "Until", "time", "The time that the row looks back from."),
     Column("is_partial", "Not over", "flag", "Whether the period is not over at the report date."),
     Column("at", "When", "time", "The end of that test, else its start."),
@@ -324,8 +338,16 @@ _ALL: tuple[Column, ...] = (
         "not_in_catalogue", "Not in the catalogue", "count", "Bugs linked to a feature that is not in the catalogue."
     ),
     Column("not_attributable", "Not attributable", "count", "Bugs that are linked to no feature."),
-    Column("rank", "Rank", "count", "Place, 1 is the highest; equal rows share the better one.", none=True),
+    Column(
+        "rank",
+        "Rank",
+        "count",
+        "Place, 1 is the highest; equal rows share the better one.",
+        none=True,
+        lowest_first=True,
+    ),
     Column("tests", "Tests", "count", "Distinct executed tests."),
+    Column("recent_share_highest", "Recently tested, at most", "share", "The same of the most that it can be."),
     Column("tests_read", "Tests with bugs read", "count", "Those of the tests whose bugs were read."),
     Column(
         "bugs_per_test",
@@ -474,7 +496,14 @@ _ALL: tuple[Column, ...] = (
     Column(
         "planned_test", "Scheduled test", "text", "Title of a scheduled test that covers the feature; empty without."
     ),
-    Column("proposed_test", "Proposed test", "count", "Number of the proposed test that it is in.", none=True),
+    Column(
+        "proposed_test",
+        "Proposed test",
+        "count",
+        "Number of the proposed test that it is in.",
+        none=True,
+        lowest_first=True,
+    ),
     Column("test_expected", "Test finds", "rate", "The sum of the expected bugs by severity of the proposed test."),
     Column("test_gain", "More than next best", "rate", "What it finds more than the best test after it."),
     # -- completeness
@@ -526,6 +555,101 @@ _ALL: tuple[Column, ...] = (
         "data sets, and for figures of which both may be.",
     ),
     Column("note", "Note", "text", "What else there is to know; empty without."),
+    # -- one period beside another
+    Column("figure", "Figure", "text", "What is counted or measured."),
+    Column("period", "Period", "text", "The month, quarter or year, like 2026-Q2."),
+    Column("against", "Against", "text", "The one that it is compared with."),
+    Column(
+        "difference", "Difference", "text", "The period less the other one, in words; of shares in points of per cent."
+    ),
+    *(
+        column
+        for name, label, which in (("now", "Period", "the period"), ("then", "Against", "the other period"))
+        for column in (
+            Column(
+                name,
+                f"{label}, figure",
+                "rate",
+                f"The figure of {which}: the least that it can be.",
+                unit="of the figure",
+                bounds=(f"{name}_low", f"{name}_high"),
+                highest=f"{name}_highest",
+            ),
+            Column(f"{name}_highest", f"{label}, at most", "rate", "The most that it can be.", unit="of the figure"),
+            *_interval(name, f"the figure of {which}"),
+            Column(
+                f"{name}_k", f"{label}, counted", "count", "What a rate or a share counts; empty for counts.", none=True
+            ),
+            Column(f"{name}_n", f"{label}, out of", "count", "Out of how many; empty for counts.", none=True),
+        )
+    ),
+    *_interval("change", "the difference"),
+    Column(
+        "beyond",
+        "More than chance",
+        "flag",
+        "Of a rate: whether the 95 % interval of the difference leaves out 0 (the bugs of a test are no independent draws: the "
+        "test is the unit). Empty for all else: a count of everything has no interval; and where results are not final.",
+    ),
+    # -- devices, and stories and bugs on their way
+    Column(
+        "bugs_asked",
+        "Of tests that asked for it",
+        "count",
+        "Those of the bugs whose test's requirements name it; the others were seen on it all the same.",
+    ),
+    Column("product_tests", "Tests of the product", "count", "All executed tests of the product."),
+    Column("stage", "Stage", "state", "How far the bug has come: reported, triaged, exported or fixed."),
+    Column(
+        "triaged_after",
+        "Triaged after",
+        "time",
+        "The last read of its test at which it was not triaged; when it was reported, where there is none.",
+    ),
+    Column(
+        "triaged_by",
+        "Triaged by",
+        "time",
+        "The first read at which it was accepted or rejected; empty where it is not.",
+    ),
+    Column(
+        "fixed_after",
+        "Fixed after",
+        "time",
+        "The last read of its test at which it was not marked as fixed; when it was reported, where there is none.",
+    ),
+    Column("fixed_by", "Fixed by", "time", "The first read at which it was marked as fixed; empty where it is not."),
+    Column(
+        "days_to_triage",
+        "Days to triage",
+        "days",
+        "Whole days from its report to triaged_after: the fewest.",
+        unit="days",
+        highest="days_to_triage_highest",
+    ),
+    Column("days_to_triage_highest", "Days to triage, at most", "days", "The same to triaged_by.", unit="days"),
+    Column("days_to_export", "Days to export", "days", "Whole days from its report to its export.", unit="days"),
+    Column(
+        "days_to_fix",
+        "Days to fix",
+        "days",
+        "Whole days from its report to fixed_after: the fewest.",
+        unit="days",
+        highest="days_to_fix_highest",
+    ),
+    Column("days_to_fix_highest", "Days to fix, at most", "days", "The same to fixed_by.", unit="days"),
+    Column(
+        "again",
+        "Found again",
+        "state",
+        "How it is one that was found before: an earlier bug of the product has the same tracker key and was marked as fixed, "
+        "or exported, before this one was reported; or the customer marked it as known before. Empty otherwise.",
+    ),
+    Column("again_bug_id", "Earlier bug id", "id", "Id of the earlier bug with that key; empty without."),
+    Column(
+        "again_bug", "Earlier bug", "text", "Title of the earlier bug with that key.", about=("bug", "again_bug_id")
+    ),
+    Column("is_newest", "Newest", "flag", "Whether the state of the story rests on this test; empty without test."),
     # -- what only pages show
     Column("id", "Run", "id", "Number of the sync run."),
     Column("started_at", "Started", "time", "When the run started.", unit="minute"),
@@ -581,6 +705,41 @@ _ALL: tuple[Column, ...] = (
     Column("is_known", "Known before", "flag", "Whether the customer knew it before; empty where that is not said."),
     Column("fixed", "Fixed", "flag", "Whether it is marked as fixed; empty where that is not said."),
     Column("reported_at", "Reported", "time", "When the tester reported it."),
+    # -- accounts side by side
+    Column("account", "Account", "text", "Name of the account in accounts.toml."),
+    Column("recent_share_highest", "Recently tested, at most", "share", "The same of the most that it can be."),
+    Column("tests_read", "Tests with bugs read", "count", "Executed tests whose bugs were read."),
+    *(
+        column
+        for rate, label in (("auto_acceptance", "Auto-acceptance"), ("review", "Review"))
+        for column in (
+            Column(f"{rate}_bugs", f"{label}, bugs", "count", f"Bugs that count in {label.lower()}: the fewest."),
+            Column(f"{rate}_bugs_highest", f"{label}, bugs at most", "count", "The most that count in it."),
+            Column(f"{rate}_of", f"{label}, out of", "count", "The bugs that it is a share of."),
+        )
+    ),
+    Column(
+        "story_share",
+        "Stories with a result",
+        "share",
+        "Stories with a passed or failed result as a share of all active stories.",
+        highest="story_share_highest",
+    ),
+    Column("story_share_highest", "Stories with a result, at most", "share", "The same of the most that it can be."),
+    Column("report_date", "As of", "time", "The report date: the time of the last sync."),
+    Column(
+        "recent_share_before",
+        "Recently tested before",
+        "share",
+        "Recently tested features as a share of those active then, at the end of the last quarter that was over.",
+    ),
+    Column(
+        "recent_share_change",
+        "Change since the quarter",
+        "rate",
+        "recent_share less recent_share_before, in points: below 0, less is tested recently than then.",
+        unit="percentage points",
+    ),
     Column(
         "exported_at", "Exported", "time", "When it was exported to the customer's tracker; empty where it was not."
     ),

@@ -25,6 +25,7 @@ from testio_analytics.reports.facts import (
     feature_scope,
     labels,
     memberships,
+    once,
     product_rows,
     silent_tests,
 )
@@ -33,6 +34,7 @@ from testio_analytics.reports.features import STATES, features_with_state
 from testio_analytics.reports.registry import documented
 from testio_analytics.reports.shares import share, with_share
 
+COVERED_THEN = ("is_covered", "may_be_covered")
 NO_SECTION = "(no section)"
 ALL_PRODUCTS = "All products"
 MONTHS = 24
@@ -125,29 +127,40 @@ def coverage_over_time(
         UnknownValueError: `as_of` is no date or time, or a number of days is not above 0.
     """
     instant, span = mirror.instant(as_of), checked_days("stale_after", stale_after)
-    times = feature_times(mirror)
-    features = described_features(mirror)
-    scope = feature_scope(mirror, as_of=instant)
-    scope = scope[scope["feature_id"].isin(times["feature_id"])]
-    executed, unknown = scope[scope["group"] == "executed"], scope[scope["group"] == "unknown"]
-    old_since, is_known = _old_since(mirror), not (features.empty and nothing_read(mirror, "features"))
+    is_known = not (mirror.active("features").empty and nothing_read(mirror, "features"))
     first = _oldest_executed(mirror, instant)
-    silent = silent_tests(mirror, as_of=instant)[["product_id", "at", "start_at"]]
-    silent = silent.merge(times[["product_id", "feature_id"]].drop_duplicates(), on="product_id")
     rows: list[tuple[object, ...]] = []
     for until in _instants(instant, months):
         if until < instant and not first + span <= until:
             continue
-        then = features if until == instant else times[active_then(times, until)]
-        covered, undated = (found & _ids(then) for found in _covered_by(executed, until, span))
-        has_gap = then["product_id"].isin([key for key, since in old_since.items() if since is None or since < until])
-        perhaps = pd.concat([unknown, silent])
-        begun = perhaps if until == instant else perhaps[~(perhaps["start_at"] > until)]
-        perhaps_covered = _ids(begun[~(begun["at"] < until - span)]) & _ids(then)
-        highest = covered | undated | _ids(then[has_gap]) | perhaps_covered
-        counts = (len(then), len(covered), len(highest)) if is_known else (None, None, None)
+        then = covered_then(mirror, until, as_of=instant, stale_after=stale_after)
+        counts = (len(then), *(int(then[name].sum()) for name in COVERED_THEN)) if is_known else (None, None, None)
         rows.append((until, until == instant, *counts, share(counts[1], counts[0])))
     return _frame(rows)
+
+
+@once
+def covered_then(mirror: Mirror, until: pd.Timestamp, *, as_of: AsOf = None, stale_after: float = 180) -> pd.DataFrame:
+    """Return the features that were active at an instant, and whether a test of the days before it covered each.
+
+    Columns: product_id, feature_id, is_covered, may_be_covered (that, or a gap may hide it).
+    """
+    instant, span = mirror.instant(as_of), checked_days("stale_after", stale_after)
+    times = feature_times(mirror)
+    features = described_features(mirror) if until == instant else times[active_then(times, until)]
+    scope = feature_scope(mirror, as_of=instant)
+    scope = scope[scope["feature_id"].isin(times["feature_id"])]
+    covered, undated = _covered_by(scope[scope["group"] == "executed"], until, span)
+    silent = silent_tests(mirror, as_of=instant)[["product_id", "at", "start_at"]]
+    silent = silent.merge(times[["product_id", "feature_id"]].drop_duplicates(), on="product_id")
+    perhaps = pd.concat([scope[scope["group"] == "unknown"], silent])
+    perhaps = perhaps if until == instant else perhaps[~(perhaps["start_at"] > until)]
+    hidden = _ids(perhaps[~(perhaps["at"] < until - span)])
+    gaps = [key for key, since in _old_since(mirror).items() if since is None or since < until]
+    then = features[["product_id", "feature_id"]]
+    is_covered = then["feature_id"].isin([*covered])
+    may_be = is_covered | then["feature_id"].isin([*undated, *hidden]) | then["product_id"].isin(gaps)
+    return then.assign(is_covered=is_covered, may_be_covered=may_be)
 
 
 def _oldest_executed(mirror: Mirror, instant: pd.Timestamp) -> pd.Timestamp:

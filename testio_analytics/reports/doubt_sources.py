@@ -61,8 +61,12 @@ def _open_gaps(mirror: Mirror) -> dict[tuple[int, str], tuple[str, ...]]:
 
 def _account_doubts(mirror: Mirror) -> Iterator[Doubt]:
     """Say what is missing of the account's list of products; of no concern to whoever asked for some products."""
-    if mirror.product_ids is not None or not owes_account(mirror):
-        return
+    if mirror.product_ids is None and owes_account(mirror):
+        yield from list_doubts(mirror)
+
+
+def list_doubts(mirror: Mirror) -> Iterator[Doubt]:
+    """Say what is missing of the account's list of products, whichever were asked for."""
     states, places = read_states(mirror), _open_gaps(mirror).get((ACCOUNT, "products"), ())
     known = states.get((ACCOUNT, "products"))
     if kind := _kind_of(mirror, known, places):

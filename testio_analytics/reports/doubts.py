@@ -9,7 +9,8 @@ import pandas as pd
 
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror.schema import ACCOUNT, BY_TEST
-from testio_analytics.reports.doubt_sources import ORDER, all_doubts, read_states
+from testio_analytics.reports.asked import owes_account
+from testio_analytics.reports.doubt_sources import ORDER, all_doubts, list_doubts, read_states
 from testio_analytics.reports.doubt_words import Doubt, sentences
 from testio_analytics.reports.facts import (
     once,
@@ -39,6 +40,23 @@ def stating(frame: pd.DataFrame, found: Collection[Doubt]) -> pd.DataFrame:
     """Return the frame with what puts it in doubt in its ``attrs``: plain sentences, which any file format can keep."""
     frame.attrs = {DOUBTS: [f"{sentence}." for sentence in sentences(found)]}
     return frame
+
+
+def lists_products(mirror: Mirror) -> bool:
+    """Return whether all products that the account had were known, whichever were asked for."""
+    of_account = any(one.product_id is None for one in doubts(mirror, ("products",)))
+    return owes_account(mirror) and not of_account and not any(list_doubts(mirror))
+
+
+def known_later(before: Mirror, after: Mirror) -> tuple[Doubt, ...]:
+    """Return the products of a state that may have been there at an earlier one without being known, a doubt each."""
+    if lists_products(before):
+        return ()
+    rows, names = after.active("products"), after.product_names
+    found = sorted({*rows["id"].tolist()} - {*before.products["id"].tolist()})
+    return tuple(
+        Doubt("products", "never read", key, names[key], was_asked=False, stated_of=before.as_of) for key in found
+    )
 
 
 def doubts_about(

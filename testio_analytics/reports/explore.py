@@ -33,12 +33,16 @@ from testio_analytics.reports.features import TEXTS, feature_catalog
 from testio_analytics.reports.impact import ImpactSource
 from testio_analytics.reports.next_tests import next_tests
 from testio_analytics.reports.results import feature_results
+from testio_analytics.reports.since import KEYS, SinceLast, since_last
 from testio_analytics.reports.stories import story_coverage, story_coverage_by_product
 from testio_analytics.reports.texts import differ
 from testio_analytics.reports.triage import triage
 
 ACTIVE, REMOVED, ELSEWHERE, UNLISTED = "active", "removed", "of another product", "not in the catalogue"
 """What a row is: in the source at the last complete read; no longer; outside of the products asked for; only referred to."""
+
+MARKED = {f"{what}s": what for what in ("product", "section", "feature", "test", "bug")} | {"stories": "story"}
+"""The tables of which rows can be new, and what their rows are."""
 
 NAMES = ("product", "feature", "sections", "section", "test", "is_complete")
 """Columns of reports that say again what the tables themselves say."""
@@ -52,14 +56,17 @@ class Explored:
         as_of: the report date.
         run_id: number of the last run that stored something; None when there is none.
         sentence: the answer of the coverage report for all of it.
+        since: what changed since the last report, as a sentence.
         doubts: what puts figures in doubt, a sentence each.
         tables: products, sections, memberships, features, tests, scope, stories, runs, bugs, devices and answers (on
             the customer's own forms), each with an index of its own. Ids lead from one to the other; an id may lead nowhere.
+            The column `since` says in a word what is new of a row since the last report.
     """
 
     as_of: pd.Timestamp
     run_id: int | None
     sentence: str
+    since: str
     doubts: tuple[str, ...]
     tables: Mapping[str, pd.DataFrame]
 
@@ -86,8 +93,14 @@ def explored(mirror: Mirror, *, as_of: AsOf = None, impact: ImpactSource = None)
     tables["devices"] = _devices(mirror, tables["bugs"])
     tables["answers"] = _answers(mirror, tables["bugs"])
     tables = {"products": _products(mirror, instant, tables), **tables}
+    last = since_last(mirror, report="overview")
+    tables = {name: _marked(table, MARKED[name], last) if name in MARKED else table for name, table in tables.items()}
     summary = coverage_summary(mirror, as_of=instant)
-    return Explored(instant, mirror.run_id, summary.sentence, sentences(doubts(mirror)), tables)
+    return Explored(instant, mirror.run_id, summary.sentence, last.sentence, sentences(doubts(mirror)), tables)
+
+
+def _marked(rows: pd.DataFrame, what: str, last: SinceLast) -> pd.DataFrame:
+    return rows.assign(since=last.marks_of(what, rows[[*KEYS[what]]]))
 
 
 def _with(rows: pd.DataFrame, key: str, **reports: pd.DataFrame) -> pd.DataFrame:

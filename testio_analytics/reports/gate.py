@@ -18,7 +18,7 @@ from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.comparison import comparable
 from testio_analytics.reports.doubt_words import Doubt, sentences
-from testio_analytics.reports.doubts import doubts_of
+from testio_analytics.reports.doubts import doubts_of, known_later
 from testio_analytics.reports.totals import TOTALS, Figure, countable, figure_columns, figure_of, members
 from testio_analytics.text import EN_DASH, instant_words, listed, one_line
 
@@ -274,7 +274,8 @@ def _of_value(figure: Figure, rule: Rule, on_interval: bool) -> Verdict:
 def _of_change(mirror: Mirror, before: Mirror, rule: Rule) -> Verdict:
     """Judge how a figure changed, by all that it can be now and could be then."""
     now, then = (figure_of(one, rule.report, rule.name) for one in (mirror, before))
-    said, doubts = f"{_words(now)}, before {_words(then)}", _together(now.doubts, then.doubts)
+    said = f"{_words(now)}, before {_words(then)}"
+    doubts = _together(now.doubts, then.doubts, known_later(before, mirror))
     ends, earlier = _range(now), _range(then)
     if doubts or ends is None or earlier is None:
         return Verdict(rule.text, None, said, _why_unknown(doubts), doubts)
@@ -289,7 +290,7 @@ def _of_new(mirror: Mirror, before: Mirror, rule: Rule) -> Verdict:
     What was not fully read before may have been there; what is not fully read now may hold more.
     """
     rows = members(mirror, rule.report, rule.name) - members(before, rule.report, rule.name)
-    now, then = (doubts_of(one, rule.report) for one in (mirror, before))
+    now, then = doubts_of(mirror, rule.report), (*doubts_of(before, rule.report), *known_later(before, mirror))
     is_unread = any(figure_of(one, rule.report, rule.name).value is None for one in (mirror, before))
     ends = (0.0 if then or is_unread else float(len(rows)), inf if now or is_unread else float(len(rows)))
     holds = judged(rule.sign, rule.limit, ends, is_whole=True)

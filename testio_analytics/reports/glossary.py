@@ -188,7 +188,8 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
     "changes": {
         "Change": (
             "A difference between what was known at two times, told by ids. What lies between the two, and was undone again, "
-            "is not seen. All that a new product holds, and the stories of a new feature, are part of that one change."
+            "is not seen. All that a new product holds, and the stories of a new feature, are part of that one change; of a "
+            "new product that was asked for, every row is listed."
         ),
         "Last report": (
             "What people were told of last, by pages or by a message, before the last sync; else what the sync before knew."

@@ -6,7 +6,8 @@ everything. The test is therefore the unit, and the rows count as fewer than the
 
 from __future__ import annotations
 
-from math import isfinite
+from collections.abc import Sequence
+from math import hypot, isfinite
 from typing import Any
 
 import numpy as np
@@ -146,3 +147,40 @@ def poisson_interval(
         high = special.gammaincinv(x + 1, 1 - tail) / n
     unknown = n == 0
     return np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)
+
+
+def overdispersion(counts: Sequence[Numbers]) -> float:
+    """Return how much more the events of tests vary within several groups of tests than Poisson counts do, at least 1.
+
+    It is Pearson's statistic over its degrees of freedom, pooled over the groups, as in a quasi-Poisson model; NaN where no
+    degree of freedom is left. Source: P. McCullagh and J. A. Nelder, "Generalized Linear Models" (1989), section 6.2.
+
+    Args:
+        counts: the events of each test, one array per group.
+    """
+    groups = [group for group in counts if len(group)]
+    freedom = sum(len(group) - 1 for group in groups)
+    if freedom <= 0:
+        return float("nan")
+    of_groups = (((group - group.mean()) ** 2).sum() / group.mean() for group in groups if group.mean() > 0)
+    return max(1.0, float(sum(of_groups)) / freedom)
+
+
+def difference_interval(
+    now: tuple[float, float, float, float], then: tuple[float, float, float, float]
+) -> tuple[float, float]:
+    """Return the interval of the difference of two independent rates, each given by its least, most, low and high end.
+
+    With rates r₁ and r₂ and their intervals (l₁, u₁) and (l₂, u₂) it reaches from r₁ - r₂ - sqrt((r₁ - l₁)² + (u₂ - r₂)²)
+    to r₁ - r₂ + sqrt((u₁ - r₁)² + (r₂ - l₂)²); where a rate is a range, from the least that this can be to the most.
+
+    Sources: R. G. Newcombe, "Interval estimation for the difference between independent proportions: comparison of eleven
+    methods", Statistics in Medicine 17 (1998), 873-890, method 10; G. Y. Zou and A. Donner, "Construction of confidence
+    limits about effect measures: a general approach", Statistics in Medicine 27 (2008), 1693-1702, for any two rates.
+    """
+    least1, most1, low1, high1 = then
+    least2, most2, low2, high2 = now
+    return (
+        least2 - most1 - hypot(least2 - low2, high1 - most1),
+        most2 - least1 + hypot(high2 - most2, least1 - low1),
+    )

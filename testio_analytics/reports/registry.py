@@ -6,15 +6,37 @@ Nothing heavy is imported before a report is made, so that listing the reports i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import wraps
-from importlib import import_module
 from inspect import cleandoc, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from testio_analytics.errors import UnknownValueError, UnusedOptionError
 from testio_analytics.reports.columns import Column, columns, filled
+from testio_analytics.reports.crosstabs import CROSSTABS
+from testio_analytics.reports.declaration import BUG_FIELDS as BUG_FIELDS
+from testio_analytics.reports.declaration import (
+    BUGS,
+    CHANGED,
+    COVERAGE,
+    NEXT,
+    READ_STREAMS,
+    STORIES,
+    TRIAGE,
+    TRUST,
+)
+from testio_analytics.reports.declaration import FIELDS as FIELDS
+from testio_analytics.reports.declaration import FORM_FIELD as FORM_FIELD
+from testio_analytics.reports.declaration import LINK_FIELDS as LINK_FIELDS
+from testio_analytics.reports.declaration import ON_BUGS_OF_FEATURES as _BUGS_OF_FEATURES
+from testio_analytics.reports.declaration import ON_COVERAGE as _COVERAGE
+from testio_analytics.reports.declaration import ON_MONTHS as _MONTHS
+from testio_analytics.reports.declaration import QUESTIONS as QUESTIONS
+from testio_analytics.reports.declaration import SCOPE_FIELDS as SCOPE_FIELDS
+from testio_analytics.reports.declaration import STATUSES as STATUSES
+from testio_analytics.reports.declaration import Report as Report
+from testio_analytics.reports.declaration import View as View
+from testio_analytics.reports.declaration import names as _names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,87 +46,6 @@ if TYPE_CHECKING:
     from testio_analytics.reports.impact import ImpactSource
 
 Made = TypeVar("Made", bound="Callable[..., pd.DataFrame]")
-
-READ_STREAMS = ("features", "tests", "bugs", "results")
-STATUSES = "statuses"
-"""Stands among the streams of a report that asks which tests count as executed: a status may be an unknown word."""
-
-SCOPE_FIELDS = ("tests.features", "tests.test_cases")
-BUG_FIELDS = ("bugs.status", "bugs.severity", "bugs.known")
-LINK_FIELDS = ("bugs.test_feature", "bugs.test")
-FIELDS = (*SCOPE_FIELDS, *BUG_FIELDS, "bugs.auto_accepted", *LINK_FIELDS)
-"""Fields that the API may leave out of some rows; they stand among the streams of the reports that rest on them.
-``tests.test_cases`` are the features that a scripted test-case run names elsewhere."""
-FORM_FIELD = "bugs.report"
-"""The same for the answers of bugs on the customer's own forms, on which no figure rests."""
-
-_COVERAGE = ("features", "tests", STATUSES, *SCOPE_FIELDS)
-_MONTHS = ("bugs.test",)
-_BUGS_OF_FEATURES = (*_COVERAGE, "bugs", *BUG_FIELDS, *LINK_FIELDS)
-
-COVERAGE = "Which features were never tested, or not recently?"
-BUGS = "Where are the bugs?"
-STORIES = "Did the stories pass?"
-TRIAGE = "Are bugs triaged in time, and what changes over time?"
-NEXT = "What should the next test cover?"
-CHANGED = "What changed since the last report?"
-TRUST = "Can I trust the figures: how fresh, how complete, and what is left out?"
-QUESTIONS = (COVERAGE, BUGS, STORIES, TRIAGE, NEXT, CHANGED, TRUST)
-
-
-@dataclass(frozen=True)
-class View:
-    """A frame as people see it.
-
-    Attributes:
-        columns: all columns of the frame, in order.
-        caption: what a page's table shows, in a sentence.
-        page: names of the columns on a page; all of them when empty.
-        row_header: the column that names the row on a page; the first one shown when empty.
-        under: columns whose values stand small below the row's name.
-        terminal: names of the columns that a terminal shows, the most important first: where they do not fit, the last
-            are left out. All of them when empty.
-    """
-
-    columns: tuple[Column, ...]
-    caption: str
-    page: tuple[str, ...] = ()
-    row_header: str = ""
-    under: tuple[str, ...] = ()
-    terminal: tuple[str, ...] = ()
-
-    def column(self, name: str) -> Column:
-        """Return the column of that name."""
-        return next(column for column in self.columns if column.name == name)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report(View):
-    """One report.
-
-    Attributes:
-        name: its name, in the terminal, in Python and as a file.
-        title: what it shows, in one sentence.
-        question: the question that it helps to answer, one of `QUESTIONS`.
-        grain: what one row is, and the order of the rows.
-        streams: the streams that its figures rest on.
-        searched: the column with the ids of what its rows are about, where these can be searched by words; its table is
-            the plural.
-    """
-
-    name: str
-    title: str
-    question: str
-    grain: str
-    streams: tuple[str, ...]
-    searched: str = ""
-
-    @property
-    def function(self) -> Callable[..., pd.DataFrame]:
-        """The public function that makes it."""
-        function: Callable[..., pd.DataFrame] = getattr(import_module("testio_analytics"), self.name)
-        return function
-
 
 _CATALOGUE = columns(
     "product_id product feature_id feature sections stories has_description has_howtofind state reason executed_tests"
@@ -167,10 +108,6 @@ _CHANGES = columns(
     },
     id={"label": "Id", "meaning": "Id of what changed; empty for figures and data sets."},
 )
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
 
 
 _ALL: tuple[Report, ...] = (
@@ -554,6 +491,36 @@ _ALL: tuple[Report, ...] = (
         )
     ),
     Report(
+        name="portfolio",
+        title="The account in one row; with --all-accounts, all of them and their sums.",
+        question=TRIAGE,
+        grain="One row; of several accounts one row each, and their sums below.",
+        streams=(*_COVERAGE, "bugs", "results", *BUG_FIELDS, "bugs.auto_accepted", *LINK_FIELDS),
+        columns=columns(
+            "active_features never_executed never_executed_highest recent_covered recent_covered_highest recent_share"
+            " recent_share_highest recent_share_before recent_share_change tests tests_read bugs bugs_highest"
+            " bugs_per_test auto_acceptance_bugs auto_acceptance_bugs_highest auto_acceptance_of auto_acceptance"
+            " auto_acceptance_highest auto_acceptance_low auto_acceptance_high auto_acceptance_band review_bugs"
+            " review_bugs_highest review_of review review_highest review_low review_high review_band stories covered"
+            " covered_highest story_share story_share_highest report_date is_complete gap",
+            never_executed={"highest": "never_executed_highest"},
+            recent_share={"highest": "recent_share_highest"},
+            bugs={"label": "Valid bugs"},
+            tests={"meaning": "Executed tests."},
+            bugs_per_test={"meaning": "Valid bugs per executed test whose bugs were read."},
+            covered={"meaning": "Stories with a passed or failed result: the fewest."},
+        ),
+        terminal=_names(
+            "active_features never_executed recent_share recent_share_change bugs_per_test auto_acceptance review"
+            " story_share report_date tests bugs"
+        ),
+        caption="Accounts side by side.",
+        page=_names(
+            "active_features never_executed recent_share recent_share_change tests bugs bugs_per_test auto_acceptance"
+            " auto_acceptance_band review review_band story_share report_date gap"
+        ),
+    ),
+    Report(
         name="trends",
         title="Tests, bugs and coverage by month, all products together.",
         question=TRIAGE,
@@ -587,6 +554,7 @@ _ALL: tuple[Report, ...] = (
         page=_names(_TRENDS_PAGE),
         under=("product",),
     ),
+    *CROSSTABS,
     # -- the next tests
     Report(
         name="next_tests",
@@ -1017,6 +985,8 @@ def make(
     impact: ImpactSource = None,
     stale_after: float | None = None,
     by: str | None = None,
+    period: str | None = None,
+    against: str | None = None,
     search: str | None = None,
 ) -> tuple[pd.DataFrame, tuple[Doubt, ...], str | None]:
     """Return one report of a database, everything that puts its figures in doubt, and which products it covers.
@@ -1036,7 +1006,7 @@ def make(
     from testio_analytics.reports.doubts import doubts_of
 
     report = report_of(name)
-    chosen = {"impact": impact, "stale_after": stale_after, "by": by}
+    chosen = {"impact": impact, "stale_after": stale_after, "by": by, "period": period, "against": against}
     chosen = {option: value for option, value in chosen.items() if value is not None}
     _check_used(report, search, chosen)
     mirror = load_mirror(db, product_id=product_id, as_of=as_of)

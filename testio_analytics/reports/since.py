@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
+
+import pandas as pd
 
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
-from testio_analytics.reports.change_kinds import FIGURE, counts_in_words
+from testio_analytics.mirror.schema import ACCOUNT
+from testio_analytics.reports.change_kinds import BECAME_READABLE, DATA_SET, FIGURE, NOT_KNOWN, counts_in_words
 from testio_analytics.reports.changes import Changes, changes_since
-from testio_analytics.text import counted, day_words
+from testio_analytics.text import counted, day_words, listed
 
 
 class Headline(NamedTuple):
@@ -43,38 +47,88 @@ HEADLINES: Mapping[str, Headline | None] = {
 }
 """By the report that a page is about; where there is no single figure, all changes are counted."""
 
-ROW_KEYS: Mapping[str, str] = {
+ROWS: Mapping[str, str] = {
     **dict.fromkeys(
-        ("untested_features", "feature_catalog", "bugs_per_feature", "feature_results", "next_tests", "packed_tests"),
-        "feature_id",
+        (
+            *("untested_features", "feature_catalog", "bugs_per_feature", "feature_results", "next_tests"),
+            *("packed_tests", "features_to_test", "removed_features"),
+        ),
+        "feature",
     ),
-    "story_coverage": "story_id",
-    "unattributed_bugs": "bug_id",
-    "lapsed_tests": "test_id",
+    **dict.fromkeys(("story_coverage", "unlinked_stories"), "story"),
+    "unattributed_bugs": "bug",
+    "lapsed_tests": "test",
+    **dict.fromkeys(
+        ("coverage_by_product", "bugs_by_product", "story_coverage_by_product", "evidence_by_product", "triage"),
+        "product",
+    ),
+    **dict.fromkeys(("coverage_by_section", "story_coverage_by_section"), "section"),
+    "completeness": DATA_SET,
 }
-"""The reports whose rows are features, stories, bugs or tests, and the column that says which."""
+"""What the rows of a report are, where that is something that changes are told of."""
+
+KEYS: Mapping[str, tuple[str, ...]] = {
+    **{what: (f"{what}_id",) for what in ("feature", "story", "bug", "test", "product", "section")},
+    DATA_SET: ("product_id", "stream"),
+}
+"""The columns of a report that say which row is which."""
 
 WORDS: Mapping[str, Mapping[str, str]] = {
-    "feature": {"added": "new", "back": "new again"}
+    "feature": {"added": "new", "back": "new again", "removed": "newly removed"}
     | {name: name for name in ("newly untested", "newly stale", "newly scheduled", "newly tested")},
     "story": {"added": "new", "back": "new again"}
     | {name: f"newly {name}" for name in ("failed", "blocked", "passed")},
     "bug": {"new critical": "new", "reported": "new", "back": "new again"},
-    "test": {"ordered": "new", "lapsed": "newly lapsed"},
+    "test": {"ordered": "new", "lapsed": "newly lapsed"}
+    | {name: f"newly {name}" for name in ("started", "ended", "cancelled")},
+    **{what: {"added": "new", "back": "new again"} for what in ("product", "section")},
+    DATA_SET: {NOT_KNOWN: NOT_KNOWN, BECAME_READABLE: "newly readable"},
 }
 """The word that marks a row, by what changed of it."""
+
+HELD = {"section": "sections", "feature": "features", "story": "user_stories", "test": "tests", "bug": "bugs"}
+"""The table of what belongs to a product."""
+
+GROUPED = "feature_ids"
+"""A column with the ids of all features that share a row."""
+
+Key: TypeAlias = tuple[int | str | None, ...]
+"""The values of those columns."""
 
 
 @dataclass(frozen=True)
 class SinceLast:
-    """What changed since the last report, for one page: a sentence, and the word of each new row by what it is and its id."""
+    """What changed since the last report, for one page: a sentence, and the word of each new row by what it is and its key."""
 
     sentence: str
-    words: Mapping[str, Mapping[int, str]]
+    words: Mapping[str, Mapping[Key, str]]
 
-    def words_of(self, report: str) -> Mapping[int, str]:
-        """Return the words of the rows of a report, by the ids in its column of `ROW_KEYS`."""
-        return self.words.get(ROW_KEYS.get(report, "").removesuffix("_id"), {})
+    def marks(self, report: str, rows: pd.DataFrame) -> pd.Series[str] | None:
+        """Return the word of each row of a report, empty for most; None where none of its kind is new.
+
+        A row of several features (`feature_ids`) says how many of them each word is about.
+        """
+        what = ROWS.get(report, "")
+        if not self.words.get(what):
+            return None
+        if GROUPED not in rows:
+            return self.marks_of(what, rows[[*KEYS[what]]])
+        each = rows[GROUPED].explode().astype("Int64").to_frame()
+        return self.marks_of(what, each).groupby(level=0).agg(_together).astype("str")
+
+    def marks_of(self, what: str, keys: pd.DataFrame) -> pd.Series[str]:
+        """Return the word of each row by its key, empty for most; `what` is one of `KEYS`."""
+        words = self.words.get(what, {})
+        values = [keys[name].astype("object").where(keys[name].notna(), None).tolist() for name in keys.columns]
+        return pd.Series([words.get(key) for key in zip(*values, strict=True)], index=keys.index, dtype="str")
+
+
+def _together(words: pd.Series[str]) -> str | None:
+    """Return the word of a row, with how many it is about where the row is of several; None where none is."""
+    counts = Counter(words.dropna().tolist())
+    if len(words) == 1:
+        return next(iter(counts), None)
+    return listed([f"{count:,} {word}" for word, count in counts.items()]) or None
 
 
 def since_last(mirror: Mirror, *, as_of: AsOf = None, report: str) -> SinceLast:
@@ -86,7 +140,7 @@ def since_last(mirror: Mirror, *, as_of: AsOf = None, report: str) -> SinceLast:
     if report not in HEADLINES:
         raise UnknownValueError("The report", report, HEADLINES)
     found = changes_since(mirror, as_of=as_of)
-    return SinceLast(_sentence(found, HEADLINES[report]), _words(found))
+    return SinceLast(_sentence(found, HEADLINES[report]), _words(found, mirror.at(as_of)))
 
 
 def _sentence(found: Changes, headline: Headline | None) -> str:
@@ -112,10 +166,20 @@ def _moved(change: int, headline: Headline, day: str) -> str:
     return f"{counted(size, headline.one, headline.many)} {more} {does} than on {day}"
 
 
-def _words(found: Changes) -> dict[str, dict[int, str]]:
-    words: dict[str, dict[int, str]] = {what: {} for what in WORDS}
+def _words(found: Changes, mirror: Mirror) -> dict[str, dict[Key, str]]:
+    """Return the word of each row that changed; what a new product holds, and the stories of a new feature, are new as well."""
+    words: dict[str, dict[Key, str]] = {what: {} for what in WORDS}
     for change in found.found:
         word = WORDS.get(change.what, {}).get(change.kind)
-        if word is not None and change.id is not None and words[change.what].get(change.id) != "new":
-            words[change.what][change.id] = word
+        key: Key = (change.product_id or ACCOUNT, change.name) if change.what == DATA_SET else (change.id,)
+        if word is not None and words[change.what].get(key) != "new":
+            words[change.what][key] = word
+    added = {what: [key for (key,), word in words[what].items() if word == "new"] for what in ("product", "feature")}
+    for what, table in HELD.items():
+        rows = mirror.active(table)
+        is_new = rows["product_id"].isin(added["product"])
+        if what == "story":
+            is_new |= rows["feature_id"].isin(added["feature"])
+        for key in rows[is_new]["id"].tolist():
+            words[what].setdefault((key,), "new")
     return words

@@ -65,6 +65,14 @@ class Status:
         """What to say, the most important first, ending with what to do."""
         return (*self.problems, *self.notes, self.advice)
 
+    @property
+    def exit_code(self) -> int:
+        """Return how the command ends: 3 where something is missing or unknown, 4 where the limit does not hold, else 0."""
+        is_unknown = self.limit is not None and self.limit.holds is None
+        if not self.is_complete or self.has_failed or is_unknown:
+            return 3
+        return 4 if self.limit is not None and not self.limit.holds else 0
+
     def as_dict(self) -> dict[str, Any]:
         """Return the status as the plain object that ``--json`` prints."""
         limit = self.limit and {

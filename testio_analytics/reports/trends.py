@@ -1,4 +1,4 @@
-"""Tests, bugs and coverage over time, by ISO week, month or quarter."""
+"""Tests, bugs and coverage over time, by ISO week, month, quarter or year."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from testio_analytics.reports.facts import (
     unread_tests,
 )
 from testio_analytics.reports.feature_times import active_then, feature_times
-from testio_analytics.reports.periods import quarters
+from testio_analytics.reports.periods import period_names
 from testio_analytics.reports.registry import documented
 
-By = Literal["month", "week", "quarter"]
+By = Literal["month", "week", "quarter", "year"]
 COLUMNS = (
     *("start", "label", "is_partial", "tests", "bugs", "critical", "bugs_per_test", "features_covered"),
     *("first_covered", "ever_covered", "active_features", "is_provisional"),
@@ -37,15 +37,17 @@ ALL = 0
 
 @documented
 def trends(mirror: Mirror, *, as_of: AsOf = None, by: By = "month", matures_after: float = 10) -> pd.DataFrame:
-    """Return what happened in each month, week or quarter, all products together, oldest first; bins without tests are in.
+    """Return what happened in each month, week, quarter or year, all products together, oldest first.
+
+    Bins without tests are in.
 
     A test belongs to the bin in which it ended, a bug to that of its test. Tests without any date are in no bin.
 
     Raises:
         UnknownValueError: `as_of`, `by` or `matures_after` is none.
     """
-    events = {name: rows.assign(product_id=ALL) for name, rows in _events(mirror, as_of=as_of).items()}
-    found = _bins(events, mirror.instant(as_of), by, matures_after).drop(columns="product_id")
+    together = {name: rows.assign(product_id=ALL) for name, rows in events(mirror, as_of=as_of).items()}
+    found = _bins(together, mirror.instant(as_of), by, matures_after).drop(columns="product_id")
     if nothing_read(mirror, "bugs"):
         found.loc[:, list(OF_BUGS)] = pd.NA  # in place, so that the dtypes stay
     return with_doubts(found, mirror, "trends")
@@ -63,7 +65,7 @@ def trends_by_product(
 ) -> pd.DataFrame:
     """Return the same for each active product, by name and id, then oldest first; each begins with its own first test."""
     products = product_rows(mirror)
-    found = _bins(_events(mirror, as_of=as_of), mirror.instant(as_of), by, matures_after)
+    found = _bins(events(mirror, as_of=as_of), mirror.instant(as_of), by, matures_after)
     found = products.merge(found, on="product_id", how="inner", validate="one_to_many")
     for stream, names in (("bugs", OF_BUGS), ("features", OF_FEATURES)):
         unread = found["product_id"].isin(never_synced_products(mirror, stream))
@@ -72,7 +74,7 @@ def trends_by_product(
 
 
 @once
-def _events(mirror: Mirror, *, as_of: AsOf = None) -> dict[str, pd.DataFrame]:
+def events(mirror: Mirror, *, as_of: AsOf = None) -> dict[str, pd.DataFrame]:
     """Return what happened when, each with product_id and at: executed tests, their valid bugs, features in their scope.
 
     The features come with the times in which they were in the catalogue, removed ones included. A mirror of some products holds what touches their features, from other products
@@ -91,12 +93,14 @@ def _events(mirror: Mirror, *, as_of: AsOf = None) -> dict[str, pd.DataFrame]:
         "scope": scope[["feature_id", "at"]].merge(
             features[["product_id", "feature_id"]].drop_duplicates(), on="feature_id", how="inner"
         ),
-        "bugs": bugs[["product_id", "bug_id", "severity", "at"]].assign(is_read=~bugs["test_id"].isin(unread)),
+        "bugs": bugs[["product_id", "bug_id", "test_id", "severity", "at"]].assign(
+            is_read=~bugs["test_id"].isin(unread)
+        ),
         "features": features,
     }
 
 
-def _bins(events: dict[str, pd.DataFrame], instant: pd.Timestamp, by: By, matures_after: float) -> pd.DataFrame:
+def _bins(happened: dict[str, pd.DataFrame], instant: pd.Timestamp, by: By, matures_after: float) -> pd.DataFrame:
     """Return the bins of each product, from its first test to the instant, oldest first.
 
     Columns: product_id, and those of `trends` without is_complete and gap.
@@ -104,7 +108,7 @@ def _bins(events: dict[str, pd.DataFrame], instant: pd.Timestamp, by: By, mature
     if by not in get_args(By):
         raise UnknownValueError("by", by, get_args(By))
     mature_before = instant - checked_days("matures_after", matures_after)
-    binned = {name: rows.assign(start=_start(rows["at"], by)) for name, rows in events.items() if "at" in rows}
+    binned = {name: rows.assign(start=_start(rows["at"], by)) for name, rows in happened.items() if "at" in rows}
     tests, scope, bugs = (binned[name] for name in ("tests", "scope", "bugs"))
     found = _every_bin(pd.concat([tests[KEYS], scope[KEYS]]), instant, by)
     counts = {
@@ -120,7 +124,7 @@ def _bins(events: dict[str, pd.DataFrame], instant: pd.Timestamp, by: By, mature
         found = found.join(values.rename(name), on=KEYS)
     found[list(counts)] = found[list(counts)].fillna(0).astype("Int64")
     end = _next(found["start"], by) - pd.Timedelta(microseconds=1)
-    features = _features_of_bins(found[KEYS].assign(end=end.where(end < instant, instant)), events["features"], scope)
+    features = _features_of_bins(found[KEYS].assign(end=end.where(end < instant, instant)), happened["features"], scope)
     found = found.join(features, on=KEYS)
     found[list(OF_FEATURES)] = found[list(OF_FEATURES)].fillna(0).astype("Int64")
     tests_read = found["tests_read"].mask(found["tests_read"] == 0)
@@ -165,7 +169,7 @@ def _every_bin(rows: pd.DataFrame, instant: pd.Timestamp, by: By) -> pd.DataFram
     firsts = rows.groupby("product_id")["start"].min()
     if firsts.empty:
         return rows.head(0)
-    step = {"month": "MS", "quarter": "QS", "week": "7D"}[by]
+    step = {"month": "MS", "quarter": "QS", "year": "YS", "week": "7D"}[by]
     every: pd.Series[Any] = pd.Series(pd.date_range(firsts.min(), max(firsts.min(), now[0]), freq=step))
     grid = firsts.rename("first").reset_index().merge(every.rename("start"), how="cross")
     grid["start"] = grid["start"].astype("datetime64[us, UTC]")
@@ -174,9 +178,9 @@ def _every_bin(rows: pd.DataFrame, instant: pd.Timestamp, by: By) -> pd.DataFram
 
 def _start(at: pd.Series[pd.Timestamp], by: By) -> pd.Series[pd.Timestamp]:
     day = at.dt.normalize()
-    if by == "quarter":
+    if by in ("quarter", "year"):
         # Taken from the calendar without its time zone, which periods do not have; the times are UTC.
-        first = day.dt.tz_localize(None).dt.to_period("Q").dt.start_time
+        first = day.dt.tz_localize(None).dt.to_period(by[0].upper()).dt.start_time
         return first.dt.tz_localize("UTC").astype("datetime64[us, UTC]")
     back = day.dt.day - 1 if by == "month" else day.dt.day_of_week
     start: pd.Series[pd.Timestamp] = day - pd.to_timedelta(back, unit="D")
@@ -184,10 +188,10 @@ def _start(at: pd.Series[pd.Timestamp], by: By) -> pd.Series[pd.Timestamp]:
 
 
 def _next(starts: pd.Series[pd.Timestamp], by: By) -> pd.Series[pd.Timestamp]:
-    return starts + (pd.Timedelta(days=7) if by == "week" else pd.DateOffset(months=3 if by == "quarter" else 1))
+    if by == "week":
+        return starts + pd.Timedelta(days=7)
+    return starts + pd.DateOffset(months={"month": 1, "quarter": 3, "year": 12}[by])
 
 
 def _labels(starts: pd.Series[pd.Timestamp], by: By) -> pd.Series[str]:
-    if by == "quarter":
-        return quarters(starts)
-    return starts.dt.strftime("%Y-%m" if by == "month" else "%G-W%V").astype("str")
+    return starts.dt.strftime("%G-W%V").astype("str") if by == "week" else period_names(starts, by)

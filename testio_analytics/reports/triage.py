@@ -1,4 +1,4 @@
-"""Triage outcomes of bugs and their rates, by product, by month and by quarter."""
+"""Triage outcomes of bugs and their rates, by product, by month, quarter and year."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from testio_analytics.reports.comparison import comparable
 from testio_analytics.reports.coverage import ALL_PRODUCTS
 from testio_analytics.reports.doubts import never_synced_products, nothing_read, with_doubts, with_row_doubts
 from testio_analytics.reports.facts import BUCKETS, NO_VALUE, located_bugs, product_rows
-from testio_analytics.reports.periods import quarters
+from testio_analytics.reports.periods import period_names
 from testio_analytics.reports.rate_intervals import clustered_wilson
 from testio_analytics.reports.registry import documented
 from testio_analytics.reports.shares import with_share
 from testio_analytics.text import listed
 
-By = Literal["product", "month", "product_month", "quarter", "product_quarter"]
+By = Literal["product", "month", "product_month", "quarter", "product_quarter", "year", "product_year"]
+Step = Literal["month", "quarter", "year"]
 Band = Literal["ok", "warning", "critical", "unknown"]
 
 BANDS: Mapping[str, tuple[float, float]] = {
@@ -51,6 +52,7 @@ UNSAID = "unsaid"
 """Counts the bugs of bucket "other" that do not say their status: each of them may count in any rate."""
 
 COUNTED = ("total", *BUCKETS, UNSAID, "immature")
+STEPS = get_args(Step)
 BAND_NAMES = ("ok", "warning", "critical", "unknown")
 
 
@@ -63,11 +65,11 @@ def triage(
     matures_after: float = 10,
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
-    """Return the triage outcomes of the bugs, one row per product, per month or quarter, or per product and one of these.
+    """Return the triage outcomes of the bugs, one row per product, per month, quarter or year, or per product and one.
 
     All active bugs count, of whatever severity; a bug belongs to the month (UTC) in which its test ended, and to no
     month where that is not known. Order: product by name, then month; months oldest first, the row without month last.
-    Quarters, like 2026-Q2, stand in the column month as well.
+    Quarters, like 2026-Q2, and years stand in the column month as well.
 
     Raises:
         UnknownValueError: `as_of`, `by` or `matures_after` is none, or a band is of no rate.
@@ -78,9 +80,10 @@ def triage(
         if name not in RATES:
             raise UnknownValueError("bands", name, RATES)
     bugs = _dated(mirror, as_of, matures_after)
-    if by.endswith("quarter"):
-        bugs["month"] = quarters(bugs["at"])
-    by = cast("By", by.replace("quarter", "month"))
+    step = by.removeprefix("product_")
+    if step in STEPS:
+        bugs["month"] = period_names(bugs["at"], cast("Step", step))
+        by = "product_month" if by.startswith("product_") else "month"
     keys = {"product": ["product_id"], "month": ["month"], "product_month": ["product_id", "month"]}[by]
     counts = _counts(bugs, keys)
     found = _measured(mirror, _with_all_products(mirror, counts) if by == "product" else counts, bands)
@@ -98,13 +101,13 @@ def triage_by_month(
     mirror: Mirror,
     *,
     as_of: AsOf = None,
-    by: Literal["month", "quarter"] = "month",
+    by: Step = "month",
     matures_after: float = 10,
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
-    """Return the triage outcomes of the bugs of each month's (or quarter's) tests, all products together, oldest first."""
-    if by not in ("month", "quarter"):
-        raise UnknownValueError("by", by, ["month", "quarter"])
+    """Return the triage outcomes of the bugs of each month's (quarter's, year's) tests, all products together, oldest first."""
+    if by not in STEPS:
+        raise UnknownValueError("by", by, STEPS)
     return triage(mirror, as_of=as_of, by=by, matures_after=matures_after, bands=bands)
 
 
@@ -113,17 +116,17 @@ def triage_by_product_and_month(
     mirror: Mirror,
     *,
     as_of: AsOf = None,
-    by: Literal["month", "quarter"] = "month",
+    by: Step = "month",
     matures_after: float = 10,
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
-    """Return the triage outcomes of the bugs of each product and month (or quarter), by product, then oldest first."""
-    if by not in ("month", "quarter"):
-        raise UnknownValueError("by", by, ["month", "quarter"])
+    """Return the triage outcomes of the bugs of each product and month (quarter, year), by product, then oldest first."""
+    if by not in STEPS:
+        raise UnknownValueError("by", by, STEPS)
     return triage(
         mirror,
         as_of=as_of,
-        by="product_quarter" if by == "quarter" else "product_month",
+        by=cast("By", f"product_{by}"),
         matures_after=matures_after,
         bands=bands,
     )
@@ -138,6 +141,21 @@ def triage_total(
     bands: Mapping[str, tuple[float, float]] = BANDS,
 ) -> pd.DataFrame:
     """Return the triage outcomes of all bugs, in one row."""
+    found = _total(mirror, as_of, matures_after)
+    return with_doubts(_measured(mirror, found, bands), mirror, "triage_total")
+
+
+def rate_counts(mirror: Mirror, name: str, *, as_of: AsOf = None) -> pd.DataFrame:
+    """Return the counts that a triage rate of all bugs is made of, in one row, so that they can be summed over accounts.
+
+    Columns (Int64): least, most (bugs that count in it), of. They are empty where the bugs were never read.
+    """
+    least, most, of = _ends(_total(mirror, as_of, 10), name)
+    return pd.DataFrame({"least": least, "most": most, "of": of})
+
+
+def _total(mirror: Mirror, as_of: AsOf, matures_after: float) -> pd.DataFrame:
+    """Return the bugs by triage outcome, with the interval of each rate, in one row."""
     bugs = _dated(mirror, as_of, matures_after).assign(product=ALL_PRODUCTS)
     found = _counts(bugs, ["product"])
     if found.empty:
@@ -145,7 +163,7 @@ def triage_total(
         nothing = pd.NA if nothing_read(mirror, "bugs") or never_synced_products(mirror, "bugs") else 0
         empty = {name: pd.Series([nothing], dtype="Int64") for name in COUNTED}
         found = pd.DataFrame({"product": [ALL_PRODUCTS], **empty}).join(found.drop(columns=["product", *empty]))
-    return with_doubts(_measured(mirror, found.astype({"product": "str"}), bands), mirror, "triage_total")
+    return found.astype({"product": "str"})
 
 
 def band(rate: float | None, bounds: tuple[float, float]) -> Band:
@@ -164,7 +182,6 @@ def _dated(mirror: Mirror, as_of: AsOf, matures_after: float) -> pd.DataFrame:
     bugs = bugs[bugs["product_id"].isin(mirror.active("products")["id"])]
     mature_before = instant - checked_days("matures_after", matures_after)
     return bugs.assign(
-        month=bugs["at"].dt.strftime("%Y-%m").astype("str"),
         # A test that is still running, also past its planned end, can still change its results.
         immature=((bugs["at"] > mature_before).fillna(False) | bugs["is_running"]).astype("Int64"),
     )

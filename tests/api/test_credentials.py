@@ -16,8 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostile import TEXTS
+from testio_analytics.api import vocabulary
 from testio_analytics.api.credentials import REMOVED, Credentials, credentials_in, is_same_text, is_strong, recalled
+from testio_analytics.api.payloads import KNOWN_FIELDS
 from testio_analytics.api.values import as_json
+from testio_analytics.mirror.schema import ALL_TABLES, ON_REQUEST, STREAMS
 
 FOLDER = Path(__file__).parent
 
@@ -82,6 +85,14 @@ def test_words_numbers_and_dates_are_weak(value: str) -> None:
     """Where they stand in a text that does not present them, they mean what they say."""
     assert not is_strong(value)
     assert Credentials([value]).cut(f"About {value} and more") == f"About {value} and more"
+
+
+def test_no_key_and_no_word_of_an_enumeration_is_strong() -> None:
+    """Names of fields and tables, streams, statuses and severities: a credential of the same letters cuts none of them."""
+    words = {word for group in vars(vocabulary).values() if isinstance(group, tuple) for word in group}
+    names = {column.name for table in ALL_TABLES for column in table.columns} | {table.name for table in ALL_TABLES}
+    assert len(words) > 20
+    assert not [word for word in words.union(names, *KNOWN_FIELDS.values(), STREAMS, ON_REQUEST) if is_strong(word)]
 
 
 @pytest.mark.parametrize(

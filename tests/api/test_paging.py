@@ -22,7 +22,7 @@ class _Listing:
     """The test list of a fake server: ids count down from the top, some rows break every page that holds them.
 
     Others are `hidden`: left out after the page was cut. `cap` is the most rows of a page; with `skips` the next page
-    begins where it would without the cap.
+    begins where it would without the cap. `unpaged` is the most rows of the list without pages, which is `cap` as well.
     """
 
     def __init__(
@@ -35,20 +35,22 @@ class _Listing:
         hidden: Iterable[int] = (),
         cap: int = 1000,
         skips: bool = False,
+        unpaged: int | None = None,
     ) -> None:
         self.ids = [10_000 - position for position in range(1, total + 1)]
         self.poisoned = {self.ids[position - 1] for position in poisoned}
         self.dead = set(dead)
         self.fault = fault
         self.hidden = {self.ids[position - 1] for position in hidden}
-        self.cap, self.skips = cap, skips
+        self.cap, self.skips, self.unpaged = cap, skips, unpaged or min(cap, 150)
         self.asked: list[tuple[int, int]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        unpaged = {"page": 1, "per_page": 150}
+        is_paged = "page" in request.url.params
+        unpaged = {"page": 1, "per_page": self.unpaged}
         number, size = (int(request.url.params.get(name, value)) for name, value in unpaged.items())
         self.asked.append((number, size))
-        held = min(size, self.cap)
+        held = min(size, self.cap) if is_paged else self.unpaged
         start = (number - 1) * (size if self.skips else held)
         positions = range(start, start + held)
         rows = self.ids[positions.start : positions.stop]
@@ -82,12 +84,12 @@ def test_paging_ends_after_the_last_row(total: int) -> None:
 
 @pytest.mark.parametrize(
     ("total", "first", "later"),
-    [(0, 2, 1), (1, 5, 2), (24, 4, 2), (25, 5, 2), (26, 6, 3), (75, 11, 4), (1300, 108, 53)],
+    [(0, 2, 1), (1, 5, 2), (24, 5, 2), (25, 5, 2), (26, 6, 3), (75, 11, 4), (1300, 108, 53)],
 )
 def test_requests_of_an_honest_list(total: int, first: int, later: int) -> None:
     """Two readings of a list that is new, one of a list that is as it was known, each with the empty page at its end.
 
-    A new list of no row or one is asked for without pages as well.
+    A new list that fills no page is asked for without pages as well.
     """
     new, known = _Listing(total), _Listing(total)
     new.read()
@@ -115,6 +117,29 @@ def test_rows_hidden_after_paging_are_not_the_end(hidden: Iterable[int]) -> None
     again = server.read(server.visible)
     assert (_found(again), again.doubt) == (server.visible, None)
     assert again.hidden == listed.hidden == sum(position <= 50 for position in hidden)
+
+
+@pytest.mark.parametrize(
+    ("total", "cap", "hidden"), [(9, 2, [3, 4]), (9, 2, [1, 2]), (30, 3, [13, 14, 15]), (12, 10, range(1, 11))]
+)
+def test_rows_behind_a_small_page_of_hidden_rows_are_not_lost(total: int, cap: int, hidden: Iterable[int]) -> None:
+    """The empty page looks like the end; the list without pages has the rows behind it, and the list is in doubt."""
+    server = _Listing(total, cap=cap, hidden=hidden, unpaged=150)
+    listed = server.read()
+    assert {*_found(listed)} == {*server.visible}
+    assert listed.doubt is not None and f"the list without pages {len(server.visible)}" in listed.doubt
+    assert server.read(server.visible).doubt is not None  # also where the rest was known
+
+
+@pytest.mark.parametrize("cap", [2, 20])
+def test_long_list_in_small_pages_is_looked_at_behind_its_end(cap: int) -> None:
+    """What comes without pages is cut off: empty pages for as many rows as a full page has show the end."""
+    whole = _Listing(200, cap=cap, unpaged=150)
+    holed = _Listing(200, cap=cap, unpaged=150, hidden=range(161, 161 + cap))
+    assert (_found(whole.read()), whole.read().doubt) == (whole.ids, None)
+    listed = holed.read()
+    assert listed.doubt is not None and "came after an empty page" in listed.doubt
+    assert {*_found(listed)} > {*holed.ids[:160]}
 
 
 def _check_one_hole(total: int, position: int) -> None:

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from syncing import NOW, query, sync_account
 from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.generate import generate_account
-from testio_analytics.frames.loaders import load_mirror
+from testio_analytics.frames.loaders import load_mirror, load_row_changes
 from testio_analytics.mirror import history
 from testio_analytics.mirror.schema import ALL_TABLES
 
@@ -142,10 +142,11 @@ def main(days: int) -> int:
             if day:
                 more = changed_bytes(before, contents(db))
                 rows, values = rows + more[0], values + more[1]
-        (entries,) = query(db, "select count(*) from row_changes")[0]
+        entries = len(load_row_changes(db))
         sync_account(account, db, now=NOW + timedelta(days=days))
+        after_the_last = len(load_row_changes(db))
         sync_account(account, db, now=NOW + timedelta(days=days))
-        (settled,) = query(db, "select count(*) from row_changes where run_id = (select max(id) from sync_runs)")[0]
+        settled = len(load_row_changes(db)) - after_the_last
         return report(account, db, pairs, rows, values, entries, settled, days)
 
 
@@ -165,7 +166,7 @@ def report(
     size, once = whole_size(db), whole_size(fresh)
     tight, tight_once = (packed_size(path) for path in (db, fresh))
     select = (
-        "select name, sum(pgsize) from dbstat where name like '%row_changes%' or name like '%stream_reads%' group by 1"
+        "select name, sum(pgsize) from dbstat where name in ('row_changes', 'stream_reads', 'packed_runs') group by 1"
     )
     parts = dict(query(db, select))
     limit = once + MOST_TIMES_VALUES * values

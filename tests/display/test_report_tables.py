@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import escape, unescape
 from typing import Any
@@ -94,6 +95,33 @@ def test_settings_say_what_a_report_was_made_with(empty: ta.Mirror) -> None:
     assert "<dt>Products</dt><dd>all</dd>" in html
     with pytest.raises(UnknownValueError):
         ta.settings(empty, stale=90)
+
+
+def test_ranks_sort_from_the_best_and_counts_from_the_most(empty: ta.Mirror) -> None:
+    """A rank of 1 is what a reader looks for first."""
+    found = re.search(r' data-columns="([^"]*)"', ta.table("next_tests", empty).html)
+    assert found is not None
+    highest_first = dict(json.loads(unescape(found[1])))
+
+    assert (highest_first["rank"], highest_first["risk"], highest_first["feature"]) == (0, 1, 0)
+
+
+def test_a_story_leads_to_the_feature_that_shows_it() -> None:
+    """It has no view of its own; a story without a feature leads nowhere."""
+    account = Account().product(1).synced(1).feature(7)
+    for story, feature in ((3, 7), (4, None)):
+        account.add(
+            "user_stories",
+            id=story,
+            product_id=1,
+            feature_id=feature,
+            title="A story",
+            feature_link="id" if feature else "none",
+        )
+    with opened(account) as connection:
+        html = ta.table("story_coverage", ta.load_mirror(connection)).html
+
+    assert re.findall(r'<th scope="row">(<span data-about="[^"]*">)?', html) == ['<span data-about="feature-7">', ""]
 
 
 @pytest.mark.parametrize(("state", "colour"), STATE_COLOURS.items())

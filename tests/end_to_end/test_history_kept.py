@@ -22,14 +22,17 @@ from small_account import small_account
 from syncing import NOW, content, mirror_digest, query, sync_account
 from testio_analytics.cli import cli
 from testio_analytics.demo.account.model import Account
+from testio_analytics.display.csv_json import csv_text
 from testio_analytics.frames.history import load_history
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.mirror import database, diff, ledger, schema, store
 from testio_analytics.mirror.diff import ChangeSet, StreamRead
+from testio_analytics.mirror.reported import remember
 from testio_analytics.pages.build import make_pages
+from testio_analytics.reports.registry import REPORTS
 
-NOTEBOOKS = ["03_untested_features"]
+NOTEBOOKS = ["01_sync_and_health", "explore"]
 
 MOMENTS = 200
 """So many moments at which the writing of one sync is killed: half of them before one of its statements, evenly spread,
@@ -230,17 +233,29 @@ def test_upgrade_begins_the_history_and_loses_no_row(tmp_path: Path) -> None:
 
 
 def test_page_of_an_earlier_run_has_the_bytes_of_the_page_made_then(tmp_path: Path) -> None:
-    """After ten further syncs of an account that changed each time, in names, features, tests, bugs and stories."""
+    """After ten further syncs of an account that changed each time, in names, features, tests, bugs and stories.
+
+    That is shown of a page of a notebook, the page Explore and every report; the pages are made of these.
+    """
     db, past = tmp_path / "testio.db", Past(small_account(tests=3))
-    sync_account(past.account, db, now=NOW)
-    (then,) = make_pages(db, tmp_path / "then", notebooks=NOTEBOOKS)
-    for run in range(2, 12):
+    for run in range(1, 14):
         for kind in EDITS:
-            if "product" not in kind or kind == "rename product":
+            if run > 1 and ("product" not in kind or kind == "rename product"):
                 edit(past, kind, run)
         sync_account(past.account, db, now=NOW + timedelta(days=run))
-    (again,) = make_pages(db, tmp_path / "again", notebooks=NOTEBOOKS, as_of=1)
-    (now,) = make_pages(db, tmp_path / "now", notebooks=NOTEBOOKS)
+        if run in (1, 5, 9):
+            remember(db, kind="report", run_id=run)
+        if run == 3:
+            then, files = make_pages(db, tmp_path / "then", notebooks=NOTEBOOKS), _all_reports(load_mirror(db))
+    again = make_pages(db, tmp_path / "again", notebooks=NOTEBOOKS, as_of=3)
+    (now,) = make_pages(db, tmp_path / "now", notebooks=NOTEBOOKS[-1:])
 
-    assert again.read_bytes() == then.read_bytes()
-    assert now.read_bytes() != then.read_bytes()
+    assert [page.read_bytes() for page in again] == [page.read_bytes() for page in then]
+    assert now.read_bytes() != then[-1].read_bytes()
+    assert _all_reports(load_mirror(db, as_of=3)) == _all_reports(load_mirror(db).at(3)) == files
+    assert len(files) > 30 and files != _all_reports(load_mirror(db))
+
+
+def _all_reports(mirror: Mirror) -> dict[str, str]:
+    """Return every report as CSV."""
+    return {name: csv_text(report.function(mirror)) for name, report in REPORTS.items()}

@@ -22,6 +22,7 @@ CODE = [
     "import testio_analytics as ta\nmirror = ta.load_mirror()",
     'ta.table("story_coverage", mirror)',
     'ta.table("story_coverage_by_product", mirror)',
+    "ta.picture(ta.plot_states(ta.coverage_by_product(mirror)))",
 ]
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -101,6 +102,10 @@ def test_a_table_that_was_run_sorts_and_filters_all_its_rows(
         name, small = stories.locator("tbody th:visible").first, stories.locator("tbody th:visible small").first
         assert name.evaluate("one => getComputedStyle(one).textAlign") == "left"
         assert small.bounding_box()["y"] > name.bounding_box()["y"] + 10  # type: ignore[index]
+
+        plot = page.locator(".jp-RenderedSVG img")
+        assert plot.get_attribute("alt") == ta.picture(ta.plot_states(ta.coverage_by_product(demo_frames))).alt
+        assert plot.evaluate("one => getComputedStyle(one).colorScheme") == "light only"
 
         page.evaluate("jupyterapp.commands.execute('docmanager:save')")
         page.wait_for_function("!document.querySelector('.jp-mod-dirty')")

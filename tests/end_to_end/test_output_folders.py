@@ -36,6 +36,13 @@ def hidden(*folders: Path) -> list[Path]:
     return [path for folder in folders if folder.exists() for path in folder.glob(f"{WORK_PREFIX}*")]
 
 
+def cleared(output: Path, temporary: Path) -> bool:
+    """Begin to make files in both folders, which clears them, and return whether nothing is left."""
+    with made_in(output), work_folder(temporary):
+        pass
+    return hidden(output, temporary) == []
+
+
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
     """Return the mirror of a small account: eight features, six tests."""
@@ -185,8 +192,8 @@ def test_a_stopped_report_leaves_nothing_and_a_killed_one_what_the_next_clears(
     if number is signal.SIGKILL:
         assert hidden(output)
         assert list(temporary.glob("*/mirror.db"))
-        with made_in(output), work_folder(temporary):
-            pass
+        # Its kernels look once a second whether they are orphans, and may write into their folders until then.
+        wait_for(lambda: cleared(output, temporary), "the end of the kernels, and the clearing after it")
     assert hidden(output, temporary) == []
     assert [path.name for path in temporary.iterdir() if path.name.startswith((WORK_PREFIX, "testio"))] == []
     assert not output.exists() or not list(output.iterdir())

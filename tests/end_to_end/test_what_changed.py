@@ -73,6 +73,22 @@ def test_any_two_runs_can_be_named(three_runs: str) -> None:
     assert "1, 2, 3" in refused.stderr
 
 
+def test_a_product_that_is_new_can_be_asked_for(tmp_path: Path) -> None:
+    """At the earlier state nobody knew it: the command says that it is new, and lists what it holds."""
+    account, db = small_account(), tmp_path / "m.db"
+    product = account.products.pop()
+    sync_account(account, db)
+    account.products.append(product)
+    sync_account(account, db, now=NOW.replace(hour=7))
+
+    shown = command("changes", "--db", str(db), "--product", "2", "--format", "csv")
+
+    assert shown.returncode == 0
+    assert "Product 2 is new since then." in shown.stderr
+    rows = [row for row in csv.DictReader(io.StringIO(shown.stdout)) if row["what"] == "feature"]
+    assert [(row["kind"], row["id"]) for row in rows] == [("added", str(key)) for key in range(201, 205)]
+
+
 def test_without_an_earlier_run_the_command_says_so(three_runs: str) -> None:
     """The first run has nothing to be compared with."""
     shown = command("changes", "--db", three_runs, "--to", "1")

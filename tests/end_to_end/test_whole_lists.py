@@ -75,6 +75,14 @@ def test_row_hidden_after_paging_is_not_the_end(tmp_path: Path) -> None:
     assert query(db, "select rows_expected, rows_stored from stream_states where stream = 'tests'") == [(120, 119)]
 
 
+def test_hidden_rows_that_fill_a_small_page_are_not_the_end(tmp_path: Path) -> None:
+    """No page with more than two rows, and one of them empty in the middle: every visible test is there, and a gap."""
+    account, db = _one_product(9), tmp_path / "m.db"
+    result = sync_account(account, db, faults=Faults(page_limit=2, hidden_tests=frozenset({1003, 1004}))).result
+    assert _stored(db) == [test for test in _tests(account) if test not in (1003, 1004)]
+    assert result.outcome == "incomplete" and "the list without pages 7" in result.gaps[0].reason
+
+
 def test_row_that_becomes_hidden_removes_nothing(tmp_path: Path) -> None:
     """On a mirror that holds 260 tests: the one that does not come still answers by its id, which is a gap that names it."""
     account, db = _one_product(260), tmp_path / "m.db"

@@ -21,6 +21,7 @@ from testio_analytics import errors
 from testio_analytics.api.payloads import CAN_BE_UNSAID, not_said
 from testio_analytics.mirror import database, migrations, schema
 from testio_analytics.mirror.migrations import HEAD, VERSIONS, migrate, version_of
+from testio_analytics.mirror.streams.tests import test_rows
 
 TYPES = {"integer": "INTEGER", "boolean": "INTEGER", "text": "TEXT", "time": "TEXT", "json": "TEXT", "number": "FLOAT"}
 
@@ -44,7 +45,7 @@ def _fill(db: Database) -> None:
     account.test(700, "locked").covers(700, 81001, None, 404).synced(1)
     account.rows["rejected_rows"] = [_filled("rejected_rows", table="tests", stream="tests", reason="id is missing")]
     with_findings(account)
-    account.rows["tests"][0]["raw_data"] = '{"features": [], "testing_type": null}'
+    account.rows["tests"][0]["raw_data"] = '{"features": [], "testing_type": null, "requirements": []}'
     account.rows["bugs"][0]["raw_data"] = '{"auto_accepted": null, "known": null}'
     for spec in schema.ALL_TABLES:
         assert account.rows.get(spec.name), f"{spec.name} is empty"
@@ -295,7 +296,11 @@ def test_store_brings_an_older_file_up_after_a_backup(db_path: Path) -> None:
 def test_rows_that_were_there_before_say_what_they_do_not_say(db: Database) -> None:
     """The payloads that are stored are asked the same question as those to come."""
     payloads: dict[str, list[dict[str, Any]]] = {
-        "tests": [{}, {"features": None, "testing_type": None}, {"features": [], "testing_type": "coverage"}],
+        "tests": [
+            {},
+            {"features": None, "testing_type": None, "requirements": None},
+            {"features": [], "testing_type": "coverage", "requirements": []},
+        ],
         "bugs": [{}, {"auto_accepted": None, "known": None}, {"auto_accepted": True, "known": False}],
     }
     migrate(db, 4)
@@ -310,4 +315,35 @@ def test_rows_that_were_there_before_say_what_they_do_not_say(db: Database) -> N
     for table, found in payloads.items():
         stored = [row["not_said"] for row in db.query(f"select not_said from {table} order by id")]
         assert stored == [not_said(table, payload) for payload in found]
-        assert stored == [",".join(CAN_BE_UNSAID[table]), "features" if table == "tests" else None, None]
+        assert stored == [",".join(CAN_BE_UNSAID[table]), "features,requirements" if table == "tests" else None, None]
+
+
+def test_requirements_and_bugs_of_stories_are_made_of_the_payloads_that_are_there(db: Database) -> None:
+    """The same rows as a sync makes of them; what is no list, and what is no requirement, makes none."""
+    migrate(db, 8)
+    db.table("products").insert(_filled("products", id=1))
+    requirement = {
+        "id": 3,
+        "category": {"name": "Tablets"},
+        "devices": [{"name": "Pad"}, {"name": "Pad 2"}],
+        "gaming": True,
+    }
+    for number, found in enumerate(([requirement, 5, {"type": "category"}], None, {"id": 4}), 1):
+        raw = {"id": number, "requirements": found}
+        db.table("tests").insert(_filled("tests", id=number, product_id=1, removed_at=None, raw_data=json.dumps(raw)))
+    result = json.dumps({"id": 5, "bug_ids": [9, "10", None, 9]})
+    keys = {"test_feature_id": 7, "user_story_id": 5, "test_id": 1, "product_id": 1}
+    db.table("test_user_stories").insert(_filled("test_user_stories", **keys, removed_at=None, raw_data=result))
+    migrate(db)
+
+    made = test_rows(1, [{"id": 1, "requirements": [requirement, 5, {"type": "category"}]}])
+    names = [name for name in schema.TEST_REQUIREMENTS.column_names if name not in schema.BOOKKEEPING[1:]]
+    stored = [{name: row[name] for name in names} for row in db.query("select * from test_requirements")]
+    assert stored == [{name: row[name] for name in names} for row in made.of(schema.TEST_REQUIREMENTS)]
+    assert [(row["position"], row["category"], row["devices"], row["gaming"]) for row in stored] == [
+        (1, "Tablets", "Pad, Pad 2", 1),
+        (3, None, None, None),
+    ]
+    assert [row["bug_id"] for row in db.query("select * from story_bugs order by bug_id")] == [9, 10]
+    migrate(db, 8)
+    assert not {"test_requirements", "story_bugs"} & {*db.table_names()}

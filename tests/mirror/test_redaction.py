@@ -16,6 +16,9 @@ from syncing import mirror_digest, query, sync_account
 from testio_analytics.demo.account.model import Account, Feature
 from testio_analytics.demo.account.planted import PLANTED_SECRETS, environment
 from testio_analytics.demo.server.faults import Faults, parse_faults
+from testio_analytics.mirror.packed import unpacked
+from testio_analytics.mirror.redaction import LEDGER_TEXTS
+from testio_analytics.mirror.schema import ALL_TABLES
 
 PASSWORD = "Xk9#mPq2vL"
 OTHER = "7h3Gate!Keeper"
@@ -114,6 +117,11 @@ def test_a_credential_of_one_product_is_in_no_text_of_another(db: Path, owner: i
         assert PASSWORD.encode() not in _content(db)
 
 
+def _packed_history(db: Path) -> str:
+    """Return what the history of all runs says of earlier values."""
+    return str([unpacked(text) for (text,) in query(db, "select changes from packed_runs where changes is not null")])
+
+
 def test_a_credential_that_becomes_known_is_cut_out_of_all_earlier_rows(db: Path) -> None:
     """Of those that are not read this time, and those that are gone from the source, as well; no byte is left of it."""
     account = small_account(tests=4)
@@ -127,13 +135,15 @@ def test_a_credential_that_becomes_known_is_cut_out_of_all_earlier_rows(db: Path
     for product_id in (1, 2):
         account.product(product_id).features.pop()
     account.product(2).payload["name"] = f"Shop {PASSWORD}"
+    _describe(account, 2, "Use another one")
     sync_account(account, db)
-    assert _content(db).count(PASSWORD.encode()) > 5
+    assert _content(db).count(PASSWORD.encode()) > 5 and PASSWORD in _packed_history(db)
 
     _with_environment(account, 1, _environment(username=PASSWORD))
     sync_account(account, db, product_ids=[1], streams=["tests"])
 
     assert PASSWORD.encode() not in _content(db)
+    assert "Use [removed]" in _packed_history(db) and PASSWORD not in _packed_history(db)
     assert query(db, "select count(*) from features where removed_at is not null and raw_data like '%[removed]%'") != []
     assert query(db, "select row_id from rejected_rows") == [("bad [removed]",)]
     assert query(db, "pragma integrity_check") == [("ok",)]
@@ -184,6 +194,27 @@ def test_texts_that_were_cut_on_one_side_only_are_the_same(db: Path) -> None:
     found = ta.feature_catalog(ta.load_mirror(db)).set_index("feature_id")["changed_since_tested"]
     assert not found[101]  # the texts agree but for what was cut
     assert found[102]  # whose text is another one
+
+
+def test_every_column_that_may_repeat_the_api_is_cut() -> None:
+    """Beside the rows themselves: each text of the ledger is cut, or is one of our own words, hashes and ids."""
+    own = {
+        "sync_runs": {"outcome", "mode", "streams", "products", "package_version", "counts", "unknown_fields", "owner"},
+        "stream_states": {"stream"},
+        "sync_gaps": {"stream"},
+        "rejected_rows": {"stream", "table", "fingerprint"},
+        "test_reads": {"stream", "status"},
+        "endpoint_findings": {"endpoint"},
+        "row_changes": {"table", "created"},
+        "stream_reads": {"complete", "incomplete"},
+        "packed_runs": {"changes", "reads"},  # cut after unpacking
+        "reported": {"kind", "products", "state", "fingerprint"},
+    }
+    ledger = [table for table in ALL_TABLES if not table.is_mirrored]
+    texts = {
+        table.name: {column.name for column in table.columns if column.kind in ("text", "json")} for table in ledger
+    }
+    assert texts == {name: words | {*LEDGER_TEXTS.get(name, ())} for name, words in own.items()}
 
 
 def test_a_run_that_breaks_off_leaves_no_credential(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:

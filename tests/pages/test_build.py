@@ -579,8 +579,8 @@ def test_wrong_arguments_are_told_before_anything_runs(two: Path, db: Path, tmp_
     ("source", "what"),
     [
         ("print(db)", "a local path"),
-        ("print('tok-' + '1234567890')", "the API token"),
-        (PACKED.format("'tok-' + '1234567890'"), "the API token"),
+        ("print('tok-' + '1234567890')", "a token or another secret"),
+        (PACKED.format("'tok-' + '1234567890'"), "a token or another secret"),
         (PACKED.format("db"), "a local path"),
     ],
 )

@@ -318,7 +318,10 @@ def test_the_page_stands_among_the_others(pristine: Account, tmp_path: Path) -> 
 def test_what_the_page_carries_is_searched_for_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A title with the token in it, or with where the database lies, is found although the data are compressed."""
     db = tmp_path / "mirror.db"
-    for secret, what in (('tok-"1234567890"', "the API token"), (str(tmp_path / "mirror.db"), "a local path")):
+    for secret, what in (
+        ('tok-"1234567890"', "a token or another secret"),
+        (str(tmp_path / "mirror.db"), "a local path"),
+    ):
         account = small_account()
         account.products[0].cycles[0].bugs[0].payload["title"] = f"It says {secret} in red"
         sync_account(account, db)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 
 import testio_analytics as ta
 from browser import PHONE, WIDE, Visit, outside_the_loop, pdf_text, started_browser, visited
-from small_account import small_account
-from syncing import sync_account
+from small_account import feature_payload, small_account
+from syncing import NOW, sync_account
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.pages.explore import explore_data, explore_page
 from testio_analytics.reports.explore import explored
@@ -294,6 +295,24 @@ def test_hostile_titles_stay_text(browser: Browser, tmp_path: Path) -> None:
             0,
         ]
         assert visit.requests == [] and visit.complaints == []
+
+
+def test_what_is_new_since_the_last_report_has_a_word(browser: Browser, tmp_path: Path) -> None:
+    """The answer is followed by what changed, and the word stands beside the name, in lists and in the view itself."""
+    account = small_account()
+    outside_the_loop(sync_account, account, tmp_path / "mirror.db")
+    account.add_feature(1, feature_payload(190))
+    outside_the_loop(sync_account, account, tmp_path / "mirror.db", now=NOW + timedelta(days=1))
+    with visited(browser, written(tmp_path, ta.load_mirror(tmp_path / "mirror.db")), viewport=WIDE) as visit:
+        visit.page.wait_for_selector(READY)
+        said = visit.page.locator(".statement + .since")
+        expect(said).to_have_text("1 feature added since 30 June 2026, 06:00 UTC.")
+        visit.page.evaluate(GO, "product-1")
+        marked = visit.page.locator("th:has(small)")
+        expect(marked).to_have_count(1)
+        expect(marked).to_have_text("Feature 190 new")
+        visit.page.evaluate(GO, "feature-190")
+        expect(visit.page.locator(".facts")).to_contain_text("Since the last report new")
 
 
 def test_what_is_not_known_is_called_unknown(browser: Browser, tmp_path: Path) -> None:

@@ -315,7 +315,7 @@ def test_the_widest_tables_fit_a_window_of_1300_pixels(browser: Browser, demo_fr
     assert hidden == [0, 0]
 
 
-def test_a_picture_stays_readable_on_a_phone(browser: Browser, page_file: Path) -> None:
+def test_a_picture_of_others_stays_readable_on_a_phone(browser: Browser, page_file: Path) -> None:
     """It is not shrunk to the screen but scrolls in its own region, by keyboard as well; on a wide screen it is shown whole."""
     measure = "r => [r.clientWidth < r.scrollWidth, r.querySelector('img').clientWidth >= 590, r.tabIndex]"
     with visited(browser, page_file, viewport=PHONE) as visit:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from test_adversarial_source import _assert_true_or_in_doubt, _placed, _sync, edit
+import pytest
+from test_adversarial_source import _sync, edit
 
 from adversary import Conduct, Event
 from small_account import small_account
 from syncing import NOW, query, sync_account
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.reports.doubts import doubts_of
+from truths import assert_true_or_in_doubt, placed
 
 
 def test_a_wrong_count_never_agrees_with_a_cut_list(tmp_path: Path) -> None:
@@ -18,16 +20,16 @@ def test_a_wrong_count_never_agrees_with_a_cut_list(tmp_path: Path) -> None:
     account, db = small_account(tests=3), tmp_path / "mirror.db"
 
     assert _sync(account, Conduct(lie=("features", -1), cut=("features", 3)), db, NOW) == "incomplete"
-    _assert_true_or_in_doubt(db, [account], tmp_path, NOW)
+    assert_true_or_in_doubt(db, [account], NOW)
 
 
 def test_bugs_of_a_removed_feature_and_of_one_never_seen_are_one_count() -> None:
     """A count that is unknown stays unknown, and rows without these columns stay as they are."""
     removed, never_seen = {"to_removed_feature": "2", "not_in_catalogue": "1"}, {"to_removed_feature": "0"}
 
-    assert _placed(removed) == _placed(never_seen | {"not_in_catalogue": "3"}) == {"not_in_catalogue": "3"}
-    assert _placed(never_seen | {"not_in_catalogue": ""}) == {"not_in_catalogue": ""}
-    assert _placed({"bugs": "1"}) == {"bugs": "1"}
+    assert placed(removed) == placed(never_seen | {"not_in_catalogue": "3"}) == {"not_in_catalogue": "3"}
+    assert placed(never_seen | {"not_in_catalogue": ""}) == {"not_in_catalogue": ""}
+    assert placed({"bugs": "1"}) == {"bugs": "1"}
 
 
 def test_a_row_hidden_from_the_first_page_does_not_end_the_list(tmp_path: Path) -> None:
@@ -39,6 +41,19 @@ def test_a_row_hidden_from_the_first_page_does_not_end_the_list(tmp_path: Path) 
     assert "tests" in {doubt.stream for doubt in doubts_of(load_mirror(db), "feature_catalog")}
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_hidden_rows_that_fill_a_small_page_do_not_end_the_list(known: bool, tmp_path: Path) -> None:
+    """Pages of two rows, the second of them hidden: an empty page, while the list without pages has rows; later too."""
+    account, db = small_account(tests=7), tmp_path / "mirror.db"
+    if known:
+        sync_account(account, db)
+
+    assert _sync(account, Conduct(hidden=frozenset({1003, 1004}), cap=2), db, NOW) == "incomplete"
+    stored = [(key,) for key in range(1001, 1008) if known or key not in (1003, 1004)]
+    assert query(db, "select id from tests where product_id = 1 and removed_at is null order by id") == stored
+    assert "tests" in {doubt.stream for doubt in doubts_of(load_mirror(db), "feature_catalog")}
+
+
 def test_no_bugs_of_a_test_that_was_deleted_meanwhile_are_a_gap(tmp_path: Path) -> None:
     """Listed, then deleted before its bugs are read: neither the state before nor the one after."""
     account, db = small_account(tests=50), tmp_path / "mirror.db"
@@ -46,7 +61,7 @@ def test_no_bugs_of_a_test_that_was_deleted_meanwhile_are_a_gap(tmp_path: Path) 
 
     assert _sync(account, Conduct(event=Event(23, "delete", 10)), db, NOW) == "incomplete"
     assert query(db, "select \"where\" from sync_gaps where stream = 'bugs'") == [("bugs of test 1011",)]
-    _assert_true_or_in_doubt(db, [before, account], tmp_path, NOW)
+    assert_true_or_in_doubt(db, [before, account], NOW)
 
 
 def test_a_test_is_added_once(tmp_path: Path) -> None:

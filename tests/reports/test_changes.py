@@ -19,6 +19,7 @@ from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.mirror.reported import remember
 from testio_analytics.reports.changes import Changes, changes_since, what_changed
 from testio_analytics.reports.changes_figures import Value, is_beyond
+from testio_analytics.reports.gate import gate
 from testio_analytics.reports.since import since_last
 
 SECTION_FAILS = Faults(failing_sections=frozenset({201}))
@@ -108,6 +109,49 @@ def test_a_new_product_is_one_change(tmp_path: Path) -> None:
 
     assert found(changes) == {("product", "added", 2)}
     assert "with 4 features, 4 stories and 3 tests" in changes.lines[0]
+
+
+def test_of_a_new_product_that_was_asked_for_every_row_is_listed(tmp_path: Path) -> None:
+    """It was not there before, so that all of it is added; the sentence says that the product is new."""
+    account = small_account()
+    product: Product = account.products.pop()
+    compared(tmp_path, lambda a: a.products.append(product), account=account)
+    mirror = load_mirror(tmp_path / "m.db", product_id=2)
+    changes = changes_since(mirror)
+
+    assert changes.sentence.endswith("Product 2 is new since then.")
+    assert found(changes) == {
+        ("product", "added", 2),
+        *(("section", "added", key) for key in (20, 201, 202)),
+        *(("feature", "added", key) for key in range(201, 205)),
+        *(("story", "added", key) for key in range(2010, 2050, 10)),
+        *(("test", "ended", key) for key in range(2001, 2004)),
+        *(("bug", "reported", key) for key in range(20010, 20040, 10)),
+    }
+    figures = {one.name: one.change for one in changes.found if one.what == "figure"}
+    assert (figures["Active features"], figures["Stories"], figures["Valid bugs"]) == (4, 4, 3)
+    assert gate(mirror, ["untested does not grow"], before=mirror.at(1)).holds is False
+
+
+def test_rows_of_a_product_that_became_known_are_not_added(tmp_path: Path) -> None:
+    """It was not asked for before: nothing of it is called new, no figure has grown, and no rule about growth is judged."""
+    for products in (2, None):
+        folder = tmp_path / str(products)
+        folder.mkdir()
+        compared(folder, products=[1])
+        mirror = load_mirror(folder / "m.db", product_id=products)
+        changes = changes_since(mirror)
+
+        assert not changes.counts
+        assert {(one.before, one.change) for one in changes.found if one.what == "figure"} == {("unknown", None)}
+        assert changes.gaps == ("As of 30 June 2026, 06:00 UTC: the details of Product 2 were never asked for",)
+        verdicts = gate(mirror, ["untested does not grow", "new untested == 0"], before=mirror.at(1)).verdicts
+        assert [one.holds for one in verdicts] == [None, None]
+        if products:
+            assert changes.sentence.endswith("Whether Product 2 is new since then is not known.")
+            states = [(one.name, one.before, one.note) for one in changes.found if one.what == "data set"]
+            assert ("tests", "never read", "3 tests known now; whether new is not known") in states
+            assert not any(before == after for _, before, after in [(o.name, o.before, o.after) for o in changes.found])
 
 
 # -- time and events ------------------------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import testio_analytics as ta
-from generated import SHAPES, account_of
+from generated import SHAPES
+from shared_demo import generated_mirror
 from strategies import Account, opened
-from syncing import sync_account
 from testio_analytics.reports.columns import COLUMNS, DTYPES, Column, filled
 from testio_analytics.reports.registry import PAGE_TABLES, QUESTIONS, REPORTS, View, report_list
 
@@ -21,16 +21,12 @@ VIEWS: dict[str, View] = {**REPORTS, **PAGE_TABLES}
 
 
 @pytest.fixture(scope="module", params=["demo", "empty", *SHAPES])
-def mirror(request: pytest.FixtureRequest, demo_db_path: Path, tmp_path_factory: pytest.TempPathFactory) -> ta.Mirror:
+def mirror(request: pytest.FixtureRequest, demo_db_path: Path) -> ta.Mirror:
     """Return the mirror of the demo account, of an empty database, and of each generated account."""
     if request.param == "empty":
         with opened(Account({})) as connection:
             return ta.load_mirror(connection)
-    path = demo_db_path
-    if request.param != "demo":
-        path = tmp_path_factory.mktemp("generated") / "mirror.db"
-        sync_account(account_of(request.param), path)
-    return ta.load_mirror(path)
+    return ta.load_mirror(demo_db_path if request.param == "demo" else generated_mirror(request.param))
 
 
 def is_of_kind(values: pd.Series[Any], column: Column) -> bool:

@@ -8,21 +8,18 @@ import pandas as pd
 import pytest
 
 import testio_analytics as ta
-from generated import account_of
-from syncing import sync_account
+from shared_demo import generated_mirror
 from testio_analytics.api.vocabulary import EXECUTED
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.reports.periods import quarters
 
 
 @pytest.fixture(scope="module", params=["demo", "many products"])
-def mirror(request: pytest.FixtureRequest, demo_db_path: Path, tmp_path_factory: pytest.TempPathFactory) -> ta.Mirror:
+def mirror(request: pytest.FixtureRequest, demo_db_path: Path) -> ta.Mirror:
     """Return the mirror of the demo account and of a generated one."""
     if request.param == "demo":
         return ta.load_mirror(demo_db_path)
-    path = tmp_path_factory.mktemp("generated") / "mirror.db"
-    sync_account(account_of(request.param), path)
-    return ta.load_mirror(path)
+    return ta.load_mirror(generated_mirror(request.param))
 
 
 def quarter_of(at: pd.Timestamp) -> str:

@@ -36,6 +36,14 @@ def faultless_mirror() -> Path:
     return _made_once("faultless.db", lambda path: sync_account(demo_account(), path))
 
 
+def generated_mirror(shape: str) -> Path:
+    """Return the generated account of that shape (`generated.SHAPES`), synced once; to be read only as well."""
+    from generated import account_of
+    from syncing import sync_account
+
+    return _made_once(f"{shape}.db", lambda path: sync_account(account_of(shape), path))
+
+
 def demo_pages() -> Path:
     """Return the folder with all pages of the demo account; to be read only."""
     from testio_analytics.pages.build import make_pages

@@ -125,6 +125,9 @@ def with_findings(account: Account) -> Account:
     account.add("custom_report_values", bug_id=1, position=1, product_id=1, test_id=1, custom_report_id=1, value="4")
     account.add("test_feature_results", test_feature_id=1, test_id=1, product_id=1)
     account.add("test_user_stories", test_feature_id=1, user_story_id=1, test_id=1, product_id=1)
+    account.add("story_bugs", test_feature_id=1, user_story_id=1, bug_id=1, test_id=1, product_id=1)
+    test_id = account.rows["tests"][0]["id"] if "tests" in account.rows else 1
+    account.add("test_requirements", test_id=test_id, position=1, product_id=1, operating_system="iOS")
     account.add("executions", id=1, product_id=1, user_story_id=1, user_story_version_id=1)
     account.add("endpoint_findings", product_id=1, endpoint="all features", is_offered=1, run_id=1)
     account.add("row_changes", id=1, run_id=1, product_id=1, table="features", created="[81001]")

@@ -4,6 +4,8 @@
   "use strict";
   const NAME = "testio-analytics";
   const OURS = ".testio.jp-RenderedHTMLCommon";
+  const OUR_PLOTS = ".testio.jp-RenderedSVG img";
+  const SVG = "image/svg+xml";
   const place = document.currentScript.src;
   const beside = (file) => new URL(file, place).href;
 
@@ -34,7 +36,8 @@
       th, td { white-space: normal; overflow-wrap: break-word; }
       ul.facts, ul.figures, ul.key { list-style: none; padding: 0; }
       .untrusted { color: var(--soft); font-size: 0.875rem; }`;
-    return `${OURS} { ${light} ${theme} }\n[data-jp-theme-light="false"] ${OURS} { ${dark} ${theme} }\n${OURS} { ${css} ${wins} }`;
+    return `${OURS} { ${light} ${theme} }\n[data-jp-theme-light="false"] ${OURS} { ${dark} ${theme} }\n${OURS} { ${css} ${wins} }
+      ${OUR_PLOTS} { color-scheme: only light; } [data-jp-theme-light="false"] ${OUR_PLOTS} { color-scheme: only dark; }`;
   };
 
   const dressed = async () => {
@@ -59,18 +62,34 @@
     }
   };
 
-  const activate = (app, rendermime) => {
-    const plain = rendermime.getFactory("text/html");
+  // A plot follows the theme, and says what it shows to who cannot see it.
+  const describe = (node, alt) => {
+    node.classList.add("testio");
+    node.querySelectorAll("img").forEach((image) => { image.alt = alt; });
+  };
+
+  const extended = (rendermime, kind, after) => {
+    const plain = rendermime.getFactory(kind);
     const createRenderer = (options) => {
       const renderer = plain.createRenderer(options);
       const render = renderer.renderModel.bind(renderer);
       renderer.renderModel = async (model) => {
         await render(model);
-        if (isOurs(model)) await improve(renderer.node, model.trusted);
+        await after(renderer.node, model);
       };
       return renderer;
     };
     rendermime.addFactory({ ...plain, createRenderer });
+  };
+
+  const activate = (app, rendermime) => {
+    extended(rendermime, "text/html", async (node, model) => {
+      if (isOurs(model)) await improve(node, model.trusted);
+    });
+    extended(rendermime, SVG, async (node, model) => {
+      const alt = model.metadata[SVG]?.alt;
+      if (alt) describe(node, alt);
+    });
     return dressed();
   };
 

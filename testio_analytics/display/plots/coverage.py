@@ -17,11 +17,16 @@ from testio_analytics.display.plots.style import (
     MIDDLE_GREEN,
     SOFT,
     STATE_COLOURS,
+    WHITE,
     colour_key,
     drawable,
     drawing,
+    drawn_twice,
+    is_narrow,
+    places,
     rows_axis,
     stacked_bar,
+    written_below,
 )
 from testio_analytics.frames.instants import checked_days
 from testio_analytics.reports.columns import STATE_WORDS
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 # -- plots ----------------------------------------------------------------------------------------------------------
 
 
+@drawn_twice
 def plot_states(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the states of all active features as one stacked bar per row of a coverage report, and return the axes.
 
@@ -45,8 +51,8 @@ def plot_states(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     rows = rows.sort_values(["never", "active_features"], ascending=False, na_position="last", kind="stable")
     names = [_named(row) for _, row in rows.iterrows()]
     alt = f"Active features by state. {'; '.join(_states_words(name, row) for name, row in _zip(names, rows))}."
-    with drawing(ax, 0.75 + 0.42 * max(len(rows), 1), alt) as axes:
-        for place, (_, row) in enumerate(rows.iterrows()):
+    with drawing(ax, 0.75, alt, row=0.42, names=names) as axes:
+        for place, (_, row) in zip(places(axes, names), rows.iterrows(), strict=True):
             stacked_bar(
                 axes, place, {state: row[state] for state in STATE_COLOURS}, STATE_COLOURS, "no active features"
             )
@@ -59,6 +65,7 @@ def plot_states(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return axes
 
 
+@drawn_twice
 def plot_coverage_by_product(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw what share of each product's features was covered, at any time and recently, and return the axes.
 
@@ -68,11 +75,13 @@ def plot_coverage_by_product(coverage: pd.DataFrame, *, ax: Axes | None = None) 
     return _plot_coverage(coverage, ax)
 
 
+@drawn_twice
 def plot_coverage_by_section(coverage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the same as `plot_coverage_by_product` for what `coverage_by_section` returns, and return the axes."""
     return _plot_coverage(coverage, ax)
 
 
+@drawn_twice
 def plot_last_tested(catalog: pd.DataFrame, *, stale_after: float = 180, ax: Axes | None = None) -> Axes:
     """Draw how many days ago the features were last tested, and return the axes.
 
@@ -91,7 +100,7 @@ def plot_last_tested(catalog: pd.DataFrame, *, stale_after: float = 180, ax: Axe
     fresh, stale = (_histogram(days[dated["state"] == state], edges) for state in ("tested", "stale"))
     with drawing(ax, 3.1, _age_words(catalog, dated, stale_after)) as axes:
         for counts, state in ((fresh, "tested"), (stale, "stale")):
-            axes.bar(edges[:-1], counts, width=width, align="edge", color=STATE_COLOURS[state], edgecolor="white")
+            axes.bar(edges[:-1], counts, width=width, align="edge", color=STATE_COLOURS[state], edgecolor=WHITE)
         top = int(max([*fresh, *stale, 1]))
         _age_labels(axes, edges, fresh + stale, top)
         _age_axis(axes, edges, top, stale_after)
@@ -99,6 +108,7 @@ def plot_last_tested(catalog: pd.DataFrame, *, stale_after: float = 180, ax: Axe
     return axes
 
 
+@drawn_twice
 def plot_coverage_over_time(trend: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the share of the features active then that was recently covered, at each month end, and return the axes.
 
@@ -156,8 +166,8 @@ def _plot_coverage(coverage: pd.DataFrame, ax: Axes | None) -> Axes:
     rows = rows.sort_values("left", ascending=False, na_position="last", kind="stable")
     names = [_named(row) for _, row in rows.iterrows()]
     alt = f"Coverage, the most features without a test first. {'; '.join(_coverage_words(name, row) for name, row in _zip(names, rows))}."
-    with drawing(ax, 1.1 + 0.56 * max(len(rows), 1), alt) as axes:
-        for place, (_, row) in enumerate(rows.iterrows()):
+    with drawing(ax, 1.1, alt, row=0.56, names=names) as axes:
+        for place, (_, row) in zip(places(axes, names), rows.iterrows(), strict=True):
             _bar_pair(axes, place, row)
         axes.set_xlim(0, 1)
         rows_axis(axes, names, [])
@@ -176,17 +186,17 @@ def _is_empty(row: pd.Series[Any]) -> bool:
     return bool(pd.notna(row["active_features"]) and row["active_features"] == 0)
 
 
-def _bar_pair(axes: Axes, place: int, row: pd.Series[Any]) -> None:
+def _bar_pair(axes: Axes, place: float, row: pd.Series[Any]) -> None:
     """Draw one row: covered at any time above, recently covered below, each with gap and "k of n"."""
     whole = row["active_features"]
     if pd.isna(row["ever_share"]):
         text = "no active features" if _is_empty(row) else "unknown: not enough was read"
         axes.text(0.005, place, text, va="center_baseline", color=SOFT)
         return
-    for kind, colour, shift in (("ever", LIGHT_GREEN, -0.2), ("recent", GREEN, 0.2)):
+    for kind, colour, edge, shift in (("ever", LIGHT_GREEN, MIDDLE_GREEN, -0.2), ("recent", GREEN, GREEN, 0.2)):
         share = float(row[f"{kind}_share"])
         highest = int(row[f"{kind}_covered_highest"]) / int(whole)
-        axes.barh(place + shift, share, height=0.36, color=colour)
+        axes.barh(place + shift, share, height=0.34, color=colour, edgecolor=edge, linewidth=1)
         if highest > share:
             look: dict[str, Any] = {
                 "facecolor": "none",
@@ -195,7 +205,7 @@ def _bar_pair(axes: Axes, place: int, row: pd.Series[Any]) -> None:
                 "linewidth": 0,
             }
             axes.barh(place + shift, highest - share, left=share, height=0.36, **look)
-        text = f"{percent(share)}  {int(row[f'{kind}_covered']):,} of {int(whole):,}"
+        text = f"{percent(share)}\N{EN SPACE}{int(row[f'{kind}_covered']):,} of {int(whole):,}"
         spot = ((1, place + shift), (8, 0), ("axes fraction", "data"), "offset points")
         axes.annotate(text, *spot, va="center_baseline", color=INK if kind == "recent" else SOFT, size=9)
 
@@ -218,7 +228,14 @@ def _age_labels(axes: Axes, edges: np.ndarray[Any, Any], counts: np.ndarray[Any,
     for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True):
         if count:
             axes.text(
-                (left + right) / 2, count + top * 0.02, f"{count:,}", ha="center", va="bottom", color=SOFT, size=9
+                (left + right) / 2,
+                count + top * 0.02,
+                f"{count:,}",
+                ha="center",
+                va="bottom",
+                color=SOFT,
+                size=9,
+                rotation=90 if is_narrow(axes) else 0,
             )
 
 
@@ -228,12 +245,12 @@ def _age_axis(axes: Axes, edges: np.ndarray[Any, Any], top: int, stale_after: fl
     axes.annotate(f"stale after {stale_after:g} days", *spot, va="top", color=INK)
     axes.set_xlim(0, edges[-1])
     axes.set_ylim(0, top * 1.22)
-    step = 3 if len(edges) < 26 else 6
+    step = (3 if len(edges) < 26 else 6) * (2 if is_narrow(axes) else 1)
     axes.set_xticks(edges[::step], [f"{edge:,.0f}" for edge in edges[::step]])
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.tick_params(length=0)
-    axes.set_xlabel("Days since the last executed test; height: features")
+    written_below(axes, "Days since the last executed test; height: features")
 
 
 def _age_key(catalog: pd.DataFrame, dated: pd.DataFrame) -> list[tuple[str, str]]:
@@ -247,10 +264,11 @@ def _age_key(catalog: pd.DataFrame, dated: pd.DataFrame) -> list[tuple[str, str]
 def _trend_axis(axes: Axes, known: pd.DataFrame) -> None:
     axes.set_ylim(0, 1)
     _share_axis(axes, "y")
-    ticks = known.iloc[:: max(1, -(-len(known) // 8))]["until"]
+    ticks = known.iloc[:: max(1, -(-len(known) // (4 if is_narrow(axes) else 8)))]["until"]
     # A point at midnight on the first is the end of the month before.
     shown = [tick - pd.Timedelta(seconds=1) for tick in ticks]
-    words = [f"{MONTHS[tick.month - 1][:3]} {tick.year}" for tick in shown]
+    between = "\n" if is_narrow(axes) else " "
+    words = [f"{MONTHS[tick.month - 1][:3]}{between}{tick.year}" for tick in shown]
     axes.set_xticks(ticks.dt.tz_localize(None).to_numpy(), words)
     axes.set_ylabel("Share of the features active then")
     if len(known):

@@ -21,11 +21,16 @@ from testio_analytics.display.plots.style import (
     RED,
     SOFT,
     STORY_COLOURS,
+    WHITE,
     colour_key,
     drawable,
     drawing,
+    drawn_twice,
+    is_narrow,
+    places,
     rows_axis,
     stacked_bar,
+    written_below,
 )
 from testio_analytics.reports.backtest import BY_SEVERITY
 from testio_analytics.reports.columns import BUCKET_WORDS
@@ -36,9 +41,10 @@ if TYPE_CHECKING:
 
 ABOVE, USUAL, LINE = RED, BLUE, SOFT
 MOST_ROWS = 15
-MOST_LABELS = 12
+MOST_LABELS, MOST_NARROW_LABELS = 12, 5
 
 
+@drawn_twice
 def plot_bugs_per_feature(bugs: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the bugs per test of the features that have the most, and return the axes.
 
@@ -56,21 +62,24 @@ def plot_bugs_per_feature(bugs: pd.DataFrame, *, ax: Axes | None = None) -> Axes
         for row in _each(rows)
     ]
     alt = f"Bugs per test, the most first. {'; '.join(words) or 'No feature was tested yet'}."
-    with drawing(ax, 1.1 + 0.5 * max(len(rows), 1), alt) as axes:
-        for place, row in enumerate(_each(rows)):
+    with drawing(ax, 1.1, alt, row=0.5, names=names) as axes:
+        for place, row in zip(places(axes, names), _each(rows), strict=True):
             colour = ABOVE if row["signal"] == "above" else USUAL
-            axes.plot([row["shrunk_low"], row["shrunk_high"]], [place, place], color=colour, linewidth=2, alpha=0.55)
+            axes.plot([row["shrunk_low"], row["shrunk_high"]], [place, place], color=colour, linewidth=1.4)
             axes.plot(row["prior_mean"], place, marker="|", markersize=14, color=LINE)
-            axes.plot(row["bugs_per_test"], place, marker="o", markersize=8, markerfacecolor="white", color=colour)
+            axes.plot(row["bugs_per_test"], place, marker="o", markersize=8, markerfacecolor=WHITE, color=colour)
             axes.plot(row["shrunk"], place, marker="o", markersize=7, color=colour)
         rows_axis(axes, names, [f"{int(row['bugs'])} in {int(row['tests'])}" for row in _each(rows)])
         axes.set_xlim(left=0)
         axes.grid(axis="x", color=FAINT, linewidth=0.6)
-        axes.set_xlabel("Bugs per test; dot: adjusted, ring: raw, line: 95 % interval, stroke: the product's average")
+        written_below(
+            axes, "Bugs per test; dot: adjusted, ring: raw, line: 95 % interval, stroke: the product's average"
+        )
         colour_key(axes, [("Higher than product average", ABOVE), ("As expected", USUAL)])
     return axes
 
 
+@drawn_twice
 def plot_stories(stories: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the states of all active stories as one stacked bar per product, and return the axes.
 
@@ -82,8 +91,9 @@ def plot_stories(stories: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     names = [drawable(row["product"], LONGEST_NAME) for row in _each(rows)]
     parts = [{state: row[column] for state, column in columns.items()} for row in _each(rows)]
     words = [f"{row['product']}: {_parts_words(part)}" for row, part in zip(_each(rows), parts, strict=True)]
-    with drawing(ax, 0.75 + 0.42 * max(len(rows), 1), f"Active stories by state. {'; '.join(words)}.") as axes:
-        for place, part in enumerate(parts):
+    alt = f"Active stories by state. {'; '.join(words)}."
+    with drawing(ax, 0.75, alt, row=0.42, names=names) as axes:
+        for place, part in zip(places(axes, names), parts, strict=True):
             stacked_bar(axes, place, part, STORY_COLOURS, "no active stories")
         axes.set_xlim(0, 1)
         rows_axis(axes, names, ["" if pd.isna(n) else f"{int(n):,}" for n in rows["stories"]])
@@ -94,6 +104,7 @@ def plot_stories(stories: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return axes
 
 
+@drawn_twice
 def plot_triage(triage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the triage outcomes of the bugs of each month, as shares of all of them, and return the axes.
 
@@ -112,10 +123,10 @@ def plot_triage(triage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             for bucket, colour in BUCKET_COLOURS.items():
                 share = int(row[bucket]) / int(row["total"])
                 hatch = "////" if row["is_provisional"] else None
-                axes.bar(place, share, bottom=bottom, width=0.82, color=colour, edgecolor="white", hatch=hatch)
+                axes.bar(place, share, bottom=bottom, width=0.82, color=colour, edgecolor=WHITE, hatch=hatch)
                 bottom += share
-            size = 8 if len(rows) > MOST_LABELS else 9
-            axes.text(place, 1.01, f"{int(row['total'])}", ha="center", va="bottom", color=SOFT, fontsize=size)
+            if not is_narrow(axes) or place in _labelled(axes, len(rows)):
+                axes.text(place, 1.01, f"{int(row['total'])}", ha="center", va="bottom", color=SOFT, fontsize=9)
         axes.set_ylim(0, 1.08)
         axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
         _month_axis(axes, [str(month) for month in rows["month"]])
@@ -124,6 +135,7 @@ def plot_triage(triage: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return axes
 
 
+@drawn_twice
 def plot_trends(trends: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw executed tests and valid bugs over time, and return the axes.
 
@@ -140,17 +152,19 @@ def plot_trends(trends: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             is_open = bool(row["is_partial"]) or bool(row["is_provisional"])
             if pd.notna(row["bugs"]):
                 hatch = "////" if is_open else None
-                axes.bar(place, float(row["bugs"]), width=0.82, color=LIGHT_BLUE, edgecolor="white", hatch=hatch)
-        places = np.arange(len(trends))
+                axes.bar(place, float(row["bugs"]), width=0.82, color=LIGHT_BLUE, edgecolor=BLUE, hatch=hatch)
+        bins = np.arange(len(trends))
         tests = trends["tests"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
-        axes.plot(places, tests, color=ABOVE, linewidth=1.8, marker="o", markersize=4)
+        axes.plot(bins, tests, color=ABOVE, linewidth=1.8, marker="o", markersize=4)
         axes.set_ylim(bottom=0)
         axes.grid(axis="y", color=FAINT, linewidth=0.6)
+        axes.set_axisbelow(True)
         _month_axis(axes, [str(label) for label in trends["label"]])
         colour_key(axes, [("Valid bugs", BLUE), ("Executed tests", ABOVE)])
     return axes
 
 
+@drawn_twice
 def plot_next_tests(ranking: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw the bugs that a test of the first features would find, with their interval, and return the axes.
 
@@ -167,23 +181,25 @@ def plot_next_tests(ranking: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         for row in _each(rows)
     ]
     alt = f"Bugs that a test would find now, the most first. {'; '.join(words) or 'No test was read yet'}."
-    with drawing(ax, 1.1 + 0.5 * max(len(rows), 1), alt) as axes:
-        for place, row in enumerate(_each(rows)):
+    with drawing(ax, 1.1, alt, row=0.5, names=names) as axes:
+        for place, row in zip(places(axes, names), _each(rows), strict=True):
             axes.barh(place, row["expected_bugs"], height=0.62, color=LIGHT_BLUE)
-            axes.plot([row["expected_low"], row["expected_high"]], [place, place], color=USUAL, linewidth=2, alpha=0.55)
+            axes.plot([row["expected_low"], row["expected_high"]], [place, place], color=USUAL, linewidth=1.6)
             axes.plot([row["part_product"]] * 2, [place - 0.31, place + 0.31], color=INK, linewidth=2)
         axes.set_xlim(left=0)
         rows_axis(axes, names, [f"{row['expected']:.2f}" for row in _each(rows)])
         axes.grid(axis="x", color=FAINT, linewidth=0.6)
-        axes.set_xlabel("Bugs of a test now; line: 95 % of next tests; at the right: by severity")
+        written_below(axes, "Bugs of a test now; line: 95 % of next tests; at the right: by severity")
         colour_key(axes, [("Expected bugs", LIGHT_BLUE), ("Product's rate alone", INK)])
     return axes
 
 
+@drawn_twice
 def plot_backtest(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw how large a share of a month's bugs each list would have had among its first features, and return the axes.
 
-    `summary` is what `backtest_summary` returns; its rows with the most features, by severity, are drawn. The line is the 95 % interval.
+    `summary` is what `backtest_summary` returns; its rows with the most features, by severity, are drawn. The line is the
+    95 % interval.
     """
     summary = summary[summary["found"].notna()]
     summary = summary[(summary["top"] == summary["top"].max()) & (summary["counted"] == BY_SEVERITY)]
@@ -193,15 +209,12 @@ def plot_backtest(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         + ("" if pd.isna(row["low"]) else f" ({interval_words(row['low'], row['high'])})")
         for row in _each(summary)
     ]
-    with drawing(
-        ax,
-        0.9 + 0.42 * max(len(summary), 1),
-        f"Share of a month's bugs by severity that each list had. {'; '.join(words) or 'No past month to use'}.",
-    ) as axes:
-        for place, row in enumerate(_each(summary)):
+    alt = f"Share of a month's bugs by severity that each list had. {'; '.join(words) or 'No past month to use'}."
+    with drawing(ax, 0.9, alt, row=0.42, names=names) as axes:
+        for place, row in zip(places(axes, names), _each(summary), strict=True):
             colour = USUAL if place == 0 else LINE
             if pd.notna(row["low"]):
-                axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=2.5, alpha=0.6)
+                axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1.6)
             axes.plot(row["found"], place, marker="o", markersize=8, color=colour)
         axes.set_xlim(0, 1)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
@@ -223,11 +236,16 @@ def _parts_words(parts: Mapping[str, Any]) -> str:
 
 def _month_axis(axes: Axes, labels: Sequence[str]) -> None:
     """Write the bins below the plot, with as many labels as fit; the last one always has its own."""
-    step = -(-len(labels) // MOST_LABELS) or 1
-    places = [place for place in range(len(labels)) if (len(labels) - 1 - place) % step == 0]
-    axes.set_xticks(places, [_bin_words(labels[place]) for place in places])
+    shown = _labelled(axes, len(labels))
+    axes.set_xticks(shown, [_bin_words(labels[place]) for place in shown])
     axes.set_xlim(-0.6, max(len(labels), 1) - 0.4)
     axes.tick_params(axis="x", length=0)
+
+
+def _labelled(axes: Axes, bins: int) -> list[int]:
+    """Return the bins that have a label, as many as fit, the last one among them."""
+    step = -(-bins // (MOST_NARROW_LABELS if is_narrow(axes) else MOST_LABELS)) or 1
+    return [place for place in range(bins) if (bins - 1 - place) % step == 0]
 
 
 def _bin_words(label: str) -> str:

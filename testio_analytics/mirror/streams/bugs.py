@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from testio_analytics.api import payloads
 from testio_analytics.api.client import Client
 from testio_analytics.api.scrubbing import scrub
-from testio_analytics.api.values import as_id, id_in, shown, text_of
+from testio_analytics.api.values import as_id, id_in, names, shown
 from testio_analytics.concurrency import gather
 from testio_analytics.mirror import diff, schema
 from testio_analytics.mirror.custom_reports import add_report
@@ -235,15 +235,6 @@ def device(raw: Mapping[str, Any]) -> dict[str, str | None]:
         "device": names(raw.get("device", raw.get("devices"))),
         "browsers": names(raw.get("browsers")),
     }
-
-
-def names(value: Any) -> str | None:
-    """Return the name of an object, or the names of several joined with a comma; None where there is none."""
-    if value is None:
-        return None
-    if isinstance(value, list):
-        return ", ".join(name for name in map(names, value) if name) or None
-    return text_of(value.get("name") if isinstance(value, dict) else value)
 
 
 def link_by_results(rows: Rows, named: Mapping[int, int | None]) -> None:

@@ -18,6 +18,7 @@ from testio_analytics.concurrency import gather
 from testio_analytics.errors import NotFoundError
 from testio_analytics.mirror import schema
 from testio_analytics.mirror.diff import StreamRead
+from testio_analytics.mirror.requirements import add_story_bugs
 from testio_analytics.mirror.rows import Row, Rows
 from testio_analytics.mirror.streams.bugs import device
 from testio_analytics.mirror.streams.tests import Known
@@ -129,7 +130,7 @@ def current_rows(
 
 
 def result_rows(product_id: int, test_id: int, detail: Any) -> Rows:
-    """Return ``test_feature_results`` and ``test_user_stories`` from the detail of one test."""
+    """Return ``test_feature_results``, ``test_user_stories`` and ``story_bugs`` from the detail of one test."""
     rows = Rows()
     features = scrub(detail.get("features"), rows.credentials)
     for raw in rows.entries(schema.TEST_FEATURE_RESULTS, features, f"the features of test {test_id}"):
@@ -161,17 +162,17 @@ def _add_feature(rows: Rows, product_id: int, test_id: int, raw: Any) -> None:
 
 def _add_story(rows: Rows, product_id: int, test_id: int, test_feature_id: int, raw: Any) -> None:
     story = rows.read(payloads.StoryResult, schema.TEST_USER_STORIES, raw, f"in test {test_id}: ")
-    if story is not None:
-        rows.add(
-            schema.TEST_USER_STORIES,
-            raw,
-            **story.model_dump(exclude={"id", "path", "title"}),
-            test_feature_id=test_feature_id,
-            user_story_id=story.id,
-            test_id=test_id,
-            product_id=product_id,
-            title=story.title if story.path is None else story.path,
-        )
+    if story is None:
+        return
+    keys = {"test_feature_id": test_feature_id, "user_story_id": story.id, "test_id": test_id, "product_id": product_id}
+    rows.add(
+        schema.TEST_USER_STORIES,
+        raw,
+        **story.model_dump(exclude={"id", "path", "title"}),
+        **keys,
+        title=story.title if story.path is None else story.path,
+    )
+    add_story_bugs(rows, raw, **keys)
 
 
 def has_plain_stories(detail: Any) -> bool:

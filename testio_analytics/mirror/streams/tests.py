@@ -21,6 +21,7 @@ from testio_analytics.api.vocabulary import IMMUTABLE, WITHOUT_RESULTS
 from testio_analytics.mirror import diff, schema
 from testio_analytics.mirror.custom_reports import add_forms
 from testio_analytics.mirror.diff import StreamRead, TestReads, Vanished
+from testio_analytics.mirror.requirements import add_requirements
 from testio_analytics.mirror.rows import Rows
 from testio_analytics.mirror.streams.gaps import Gaps
 from testio_analytics.mirror.worker import RowWorker
@@ -85,7 +86,7 @@ def _note_missing(listed: PagedList, gaps: Gaps) -> int | None:
 
 
 def test_rows(product_id: int, tests: Iterable[Any]) -> Rows:
-    """Return ``tests``, ``test_features`` and the forms of one product; a test that comes twice is one row."""
+    """Return ``tests``, their features, requirements and forms, of one product; a test that comes twice is one row."""
     rows = Rows()
     kept = [scrub(payload, rows.credentials) for payload in tests]
     for raw in kept:
@@ -114,6 +115,7 @@ def _add_test(rows: Rows, product_id: int, raw: Any) -> None:
         environment_id=id_in(environment),
         environment_title=text_of(environment.get("title")),
     )
+    add_requirements(rows, raw, test_id=test.id, product_id=product_id)
     for entry in rows.entries(schema.TEST_FEATURES, test.features, f"the features of test {test.id}"):
         _add_test_feature(rows, product_id, test.id, entry)
 

@@ -158,7 +158,9 @@
 
   const addressOf = (kind, row) => `#${kind}-${row[KINDS[kind].key]}`;
   const nameOf = (kind, row) => row[KINDS[kind].title];
-  const link = (kind, row) => made("a", { href: addressOf(kind, row) }, isolated(short(nameOf(kind, row))));
+  // What is new since the last report has a word for it beside its name.
+  const marked = (row, shown) => (isMissing(row.since) ? shown : made("span", {}, shown, " ", made("small", { textContent: row.since })));
+  const link = (kind, row) => marked(row, made("a", { href: addressOf(kind, row) }, isolated(short(nameOf(kind, row)))));
   // `reference` is the place of a row, or the id as text where there is none.
   const linkTo = (kind, reference) => {
     if (isMissing(reference)) return null;
@@ -212,8 +214,8 @@
       else {
         head.append(made("button", { type: "button", textContent: label, title: "Sort; the third click restores the order" }));
         head.firstChild.addEventListener("click", () => {
-          const next = { ascending: "descending", descending: "" };
-          const now = head.hasAttribute("aria-sort") ? next[head.getAttribute("aria-sort")] : "ascending";
+          const [first, second] = isNumber ? ["descending", "ascending"] : ["ascending", "descending"];
+          const now = head.hasAttribute("aria-sort") ? { [first]: second }[head.getAttribute("aria-sort")] : first;
           heads.forEach((other) => other.removeAttribute("aria-sort"));
           if (now) head.setAttribute("aria-sort", now);
           const keyed = rows.map((row, at) => ({ row, at, key: columns[place][2](row) }));
@@ -523,7 +525,7 @@
   ]);
   const rankedFeatures = () => once("ranked", () => column("features", "next_rank").filter((rank) => !isMissing(rank)).length);
   const featureStories = (stories, runs) => table(`${counted(stories.length, "story", "stories")}, by newest result.`, [
-    ["Story", (story) => isolated(short(story.story)), (story) => story.story],
+    ["Story", (story) => marked(story, isolated(short(story.story))), (story) => story.story],
     ["Newest result", (story) => unknownChip(story.state + (story.is_by_bug ? " (by a bug)" : "")), (story) => story.state],
     ["On", (story) => day(story.at), (story) => story.at],
     ["In", (story) => linkTo("test", story.test_id)],
@@ -687,7 +689,8 @@
   const SHOWN = { product: showProduct, section: showSection, feature: showFeature, test: showTest, bug: showBug };
   const showThing = (kind, place) => {
     const row = rowAt(KINDS[kind].table, place);
-    return { title: nameOf(kind, row), kind: capital(kind), ...SHOWN[kind](row) };
+    const { facts: pairs, ...rest } = SHOWN[kind](row);
+    return { title: nameOf(kind, row), kind: capital(kind), facts: [...pairs, ["Since the last report", row.since]], ...rest };
   };
 
   const showStart = () => {
@@ -695,7 +698,7 @@
     const count = (table) => column(table, "standing").filter((standing) => standing === "active").length;
     return {
       title: HEADING,
-      statement: about.sentence,
+      statement: made("div", {}, paragraph(about.sentence, "statement"), paragraph(isolated(about.since), "since")),
       facts: [["As of", instantWords(about.as_of)], ...["features", "tests", "bugs"].map((name) => [capital(name), grouped(count(name))])],
       parts: [
         notice("What puts figures in doubt", about.doubts),

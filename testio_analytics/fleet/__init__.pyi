@@ -1,0 +1,3 @@
+from .engine import run as run
+
+__all__: list[str]
