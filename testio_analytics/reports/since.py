@@ -180,6 +180,6 @@ def _words(found: Changes, mirror: Mirror) -> dict[str, dict[Key, str]]:
         is_new = rows["product_id"].isin(added["product"])
         if what == "story":
             is_new |= rows["feature_id"].isin(added["feature"])
-        for key in rows[is_new]["id"].tolist():
-            words[what].setdefault((key,), "new")
+        for row_id in rows[is_new]["id"].tolist():
+            words[what].setdefault((row_id,), "new")
     return words
