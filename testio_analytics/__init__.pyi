@@ -8,7 +8,6 @@ from .api.sections import has_sections as has_sections
 from .concurrency import run as run
 from .config import resolve_api as resolve_api
 from .config import resolve_db_path as resolve_db_path
-from .demo.truth import generated_exposures as generated_exposures
 from .display.about import bug as bug
 from .display.about import feature as feature
 from .display.about import product as product
@@ -96,7 +95,6 @@ from .reports.answers import triage_answer as triage_answer
 from .reports.backtest import backtest as backtest
 from .reports.backtest import backtest_sentence as backtest_sentence
 from .reports.backtest import backtest_summary as backtest_summary
-from .reports.backtest import exposures as exposures
 from .reports.bug_life import bug_life as bug_life
 from .reports.bugs import bugs_by_device as bugs_by_device
 from .reports.bugs import bugs_by_product as bugs_by_product
@@ -139,6 +137,7 @@ from .reports.leftovers import unlinked_test_features as unlinked_test_features
 from .reports.next_tests import next_tests as next_tests
 from .reports.next_tests import packed_tests as packed_tests
 from .reports.overview import overview as overview
+from .reports.past_tests import exposures as exposures
 from .reports.period_comparison import compare_periods as compare_periods
 from .reports.period_comparison import compare_periods_by_product as compare_periods_by_product
 from .reports.portfolio import portfolio as portfolio

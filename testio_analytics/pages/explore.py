@@ -19,7 +19,7 @@ from testio_analytics.pages.page import asset, policy
 from testio_analytics.reports.columns import BUCKET_WORDS, DEFAULTS, SIGNAL_WORDS, STATE_WORDS
 from testio_analytics.reports.explore import Explored
 from testio_analytics.reports.features import STATES
-from testio_analytics.reports.next_tests import IMPACT_WEIGHTS, PART_NAMES, WEIGHTS
+from testio_analytics.reports.next_words import PART_WORDS
 from testio_analytics.text import clean, for_html, without_formatting
 
 NAME = "explore"
@@ -66,9 +66,7 @@ def explore_data(found: Explored) -> str:
             "marks": MARKS,
             "outcomes": BUCKET_WORDS,
             "signals": SIGNAL_WORDS,
-            "parts": PART_NAMES,
-            "likelihood": WEIGHTS,
-            "impact": IMPACT_WEIGHTS,
+            "parts": PART_WORDS,
         },
         "tables": {name: _table(name, table, places) for name, table in found.tables.items()},
     }

@@ -313,10 +313,14 @@ def plan_answer(mirror: Mirror, *, as_of: AsOf = None, impact: ImpactSource = No
         return Answer(f"{known} propose a test for.", doubts)
     planned = ranking[ranking["planned_test"].notna() & (ranking["rank"] < int(first.iloc[0]["rank"]))]
     top = first.iloc[0]
-    sentence = (
-        f"Order next, for {top['product']}: {listed([str(name) for name in first['feature']], most=k)}. "
-        f"Highest of them is {top['feature']}, rank {int(top['rank'])} of {len(ranking):,}: {top['why']}."
-    )
+    sentence = f"Order next, for {top['product']}: {listed([str(name) for name in first['feature']], most=k)}."
+    if pd.notna(top["expected_bugs"]):
+        sentence += (
+            f" Such a test would find about {float(first['expected_bugs'].sum()):.1f} bugs; most of all {top['feature']}, "
+            f"rank {int(top['rank'])} of {len(ranking):,}: {top['why']}."
+        )
+    if pd.notna(top["tie"]):
+        sentence += f" {top['tie']}."
     if len(planned):
         names = listed([str(name) for name in planned["feature"]])
         sentence += (

@@ -154,18 +154,36 @@ DEFINITIONS: Mapping[str, Mapping[str, str]] = {
         ),
     },
     "planning": {
-        "Risk": "Likelihood times impact. It orders features; it is no probability.",
-        "Likelihood": (
-            "The weighted mean of four parts: adjusted bugs per test against the product's average, time since "
-            "the last executed test (half at {half_age} days, full when never tested), texts changed since that"
-            " test, and failures or bugs in it."
+        "Expected bugs": (
+            "The valid bugs that a test of the feature would find now. The rate starts from that of all products, and "
+            "moves to the product's, its group's and the feature's own by the amount of evidence (hierarchical "
+            "gamma-Poisson). Where a group of features (by section, by a word of the title, by the number of stories), time since "
+            "the last test, changed texts or failed stories matter, past tests of the other features show it, and they "
+            "count by how surely they do; without evidence they count for nearly nothing."
         ),
-        "Impact": (
-            "The weight that the user gave, else the mean of two parts: the severity of its bugs (the mean "
-            "weight of those whose severity is known, drawn towards the product's), and its number of stories "
-            "against the product's average of features that have some."
+        "Expected, by severity": (
+            "The same bugs by their severity (critical 5, high 3, low and others 1, custom 0), times your own weight where there is one. "
+            "Nothing else stands in for what a bug costs."
         ),
-        "Missing part": "It counts as 0.5, and is flagged.",
+        "Parts": (
+            "Bugs that add up to the expected bugs exactly: the product's rate, what its section, a word of its title and its "
+            "number of stories add, what its own tests add, and what time (half of its effect after {half_age} days, all of it for the never tested), "
+            "changed texts and failed stories add. Times the severity and your own weight, that is the figure of the list."
+        ),
+        "Section of a feature": (
+            "A feature of several sections counts for the one with most features; of equally large ones, the first by id."
+        ),
+        "Interval of expected bugs": (
+            "Of what the next test finds in the feature, not of the rate: it holds about 95 % of the outcomes. Bugs "
+            "are whole, and so are its ends."
+        ),
+        "Nothing tells apart": (
+            "Features of a product with the same figure in two digits, and as many bugs in as many tests. Their order goes "
+            "over sections in turn."
+        ),
+        "Scheduled features": (
+            "They count as if tested a moment ago: without what time, changed texts and failures add. No test is proposed for them."
+        ),
     },
     "changes": {
         "Change": (

@@ -34,7 +34,7 @@ from testio_analytics.text import (
 )
 
 MOST_NAMED = 10
-ALIKE = ["state", "rank", "product_id", "product", "sections", "why"]
+ALIKE = ["state", "rank", "product_id", "product", "why"]
 UNKNOWN = "unknown"
 
 
@@ -96,11 +96,13 @@ def _grouped(features: pd.DataFrame) -> pd.DataFrame:
     rows = alike.agg(
         active_features=("feature", "size"),
         feature_id=("feature_id", "first"),
+        expected=("expected", "first"),
         feature_ids=("feature_id", tuple),
         examples=("feature", lambda titles: listed([short(title) for title in titles])),
+        sections=("sections", lambda names: listed([*dict.fromkeys(names.dropna())]) or None),
     )
     rows["feature_id"] = rows["feature_id"].mask(rows["active_features"] > 1)
-    return rows.astype({"active_features": "Int64", "feature_id": "Int64", "examples": "str"})
+    return rows.astype({"active_features": "Int64", "feature_id": "Int64", "examples": "str", "sections": "str"})
 
 
 def _month_end(mirror: Mirror, instant: pd.Timestamp) -> pd.Timestamp | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from testio_analytics.errors import UnknownValueError, UnusedOptionError
-from testio_analytics.reports.columns import Column, columns, filled
+from testio_analytics.reports.columns import columns, filled
 from testio_analytics.reports.crosstabs import CROSSTABS
 from testio_analytics.reports.declaration import BUG_FIELDS as BUG_FIELDS
 from testio_analytics.reports.declaration import (
@@ -558,34 +558,37 @@ _ALL: tuple[Report, ...] = (
     # -- the next tests
     Report(
         name="next_tests",
-        title="The active features by risk, with the parts of that figure.",
+        title="The active features by the bugs that a test of them would find now, with the parts of that figure.",
         question=NEXT,
-        grain="One row per active feature, the highest risk first.",
+        grain="One row per active feature, the most expected bugs first.",
         streams=(*_BUGS_OF_FEATURES, "results"),
         columns=columns(
-            "rank rank_best rank_worst product_id product feature_id feature sections risk likelihood part_bugs part_age"
-            " part_changed part_failures impact part_severity part_stories own_impact why flags planned_test"
-            " proposed_test is_complete gap"
+            "rank alike product_id product feature_id feature sections expected expected_bugs expected_low expected_high"
+            " part_product part_section part_words part_stories part_own part_age part_changed part_failures severity_weight"
+            " own_impact why tie planned_test proposed_test is_complete gap"
         ),
-        terminal=_names("rank feature product risk why rank_best rank_worst likelihood impact"),
-        caption="Features by risk. Parts are 0 to 1; an empty part is missing and counts as 0.5.",
+        terminal=_names("rank feature product expected why alike expected_bugs expected_low expected_high"),
+        caption="Features by the bugs that a test of them would find now. Parts are bugs, and add up to the expected bugs.",
         page=_names(
-            "rank feature why rank_best rank_worst risk likelihood part_bugs part_age part_changed part_failures impact"
-            " part_severity part_stories planned_test"
+            "rank feature why expected expected_bugs part_product part_section part_words part_stories part_own part_age"
+            " part_changed part_failures severity_weight alike planned_test"
         ),
         row_header="feature",
         under=("product", "sections"),
     ),
     Report(
         name="packed_tests",
-        title="The three tests to order first, each of features that share a section.",
+        title="The three tests to order first, each of features of one product.",
         question=NEXT,
         grain="One row per feature of a proposed test, by test and rank.",
         streams=(*_BUGS_OF_FEATURES, "results"),
-        columns=columns("proposed_test product_id product feature_id feature sections rank risk why is_complete gap"),
-        terminal=_names("proposed_test feature product rank why sections risk"),
+        columns=columns(
+            "proposed_test product_id product feature_id feature sections rank expected test_expected test_gain why"
+            " is_complete gap"
+        ),
+        terminal=_names("proposed_test feature product rank why sections expected test_expected test_gain"),
         caption="Proposed tests.",
-        page=_names("feature proposed_test rank why"),
+        page=_names("feature proposed_test rank expected why test_expected test_gain"),
         under=("product", "sections"),
     ),
     Report(
@@ -745,28 +748,20 @@ REPORTS: Mapping[str, Report] = {report.name: report for report in _ALL}
 _OF_THE_FEATURE = ("product_id", "product", "feature_id", "feature", "sections", "is_complete", "gap")
 
 
-def _named_part(column: Column) -> Column:
-    """Return a column of a part of the risk with a label that says of what: there is no group of columns around it."""
-    if not column.name.startswith("part_"):
-        return column
-    whole = "Impact" if column.name in ("part_severity", "part_stories") else "Likelihood"
-    return column.with_changes(label=f"{whole}: {column.label.lower()}")
-
-
 PAGE_TABLES: Mapping[str, View] = {
     "features_to_test": View(
         columns(
-            "examples active_features state why rank feature_id product_id product sections",
+            "examples active_features state why rank expected feature_id product_id product sections",
             examples={
                 "label": "Features",
                 "meaning": "Up to three of their titles.",
                 "about": ("feature", "feature_id"),
             },
             active_features={"label": "How many", "meaning": "Active features that nothing tells apart."},
-            rank={"label": "Rank by risk"},
+            rank={"label": "Rank"},
         ),
         "The highest ranks that no scheduled test covers; features that nothing tells apart share a row.",
-        page=_names("rank examples active_features state why"),
+        page=_names("rank examples active_features state why expected"),
         row_header="examples",
         under=("product", "sections"),
     ),
@@ -793,9 +788,9 @@ PAGE_TABLES: Mapping[str, View] = {
         "Rejected records that still come.",
     ),
     "backtest": View(
-        columns("ranking cycles bugs found low high lead lead_low lead_high"),
-        "Share of the next test's bugs that each ranking finds, with 95 % intervals.",
-        page=_names("ranking cycles bugs found lead lead_low lead_high"),
+        columns("top counted ranking cycles bugs found low high lead lead_low lead_high", bugs={"kind": "rate"}),
+        "Share of a month's bugs that the first features of each list had, with 95 % intervals.",
+        page=_names("top counted ranking cycles bugs found lead lead_low lead_high"),
     ),
     # -- one thing, whole
     "about_feature": View(
@@ -869,11 +864,11 @@ PAGE_TABLES: Mapping[str, View] = {
         ),
     ),
     "about_risk": View(
-        tuple(_named_part(column) for column in REPORTS["next_tests"].columns if column.name not in _OF_THE_FEATURE),
+        tuple(column for column in REPORTS["next_tests"].columns if column.name not in _OF_THE_FEATURE),
         "Its place among the features to test next.",
         page=_names(
-            "rank rank_best rank_worst why planned_test proposed_test risk likelihood part_bugs part_age part_changed"
-            " part_failures impact part_severity part_stories own_impact flags"
+            "rank alike why tie planned_test proposed_test expected expected_bugs part_product part_section part_words"
+            " part_stories part_own part_age part_changed part_failures severity_weight own_impact"
         ),
     ),
     "about_tests": View(

@@ -24,7 +24,7 @@ PLOTS: dict[str, Callable[[Mirror], Axes]] = {
     "triage": lambda mirror: ta.plot_triage(ta.triage(mirror, by="month")),
     "trends": lambda mirror: ta.plot_trends(ta.trends(mirror)),
     "plan": lambda mirror: ta.plot_next_tests(ta.next_tests(mirror)),
-    "backtest": lambda mirror: ta.plot_backtest(ta.backtest_summary(ta.backtest(ta.exposures(mirror)))),
+    "backtest": lambda mirror: ta.plot_backtest(ta.backtest_summary(ta.backtest(mirror))),
 }
 
 

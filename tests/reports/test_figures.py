@@ -385,88 +385,25 @@ def shrunk_of(counts: dict[int, tuple[int, int]]) -> tuple[dict[int, float], flo
     return {key: (x + shape) / (n + shape / mean) for key, (x, n) in counts.items()}, mean
 
 
-def parts_of(account: Account) -> dict[int, dict[str, float | None]]:
-    """Return the parts of the risk of every feature, from the payloads."""
-    covering, results = coverage(account), results_of(account)
-    weights = {"critical": 5, "high": 3, "low": 1, "visual": 1, "content": 1, "suggestion": 1, "custom": 0}
-    severities: defaultdict[int, list[int]] = defaultdict(list)
+def test_next_tests(pair: tuple[Account, Mirror]) -> None:
+    """What the list rests on is that of the payloads: bugs and tests of each feature, and its parts add up."""
+    account, mirror = pair
+    covering = coverage(account)
     number: Counter[int] = Counter()
     for _, cycle, bug, feature in every_bug(account):
         if feature is not None and placed(cycle)[0] and is_valid(bug.payload):
             number[feature] += 1
-            if bug.payload["severity"] in weights:
-                severities[feature].append(weights[bug.payload["severity"]])
-    maybe, silent = maybe_covered(account), silent_products(account)
-    found: dict[int, dict[str, float | None]] = {}
-    for product in account.products:
-        rows = {row.payload["id"]: row.payload for row in product.features}
-        stories = {key: len(row.get("user_stories") or []) for key, row in rows.items()}
-        tested = {key: (number[key], len(covering[key])) for key in rows if key in covering}
-        rates, mean = shrunk_of(tested) if tested else ({}, 0.0)
-        bugs = [weight for key in rows for weight in severities[key]]
-        for key, row in rows.items():
-            parts: dict[str, float | None] = dict.fromkeys(("bugs", "age", "changed", "failures", "severity"))
-            if key in covering:
-                cycle = covering[key][-1]
-                copy = max((r for r in cycle.payload["features"] if r.get("feature_id") == key), key=lambda r: r["id"])
-                at = placed(cycle)[1]
-                parts["bugs"] = rates[key] / (rates[key] + mean) if mean else 0.5
-                parts["age"] = None if at is None else 1 - 0.5 ** ((NOW - at).total_seconds() / 86_400 / 90)
-                texts = ("title", "description", "howtofind")
-                parts["changed"] = float(any((row.get(n) or "") != (copy.get(n) or "") for n in texts))
-                weight = {"issues": 1.0, "failed": 1.0, "blocked": 0.5, "known bugs": 0.5, "unknown": None}
-                parts["failures"] = weight.get(results[key], 0.0)
-            elif key not in maybe and product.id not in silent:
-                parts["age"] = 1.0
-            if severities[key]:
-                product_mean = sum(bugs) / len(bugs)
-                parts["severity"] = (sum(severities[key]) + product_mean * 5) / (len(severities[key]) + 5) / 5
-            some = [count for count in stories.values() if count]
-            parts["stories"] = stories[key] / (stories[key] + sum(some) / len(some)) if stories[key] else None
-            found[key] = parts
-    return found
-
-
-def risk_of(parts: dict[str, float | None], likelihood: dict[str, float], impact: dict[str, float]) -> float:
-    """Return likelihood times impact; a missing part is neutral."""
-    filled = {name: 0.5 if part is None else part for name, part in parts.items()}
-    likely, heavy = (
-        sum(weight * filled[name] for name, weight in weights.items()) / sum(weights.values())
-        for weights in (likelihood, impact)
-    )
-    return likely * heavy
-
-
-def test_next_tests(pair: tuple[Account, Mirror]) -> None:
-    """Every part, the risk, the rank and its range under each weight moved by a quarter."""
-    account, mirror = pair
-    expected = parts_of(account)
-    report = {int(row["feature_id"]): row for row in records(ta.next_tests(mirror))}
-    assert {*report} == {*expected}
-    for key, parts in expected.items():
-        for name, part in parts.items():
-            shown = report[key][f"part_{name}"]
-            assert (None if pd.isna(shown) else shown) == (None if part is None else pytest.approx(part)), (key, name)
-
-    likelihood = {"bugs": 0.7, "age": 0.1, "changed": 0.1, "failures": 0.1}
-    impact = {"severity": 0.5, "stories": 0.5}
-    settings = [(likelihood, impact)]
-    for move in (1.25, 0.75):
-        settings += [({**likelihood, name: likelihood[name] * move}, impact) for name in likelihood]
-        settings += [(likelihood, {**impact, name: impact[name] * move}) for name in impact]
-    best, worst = dict.fromkeys(expected, 10**9), dict.fromkeys(expected, 0)
-    for number, setting in enumerate(settings):
-        risks = {key: round(risk_of(parts, *setting), 12) for key, parts in expected.items()}
-        order = sorted(risks.values(), reverse=True)
-        for key, risk in risks.items():
-            place = order.index(risk) + 1
-            best[key], worst[key] = min(best[key], place), max(worst[key], place + order.count(risk) - 1)
-            if number == 0:
-                assert report[key]["risk"] == pytest.approx(risk)
-                assert report[key]["rank"] == place
-    assert {key: (row["rank_best"], row["rank_worst"]) for key, row in report.items()} == {
-        key: (best[key], worst[key]) for key in expected
-    }
+    past = ta.exposures(mirror)
+    tests, bugs = (past.groupby("feature_id")[name].agg(how) for name, how in (("test_id", "nunique"), ("bugs", "sum")))
+    for row in records(ta.next_tests(mirror)):
+        key = int(row["feature_id"])
+        own = [cycle for cycle in covering.get(key, ()) if placed(cycle)[1] is not None]
+        assert tests.get(key, 0) == len(own)
+        if len(own) == len(covering.get(key, ())):
+            assert bugs.get(key, 0) == number[key], key
+        parts = [row[name] for name in row if str(name).startswith("part_")]
+        assert sum(parts) == pytest.approx(row["expected_bugs"])
+        assert own or row["part_own"] == pytest.approx(0, abs=1e-9)
 
 
 def test_rates_of_triage_and_their_intervals(pair: tuple[Account, Mirror]) -> None:

@@ -103,7 +103,7 @@ def test_a_test_whose_bugs_were_not_read_is_not_one_that_found_nothing() -> None
     assert _row(ta.trends(mirror).query("tests > 0"))["bugs_per_test"] == 1.0
     assert 6 not in {*ta.exposures(mirror)["feature_id"]}
     plan = _row(ta.next_tests(mirror).query("feature_id == 6"))
-    assert pd.isna(plan["part_bugs"]) and "bugs per test" in plan["flags"]
+    assert plan["part_own"] == pytest.approx(0, abs=1e-9) and "in no test that was read" not in str(plan["tie"])
 
 
 def test_features_that_were_never_read_are_not_none() -> None:
@@ -207,15 +207,15 @@ def test_too_few_features_are_not_called_as_expected() -> None:
     assert "no product has enough tested features" in ta.bugs_answer(mirror).sentence
 
 
-def test_one_product_alone_gives_the_backtest_no_certainty() -> None:
-    """Where products are few the past tests are drawn anew, and one test says nothing of others."""
-    rows = [(place, 10, float(5 + place % 3), float(3 + place % 4), 2.0, 1.0) for place in range(8)]
-    columns = ["test_id", "bugs", "risk ranking", "most bugs first", "oldest first", "random"]
-    cycles = pd.DataFrame(rows, columns=columns).assign(account=0, product_id=1)
+def test_one_month_alone_gives_the_backtest_no_certainty() -> None:
+    """Months are drawn anew, and one says nothing of others."""
+    rows = [(place, 10.0, float(5 + place % 3), float(3 + place % 4), 2.0, 2.0, 1.0) for place in range(8)]
+    columns = ["cycle", "bugs", "what to test next", "most bugs first", "oldest first", "section mean", "random"]
+    cycles = pd.DataFrame(rows, columns=columns).assign(top=4, counted="by severity")
     some = backtest_summary(cycles).iloc[1]
     assert some["lead_low"] < some["lead"] < some["lead_high"]
     alone = backtest_summary(cycles.head(1))
-    assert alone["lead_low"].isna().all() and "one past test is too few" in backtest_sentence(alone)
+    assert alone["lead_low"].isna().all() and "one month is too few" in backtest_sentence(alone)
 
 
 def test_the_last_day_of_a_month_ends_it() -> None:

@@ -32,6 +32,7 @@ from testio_analytics.display.plots.style import (
     stacked_bar,
     written_below,
 )
+from testio_analytics.reports.backtest import BY_SEVERITY
 from testio_analytics.reports.columns import BUCKET_WORDS
 from testio_analytics.text import MONTHS, counted, interval_words, listed, percent
 
@@ -165,48 +166,50 @@ def plot_trends(trends: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 @drawn_twice
 def plot_next_tests(ranking: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw the risk of the features that come first, split into its two factors, and return the axes.
+    """Draw the bugs that a test of the first features would find, with their interval, and return the axes.
 
-    `ranking` is what `next_tests` returns; its first 15 rows are drawn. The bar is the risk; the number at the right
-    is the range of ranks that the feature takes when each weight moves by a quarter.
+    `ranking` is what `next_tests` returns; its first 15 rows are drawn. The bar is the expected number, the upright stroke
+    what the product's rate alone would give, the line the 95 % interval of what the next test finds.
     """
-    rows = ranking.head(MOST_ROWS)
+    rows = ranking[ranking["expected_bugs"].notna()].head(MOST_ROWS)
     names = [
         f"{drawable(row['feature'], LONGEST_NAME)}\n{drawable(row['product'], LONGEST_NAME)}" for row in _each(rows)
     ]
     words = [
-        f"{int(row['rank'])}. {row['feature']} ({row['product']}): risk {row['risk']:.2f}, rank "
-        f"{int(row['rank_best'])} to {int(row['rank_worst'])}"
+        f"{int(row['rank'])}. {row['feature']} ({row['product']}): {row['expected_bugs']:.2f} bugs "
+        f"({row['expected_low']:.0f} to {row['expected_high']:.0f}), by severity {row['expected']:.2f}"
         for row in _each(rows)
     ]
-    alt = f"Risk, the highest first. {'; '.join(words)}."
+    alt = f"Bugs that a test would find now, the most first. {'; '.join(words) or 'No test was read yet'}."
     with drawing(ax, 1.1, alt, row=0.5, names=names) as axes:
         for place, row in zip(places(axes, names), _each(rows), strict=True):
-            axes.barh(place, 1.0, height=0.62, color="none", edgecolor=FAINT, linewidth=0.6)
-            axes.barh(place, row["risk"], height=0.62, color=USUAL)
-            axes.plot([row["likelihood"]] * 2, [place - 0.31, place + 0.31], color=ABOVE, linewidth=2)
-            axes.plot([row["impact"]] * 2, [place - 0.31, place + 0.31], color=INK, linewidth=2)
-        axes.set_xlim(0, 1)
-        rows_axis(axes, names, [f"{int(row['rank_best'])}–{int(row['rank_worst'])}" for row in _each(rows)])
-        written_below(axes, "Risk = likelihood × impact; at the right: the range of its rank")
-        colour_key(axes, [("Risk", USUAL), ("Likelihood", ABOVE), ("Impact", INK)])
+            axes.barh(place, row["expected_bugs"], height=0.62, color=LIGHT_BLUE)
+            axes.plot([row["expected_low"], row["expected_high"]], [place, place], color=USUAL, linewidth=1.6)
+            axes.plot([row["part_product"]] * 2, [place - 0.31, place + 0.31], color=INK, linewidth=2)
+        axes.set_xlim(left=0)
+        rows_axis(axes, names, [f"{row['expected']:.2f}" for row in _each(rows)])
+        axes.grid(axis="x", color=FAINT, linewidth=0.6)
+        written_below(axes, "Bugs of a test now; line: 95 % of next tests; at the right: by severity")
+        colour_key(axes, [("Expected bugs", LIGHT_BLUE), ("Product's rate alone", INK)])
     return axes
 
 
 @drawn_twice
 def plot_backtest(summary: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw how large a share of the next cycle's bugs each ranking finds, and return the axes.
+    """Draw how large a share of a month's bugs each list would have had among its first features, and return the axes.
 
-    `summary` is what `backtest_summary` returns: one row per ranking. The line is the 95 % interval.
+    `summary` is what `backtest_summary` returns; its rows with the most features, by severity, are drawn. The line is the
+    95 % interval.
     """
     summary = summary[summary["found"].notna()]
+    summary = summary[(summary["top"] == summary["top"].max()) & (summary["counted"] == BY_SEVERITY)]
     names = [drawable(row["ranking"], LONGEST_NAME) for row in _each(summary)]
     words = [
         f"{row['ranking']}: {percent(float(row['found']))}"
         + ("" if pd.isna(row["low"]) else f" ({interval_words(row['low'], row['high'])})")
         for row in _each(summary)
     ]
-    alt = f"Share of the next cycle's bugs found. {'; '.join(words) or 'No past test to use'}."
+    alt = f"Share of a month's bugs by severity that each list had. {'; '.join(words) or 'No past month to use'}."
     with drawing(ax, 0.9, alt, row=0.42, names=names) as axes:
         for place, row in zip(places(axes, names), _each(summary), strict=True):
             colour = USUAL if place == 0 else LINE

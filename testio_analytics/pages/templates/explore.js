@@ -367,7 +367,7 @@
   const featureTable = (features) => table(
     `${counted(features.length, "feature")}, those that need a test first. “Next” is the place in what to test next.`, FEATURE_COLUMNS, features,
   );
-  // Those that need a test first, by state and then by risk.
+  // Those that need a test first, by state and then by what a test would find.
   const activeFeatures = (features) => features.filter((feature) => isActive(feature) && feature.catalogue_state).sort((a, b) => (
     words.order.indexOf(a.catalogue_state) - words.order.indexOf(b.catalogue_state) || compared(a.next_rank, b.next_rank, 1)));
   const removedNote = (row, what) => `${capital(what)} that Test IO no longer lists: found gone on ${dayWords(row.removed_at)}.`;
@@ -493,7 +493,7 @@
         ...(stories.length ? [heading("Stories"), featureStories(stories, runs)] : noneOf(feature, "Stories", "story", feature.catalogue_stories)),
         ...featureTexts(feature),
         ...(isMissing(feature.bugs_bugs_per_test) ? [] : [heading("Bugs per test"), featureRates(feature)]),
-        ...(isMissing(feature.next_rank) ? [] : [heading("Place in what to test next"), paragraph(`${capital(feature.next_why)}${feature.next_flags ? `. ${capital(feature.next_flags)} (counted as 0.5)` : ""}.`), featureParts(feature)]),
+        ...(isMissing(feature.next_rank) ? [] : [heading("Place in what to test next"), paragraph(`${capital(feature.next_why)}.${feature.next_tie ? ` ${feature.next_tie}.` : ""}`), featureParts(feature)]),
       ],
     };
   };
@@ -521,7 +521,7 @@
       intervalNote(feature.bugs_shrunk_low, feature.bugs_shrunk_high), isMissing(feature.bugs_prior_mean) ? "" : `product average ${numberWords(feature.bugs_prior_mean)}`],
     ["Newest result", resultCell(feature), day(feature.results_at) || ""],
     ["Place in what to test next", isMissing(feature.next_rank) ? "unknown" : `${numberWords(feature.next_rank)} of ${numberWords(rankedFeatures())}`,
-      isMissing(feature.next_rank_best) ? "" : `${ranged(feature.next_rank_best, feature.next_rank_worst)} when the weights move`],
+      isMissing(feature.next_expected_bugs) ? "" : `${numberWords(feature.next_expected_bugs)} bugs expected of a test now`],
   ]);
   const rankedFeatures = () => once("ranked", () => column("features", "next_rank").filter((rank) => !isMissing(rank)).length);
   const featureStories = (stories, runs) => table(`${counted(stories.length, "story", "stories")}, by newest result.`, [
@@ -569,19 +569,18 @@
     ["Adjusted: drawn towards the product's average", feature.bugs_shrunk, feature.bugs_shrunk_low, feature.bugs_shrunk_high, feature.bugs_prior_mean],
   ]);
   const featureParts = (feature) => {
-    const part = (name, weight, of) => [capital(words.parts[name]), feature[`next_part_${name}`], weight, of];
+    if (isMissing(feature.next_expected_bugs)) return "";
     const own = feature.next_own_impact;
-    return table("The risk and its parts, 0 to 1.", [
+    return table("How the figure comes about.", [
       ["Part", (row) => row[0]],
       ["Value", (row) => (isMissing(row[1]) ? null : numberWords(row[1])), null, true],
-      ["Weight", (row) => (isMissing(row[2]) ? null : numberWords(row[2])), null, true],
-      ["Of", (row) => row[3]],
+      ["What", (row) => row[2]],
     ], [
-      ["Risk", feature.next_risk, null, "likelihood × impact"],
-      ["Likelihood", feature.next_likelihood, null, "the risk"],
-      ...Object.entries(words.likelihood).map(([name, weight]) => part(name, weight, "the likelihood")),
-      ["Impact", feature.next_impact, null, isMissing(own) ? "the risk" : "the risk: your own weight"],
-      ...(isMissing(own) ? Object.entries(words.impact).map(([name, weight]) => part(name, weight, "the impact")) : []),
+      ...Object.entries(words.parts).map(([name, said]) => [capital(said), feature[`next_part_${name}`], "bugs, added"]),
+      ["Expected bugs", feature.next_expected_bugs, `the sum; the next test finds ${ranged(feature.next_expected_low, feature.next_expected_high)}`],
+      ["Severity", feature.next_severity_weight, "times the mean weight of these bugs"],
+      ...(isMissing(own) ? [] : [["Own weight", own, "times your own weight"]]),
+      ["Expected, by severity", feature.next_expected, "the figure of the list"],
     ]);
   };
 
