@@ -882,7 +882,7 @@ def notify(db: Path | None, products: tuple[int, ...], to: str | None) -> None:
         say(words)
     put(one_line(done.said))
     if not done.status.is_complete or done.status.has_failed:
-        say(f"Incomplete: {done.status.line}.")
+        say(f"{done.status.line}.")
         sys.exit(INCOMPLETE)
 
 

@@ -126,7 +126,10 @@ def test_the_layout_table_names_every_module_once_and_no_other() -> None:
 def test_the_nightly_script_goes_red_when_it_should(
     tmp_path: Path, shell: list[str], codes: str, expected: int, ran: str
 ) -> None:
-    """It ends with the gravest exit code of its lines; after a failed sync nothing else is said or made."""
+    """It ends with the gravest exit code of its lines; after a failed sync nothing else is said or made.
+
+    What the commands print goes to files: cron would mail it.
+    """
     script = re.search(r"<!-- nightly -->\n```sh\n(.*?)```", TEXT, re.DOTALL)
     assert script is not None
     assert re.search(r"^15 4 \* \* \*  /bin/sh /srv/testio/nightly.sh$", TEXT, re.MULTILINE)
@@ -135,12 +138,12 @@ def test_the_nightly_script_goes_red_when_it_should(
     cases = " ".join(
         f"{name}) exit {code};;" for name, code in zip(("sync", "gate", "report", "notify"), codes.split(), strict=True)
     )
-    command.write_text(f"#!/bin/sh\necho $1 >> ran\ncase $1 in {cases} esac\n")
+    command.write_text(f"#!/bin/sh\necho $1 | tee -a ran\ncase $1 in {cases} esac\n")
     command.chmod(0o755)
     (tmp_path / "nightly.sh").write_text(script[1].replace("/srv/testio", str(tmp_path)))
-    done = subprocess.run([*shell, str(tmp_path / "nightly.sh")], check=False)
+    done = subprocess.run([*shell, str(tmp_path / "nightly.sh")], check=False, stdout=subprocess.PIPE)
 
-    assert done.returncode == expected
+    assert (done.returncode, done.stdout) == (expected, b"")
     assert (tmp_path / "ran").read_text().split() == ran.split()
 
 

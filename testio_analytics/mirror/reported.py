@@ -86,12 +86,13 @@ def last_reported(path: Path, *, before_run: int, products: Sequence[int] | None
     runs = [
         note["run_id"]
         for note in reported(path)
-        if note["run_id"] < before_run and note["state"] == "sent" and _covers(note["products"], products)
+        if note["run_id"] < before_run and note["state"] == "sent" and covers(note["products"], products)
     ]
     return max(runs, default=None)
 
 
-def _covers(noted: str | None, products: Sequence[int] | None) -> bool:
+def covers(noted: str | None, products: Sequence[int] | None) -> bool:
+    """Return whether what was told of some products (as the table notes them) was about all of these; None: of the whole account."""
     return noted is None or (products is not None and {*products} <= {*json.loads(noted)})
 
 

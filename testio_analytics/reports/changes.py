@@ -12,6 +12,7 @@ import pandas as pd
 from testio_analytics.errors import ReportError
 from testio_analytics.frames.instants import AsOf, as_run
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.mirror.reported import covers
 from testio_analytics.reports.change_kinds import (
     BECAME_READABLE,
     CAUSES,
@@ -237,10 +238,12 @@ def state_name(mirror: Mirror) -> str:
 
 
 def _reference_run(mirror: Mirror) -> int | None:
-    """Return the run that people were told of last, else the one before; None where there is none."""
+    """Return the run of which people were told about these products last, else the one before; None where there is none."""
     if mirror.run_id is None:
         return None
-    told = [run for run in mirror.reported["run_id"].tolist() if run < mirror.run_id]
+    notes = mirror.reported[mirror.reported["state"] == "sent"]
+    pairs = zip(notes["run_id"].tolist(), notes["products"].fillna("").tolist(), strict=True)
+    told = [run for run, of in pairs if run < mirror.run_id and covers(of or None, mirror.product_ids)]
     before = [run for run in (*mirror.runs.ends, *mirror.runs.wrong) if run < mirror.run_id]
     return max(told or before, default=None)
 

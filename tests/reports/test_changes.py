@@ -256,7 +256,10 @@ def test_the_last_report_is_what_a_state_is_compared_with(tmp_path: Path) -> Non
 
     assert changes_since(load_mirror(db)).since == NOW + timedelta(days=1)
     remember(db, kind="report", run_id=1)
+    remember(db, kind="report", run_id=2, products=[2])
+    remember(db, kind="notify", run_id=2, state="sending")
     assert changes_since(load_mirror(db)).since == NOW
+    assert changes_since(load_mirror(db, product_id=2)).since == NOW + timedelta(days=1)
     assert changes_since(load_mirror(db), as_of=2, since=1).until == NOW + timedelta(days=1)
     assert changes_since(load_mirror(db), as_of=1).sentence == "There is no earlier report to compare with."
     with pytest.raises(ReportError, match="history begins with run 1"):
