@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from testio_analytics.errors import UnknownValueError, UnusedOptionError
-from testio_analytics.reports.columns import Column, columns, filled
+from testio_analytics.reports.columns import columns, filled
 from testio_analytics.reports.crosstabs import CROSSTABS
 from testio_analytics.reports.declaration import BUG_FIELDS as BUG_FIELDS
 from testio_analytics.reports.declaration import (
