@@ -21,9 +21,9 @@ from testio_analytics.display.cells import (
     range_words,
     rounded,
 )
-from testio_analytics.display.links import link_html
+from testio_analytics.display.links import linked
 from testio_analytics.reports.columns import KINDS
-from testio_analytics.text import for_html, instant_words, interval_words, one_line, short
+from testio_analytics.text import clean, for_html, instant_words, interval_words, one_line, short
 
 SHOWN_TEXT = 160
 """A long text shows its first 160 characters and opens to 2,000; the whole of it is in the CSV."""
@@ -123,8 +123,9 @@ def _cell_html(name: str, values: Mapping[str, Any], layout: Layout) -> str:
     if is_state(name):
         return state_chip(str(value))
     said = layout.says(value, name)
-    if isinstance(value, str) and (link := layout.addresses.get(name, {}).get(value)):
-        return link_html(short(said, SHOWN_TEXT), link)
+    addresses = layout.addresses.get(name, {})
+    if isinstance(value, str) and (links := linked(value, addresses, lambda key: short(clean(key), SHOWN_TEXT))):
+        return links
     if isinstance(value, datetime):
         moment = in_utc(value)
         said = f"{said}, {moment:%H:%M} UTC" if name in layout.moments else said

@@ -11,7 +11,7 @@ import pandas as pd
 
 from testio_analytics.display.blocks import Block, definition_list, one_sentence, typeset
 from testio_analytics.display.html_table import html_table
-from testio_analytics.display.links import tracker_addresses
+from testio_analytics.display.links import SEPARATOR, tracker_addresses
 from testio_analytics.errors import UnknownValueError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.mirror import Mirror
@@ -111,7 +111,7 @@ def table(
         choices=_choices([*_under(view), *shown]),
         lists=[column.name for column in _under(view) if column.is_list],
         addresses={
-            column.name: tracker_addresses(frame[column.name]) for column in shown if column.name == TRACKER_KEY
+            column.name: tracker_addresses(_keys(frame, column)) for column in shown if column.name == TRACKER_KEY
         },
         lowest_first=[column.name for column in shown if column.lowest_first],
         download=f"{name}.csv",
@@ -126,6 +126,12 @@ def _about(seen: Sequence[Column], frame: pd.DataFrame) -> dict[str, tuple[str, 
     """Return the columns of names whose ids are at hand."""
     pairs = {column.name: column.about for column in seen if column.about}
     return {name: pair for name, pair in pairs.items() if all(part in KINDS or part in frame.columns for part in pair)}
+
+
+def _keys(frame: pd.DataFrame, column: Column) -> list[str]:
+    """Return the keys that a column holds; each of a list is one of its own."""
+    values = frame[column.name].dropna().unique().tolist()
+    return [key for value in values for key in value.split(SEPARATOR)] if column.is_list else values
 
 
 def _choices(seen: Sequence[Column]) -> list[str]:

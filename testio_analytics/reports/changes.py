@@ -10,7 +10,7 @@ from functools import cached_property
 import pandas as pd
 
 from testio_analytics.errors import ReportError
-from testio_analytics.frames.instants import AsOf
+from testio_analytics.frames.instants import AsOf, as_run
 from testio_analytics.frames.mirror import Mirror
 from testio_analytics.reports.change_kinds import (
     BECAME_READABLE,
@@ -220,6 +220,8 @@ def earlier_state(mirror: Mirror, since: Mirror | AsOf = None) -> Mirror | None:
     if mirror.runs.state_at(since) is None:
         first = mirror.runs.recorded
         begins = "there is no history yet" if first is None else f"the history begins with run {first}"
+        if first is not None and (run := as_run(since)) is not None and run < first:
+            raise ReportError(f"The state after run {run} is not kept: {begins}. Name a run or date from then on.")
         raise ReportError(
             f"Nothing earlier than run {mirror.run_id} is recorded as of {since}: {begins}. Name a run or date from then on, "
             "before the state to compare with."

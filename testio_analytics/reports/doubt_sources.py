@@ -155,7 +155,9 @@ def _before_the_history(mirror: Mirror) -> Iterator[Doubt]:
     """
     until, since = mirror.runs.as_of, mirror.runs.known_since
     if mirror.as_of is not None and until is not None and since is not None and since <= mirror.as_of < until:
-        yield from _everywhere(mirror, Doubt("products", "before the history", None, "the account", since=until))
+        first = "" if mirror.runs.recorded is None else str(mirror.runs.recorded)
+        found = Doubt("products", "before the history", None, "the account", value=first, since=until)
+        yield from _everywhere(mirror, found)
 
 
 def _everywhere(mirror: Mirror, doubt: Doubt) -> Iterator[Doubt]:

@@ -69,7 +69,8 @@ class Doubt:
         product_id, product: whose; None and "the account" for the account's list of products.
         count: gaps, tests, stories or bugs.
         places: the places that could not be read, like "page 5"; the titles of tests.
-        value: the unknown status, "" where it is missing; the number of the run with a wrong clock; the missing field, as in
+        value: the unknown status, "" where it is missing; the number of the run with a wrong clock, or of the first
+            one of the history; the missing field, as in
             `registry.FIELDS`.
         features: the features that it is about; None where it may be about any of the product.
         others: other products that it touches: those at whose features the tests of this product look.
@@ -123,7 +124,9 @@ def _words(doubt: Doubt, owner: str | None) -> str:
                 f"Nothing is known of the time before {_when(doubt)}, when the oldest test ended or the first sync did"
             )
         case "before the history":
-            return f"Features, texts and statuses are those of {_when(doubt)}: how they were before was not recorded"
+            begins = f"; the history begins with run {doubt.value}" if doubt.value else ""
+            said = f"Features, texts and statuses are those of {_when(doubt)}"
+            return f"{said}: how they were before was not recorded{begins}"
         case "wrong clock":
             return f"Sync run {doubt.value} ended on {_when(doubt)} by a clock that other runs contradict"
         case "no date":

@@ -1,6 +1,6 @@
 """What the explore page weighs, how long it takes to open, and how long a view takes, in the real browser.
 
-The demo account, a generated one of 50 products, 3,000 features, 2,200 tests and 28,000 bugs, and ten times the demo.
+Times are those of the processor, so that a busy machine tells the same. The demo account, a generated one of 50 products, 3,000 features, 2,200 tests and 28,000 bugs, and ten times the demo.
 Run it by hand::
 
     PYTHONPATH=tests/support python tests/benchmarks/explore.py
@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from page_weight import busy_seconds, measuring
 from playwright.sync_api import Browser
 
 from browser import started_browser
@@ -41,8 +42,7 @@ new MutationObserver((_, observer) => {
 """
 VIEW = """
 (address) => new Promise((resolve) => {
-  const began = performance.now();
-  addEventListener("hashchange", () => requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - began))), { once: true });
+  addEventListener("hashchange", () => requestAnimationFrame(() => setTimeout(resolve)), { once: true });
   location.hash = address;
 })
 """
@@ -93,28 +93,35 @@ def addresses(db: Path) -> list[str]:
     return [*found, "search=the", "search=list%20form"]
 
 
-def seconds_to_open(browser: Browser, page: Path) -> float:
-    """Return after how many seconds the page shows what it carries."""
+def seconds_to_open(browser: Browser, page: Path) -> tuple[float, float]:
+    """Return after how many seconds the page shows what it carries: those of the processor, and by the clock."""
     context: Any = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
     context.add_init_script(MARK)
     tab = context.new_page()
+    browsing = measuring(context, tab)
     tab.goto(page.as_uri())
     tab.wait_for_function("performance.getEntriesByName('opened').length")
-    seconds = float(tab.evaluate(OPENED))
+    seconds = busy_seconds(browsing), float(tab.evaluate(OPENED))
     context.close()
     return seconds
 
 
 def milliseconds(browser: Browser, page: Path, asked: list[str]) -> dict[str, float]:
-    """Return for each address how long its view takes, from the change of the address to the frame that shows it.
+    """Return for each address how long its view keeps the processor busy, up to the frame that shows it.
 
-    The best of three rounds: what else the machine does at that moment is no property of the page.
+    The best of three rounds, and the time of the processor: what else the machine does is no property of the page.
     """
     context: Any = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
     tab = context.new_page()
+    browsing = measuring(context, tab)
     tab.goto(page.as_uri())
     tab.wait_for_selector("form.finder:not([hidden])")
-    rounds = [{address: float(tab.evaluate(VIEW, f"#{address}")) for address in asked} for _ in range(3)]
+    rounds: list[dict[str, float]] = [{}, {}, {}]
+    for one in rounds:
+        for address in asked:
+            began = busy_seconds(browsing)
+            tab.evaluate(VIEW, f"#{address}")
+            one[address] = 1000 * (busy_seconds(browsing) - began)
     context.close()
     return {address: min(one[address] for one in rounds) for address in asked}
 
@@ -128,13 +135,13 @@ def main() -> int:
             page = folder / f"{db.stem}.html"
             making = made(db, page)
             size = page.stat().st_size / 2**20
-            opening = min(seconds_to_open(browser, page) for _ in range(3))
+            opening, clock = map(min, zip(*(seconds_to_open(browser, page) for _ in range(3)), strict=True))
             times = milliseconds(browser, page, addresses(db))
             slowest = max(times, key=lambda address: times[address])
             middle = sorted(times.values())[len(times) // 2]
             print(
                 f"{account}: made in {making:.1f} s; {size:.2f} MB (limit {MOST_MEGABYTES:.0f}); opens in {opening:.2f} s "
-                f"(limit {MOST_SECONDS_TO_OPEN:.0f}); a view takes {middle:.0f} ms, at most {times[slowest]:.0f} ms "
+                f"(limit {MOST_SECONDS_TO_OPEN:.0f}; {clock:.2f} by the clock); a view takes {middle:.0f} ms, at most {times[slowest]:.0f} ms "
                 f"({slowest}; limit {MOST_MILLISECONDS:.0f})"
             )
             fits = size < MOST_MEGABYTES and opening < MOST_SECONDS_TO_OPEN and times[slowest] < MOST_MILLISECONDS

@@ -183,8 +183,10 @@ def test_history_longer_ago_than_asked_is_let_go(tmp_path: Path) -> None:
 
     assert done.returncode == 0
     assert "The state after 2 runs can no longer be rebuilt: longer ago than 2y." in done.stderr
-    assert "how they were before was not recorded" in call(*show, "1", code=3)
+    assert "how they were before was not recorded; the history begins with run 3" in call(*show, "1", code=3)
     assert "how they were before" not in call(*show, "4")
+    changes = call("changes", "--db", str(db), "--from", "2", code=1)
+    assert "The state after run 2 is not kept: the history begins with run 3." in changes
     assert "soon" in call("sync", "--db", str(db), "--keep-history", "soon", code=2)
     for run in (3, 4):
         for name in ("products", "features", "tests", "bugs", "stream_states", "sync_gaps"):

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from planted_week import BY_TIME, GAPS, PLANTED, WEEK_BEFORE, sync_week
+from planted_week import BY_TIME, GAPS, PLANTED, sync_week
 from small_account import small_account, small_product
 from syncing import NOW, sync_account
 from testio_analytics.display.csv_json import BYTE_ORDER_MARK
@@ -121,13 +122,13 @@ def test_rows_of_every_report_that_are_new_have_a_word(week_db: Path) -> None:
 def test_what_a_new_product_holds_is_new(tmp_path: Path) -> None:
     """The changes tell it as one; on the pages each of its rows has the word."""
     account, db = small_account(), tmp_path / "m.db"
-    sync_account(account, db, now=WEEK_BEFORE)
+    sync_account(account, db)
     account.products.append(small_product(6, [601, 602], 1, 3))
-    sync_account(account, db, now=NOW)
+    sync_account(account, db, now=NOW + timedelta(days=1))
     mirror = load_mirror(db)
     last = since_last(mirror, report="overview")
 
-    assert last.sentence == "1 product added since 23 June 2026, 06:00 UTC."
+    assert last.sentence == "1 product added since 30 June 2026, 06:00 UTC."
     for name in ("coverage_by_product", "coverage_by_section", "feature_catalog", "story_coverage"):
         rows = REPORTS[name].function(mirror)
         marks = last.marks(name, rows)

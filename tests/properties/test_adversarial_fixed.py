@@ -23,6 +23,13 @@ def test_a_wrong_count_never_agrees_with_a_cut_list(tmp_path: Path) -> None:
     assert_true_or_in_doubt(db, [account], NOW)
 
 
+def test_a_count_below_nothing_never_agrees_with_an_empty_list(tmp_path: Path) -> None:
+    """Two products, of which none is listed, counted as three less: a source whose count says zero is simply empty."""
+    conduct = Conduct(lie=("products", -3), cut=("products", 0))
+
+    assert _sync(small_account(tests=3), conduct, tmp_path / "mirror.db", NOW) == "incomplete"
+
+
 def test_bugs_of_a_removed_feature_and_of_one_never_seen_are_one_count() -> None:
     """A count that is unknown stays unknown, and rows without these columns stay as they are."""
     removed, never_seen = {"to_removed_feature": "2", "not_in_catalogue": "1"}, {"to_removed_feature": "0"}

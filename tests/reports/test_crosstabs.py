@@ -63,16 +63,16 @@ def test_bugs_by_test_kind(db: Path, mirror: ta.Mirror, by: str) -> None:
         key = bug["of_product"], value_of(tests.get(test_of(bug, db) or 0), by)
         bugs[key].add(bug["id"])
         of_executed[key] += test_of(bug, db) in executed_tests(db)
-    for key, (test, _) in executed_tests(db).items():
-        ran[test["of_product"], value_of(test, by)].add(key)
+    for test_id, (test, _) in executed_tests(db).items():
+        ran[test["of_product"], value_of(test, by)].add(test_id)
     frame = ta.bugs_by_test_kind(mirror, by=by)  # type: ignore[arg-type]
 
     rows = frame.set_index(["product_id", "value"])
     assert {*rows.index} == {*bugs, *ran}
-    for key, row in rows.iterrows():
-        assert (row["bugs"], row["tests"]) == (len(bugs[key]), len(ran[key])), key
-        if ran[key]:
-            assert row["bugs_per_test"] == pytest.approx(of_executed[key] / len(ran[key]))
+    for place, row in rows.iterrows():
+        assert (row["bugs"], row["tests"]) == (len(bugs[place]), len(ran[place])), place
+        if ran[place]:
+            assert row["bugs_per_test"] == pytest.approx(of_executed[place] / len(ran[place]))
             assert pd.isna(row["raw_low"]) or row["raw_low"] <= row["bugs_per_test"] <= row["raw_high"]
         else:
             assert pd.isna(row["bugs_per_test"])
@@ -118,12 +118,13 @@ def test_coverage_by_device(db: Path, mirror: ta.Mirror, part: str) -> None:
     frame = ta.coverage_by_device(mirror, by=part).set_index(["product_id", "value"])
 
     assert {*frame.index} == {*tests, *bugs}
-    for key, row in frame.iterrows():
-        assert (row["tests"], row["bugs"], row["bugs_asked"]) == (len(tests[key]), len(bugs[key]), len(asked[key])), key
+    for place, row in frame.iterrows():
+        counts = (len(tests[place]), len(bugs[place]), len(asked[place]))
+        assert (row["tests"], row["bugs"], row["bugs_asked"]) == counts, place
     seen_on = ta.bugs_by_device(mirror, by=part)
     if part in ("operating_system", "category", "vendor"):
-        counts = seen_on.set_index(["product_id", "value"])["bugs"]
-        assert (frame["bugs"].loc[counts.index] == counts).all()
+        of_bugs = seen_on.set_index(["product_id", "value"])["bugs"]
+        assert (frame["bugs"].loc[of_bugs.index] == of_bugs).all()
 
 
 @pytest.mark.parametrize(("report", "by"), [("bugs_by_test_kind", "device"), ("coverage_by_device", "os_version")])
@@ -137,9 +138,9 @@ def test_traceability(db: Path, mirror: ta.Mirror) -> None:
     """Every active story, with every executed test whose results list it: the result, its bugs and their keys."""
     ran, bugs = executed_tests(db), {bug["id"]: bug for bug in valid_bugs(db)}
     results = defaultdict[Any, list[dict[str, Any]]](list)
-    for row in payloads(db, "test_user_stories"):
-        if row["of_test"] in ran:
-            results[row["id"], row["of_test"]].append(row)
+    for result in payloads(db, "test_user_stories"):
+        if result["of_test"] in ran:
+            results[result["id"], result["of_test"]].append(result)
     stories = {row["id"] for row in payloads(db, "user_stories")}
     listed = {story for story, _ in results}
     frame = ta.traceability(mirror)

@@ -116,6 +116,8 @@ KINDS: dict[str, tuple[str, Callable[[], Account]]] = {
 ROWS_OF_THEIR_OWN = {
     "bugs": "a bug that names no feature says nothing of one that names its own",
     "changes": "it has no rows without an earlier state",
+    "compare_periods": "a row rests on what its figure does; the days of a period are never in doubt",
+    "compare_periods_by_product": "the same",
     "completeness": "its rows are streams",
     "custom_reports": "it has no rows without a form",
     "feature_results": "a row rests on the product's tests, and on the bugs and results of its own",

@@ -144,12 +144,12 @@ class Source(httpx.AsyncBaseTransport):
             counted = len(rows)
             if conduct.cut and conduct.cut[0] == key:
                 rows = rows[: conduct.cut[1]]
-            told = counted + conduct.lie[1] if conduct.lie and conduct.lie[0] == key else counted
+            told = max(0, counted + conduct.lie[1]) if conduct.lie and conduct.lie[0] == key else counted
             if told == len(rows) < counted:
                 told += 1  # a wrong count that agrees with a cut list by chance is an honest answer to any reader
             body[key] = rows
             if "meta" in body or (conduct.cut or conduct.lie or ("",))[0] == key:
-                body["meta"] = {**body.get("meta", {}), "record_count": max(0, told)}
+                body["meta"] = {**body.get("meta", {}), "record_count": told}
         for name in conduct.missing:
             kind, _, left_out = name.partition(".")
             _leave_out(body, kind, left_out)

@@ -454,31 +454,43 @@
   };
 
   // The page: regions that scroll only where they must, the tables, and what is folded opened for printing.
-  const fitted = (region) => {
-    const fit = () => {
-      region.classList.remove("fits", "tight");
-      const hasRoom = () => region.scrollWidth <= region.clientWidth;
-      region.classList.toggle("tight", !hasRoom());
-      const fits = hasRoom();
-      region.classList.toggle("fits", fits);
-      if (fits) region.removeAttribute("tabindex");
-      else region.tabIndex = 0;
-    };
-    let width = -1;
+  const hasRoom = (region) => region.scrollWidth <= region.clientWidth;
+  const settle = (region, fits) => {
+    region.classList.toggle("fits", fits);
+    if (fits) region.removeAttribute("tabindex");
+    else region.tabIndex = 0;
+  };
+  // All are written, then all are read: to measure one after the other would lay out the page for each of them.
+  const fit = (regions) => {
+    regions.forEach((region) => region.classList.remove("fits", "tight"));
+    const roomy = regions.map(hasRoom);
+    regions.forEach((region, place) => region.classList.toggle("tight", !roomy[place]));
+    const fits = regions.map((region, place) => roomy[place] || hasRoom(region));
+    regions.forEach((region, place) => settle(region, fits[place]));
+  };
+  // Other rows may need more room; one step after the other, since each lays out the table anew.
+  const refit = (region) => {
+    if (!region.classList.contains("fits") || hasRoom(region)) return;
+    region.classList.add("tight");
+    if (!hasRoom(region)) settle(region, false);
+  };
+  const fitted = (regions) => {
+    const widths = new Map();
     // It calls at once, and again when what was made aside comes into view; other rows change only the height.
-    new ResizeObserver(() => {
-      if (region.clientWidth === width) return;
-      width = region.clientWidth;
-      fit();
-    }).observe(region);
-    // Measuring all ways anew would lay out the table three times.
-    const refit = () => { if (region.classList.contains("fits") && region.scrollWidth > region.clientWidth) fit(); };
-    return { fit, refit };
+    const observer = new ResizeObserver((entries) => {
+      const changed = entries.map(({ target }) => target).filter((region) => widths.get(region) !== region.clientWidth);
+      changed.forEach((region) => widths.set(region, region.clientWidth));
+      fit(changed);
+    });
+    regions.forEach((region) => observer.observe(region));
   };
 
   const enhance = (root) => {
-    const fits = new Map([...root.querySelectorAll(".scroll")].map((region) => [region, fitted(region)]));
-    root.querySelectorAll("div.table").forEach((block) => prepared(block, fits.get(block.querySelector(".scroll"))));
+    fitted([...root.querySelectorAll(".scroll")]);
+    root.querySelectorAll("div.table").forEach((block) => {
+      const region = block.querySelector(".scroll");
+      prepared(block, { fit: () => fit([region]), refit: () => refit(region) });
+    });
   };
 
   // On a page it stands in the page; JupyterLab loads it as a file, and calls it for one output after the other.
