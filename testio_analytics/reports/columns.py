@@ -460,7 +460,7 @@ _ALL: tuple[Column, ...] = (
     # -- the next tests
     Column("alike", "Alike", "count", "Features of the product with the same figure, this one included."),
     Column(
-        "expected",
+        "expected_weighted",
         "Expected, by severity",
         "rate",
         "The bugs that a test of the feature would find now, each by its severity, times your own weight.",

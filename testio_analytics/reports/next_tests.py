@@ -102,7 +102,7 @@ def _ranked(
     factor = found["own_impact"].fillna(1.0)
     # Without a single test that was read all rates are the usual one: it orders by weights alone and is not shown.
     order = found["usual"] * factor
-    found["expected"] = found["weighted"] * factor
+    found["expected_weighted"] = found["weighted"] * factor
     printed = two_digits(order.to_numpy(dtype=float))
     found["rank"] = pd.Series(printed, index=found.index).rank(ascending=False, method="min").astype("Int64")
     found["alike"] = found.groupby([*ALIKE], dropna=False)["feature_id"].transform("size")

@@ -96,7 +96,7 @@ def _grouped(features: pd.DataFrame) -> pd.DataFrame:
     rows = alike.agg(
         active_features=("feature", "size"),
         feature_id=("feature_id", "first"),
-        expected=("expected", "first"),
+        expected_weighted=("expected_weighted", "first"),
         feature_ids=("feature_id", tuple),
         examples=("feature", lambda titles: listed([short(title) for title in titles])),
         sections=("sections", lambda names: listed([*dict.fromkeys(names.dropna())]) or None),

@@ -563,14 +563,14 @@ _ALL: tuple[Report, ...] = (
         grain="One row per active feature, the most expected bugs first.",
         streams=(*_BUGS_OF_FEATURES, "results"),
         columns=columns(
-            "rank alike product_id product feature_id feature sections expected expected_bugs expected_low expected_high"
+            "rank alike product_id product feature_id feature sections expected_weighted expected_bugs expected_low expected_high"
             " part_product part_section part_words part_stories part_own part_age part_changed part_failures severity_weight"
             " own_impact why tie planned_test proposed_test is_complete gap"
         ),
-        terminal=_names("rank feature product expected why alike expected_bugs expected_low expected_high"),
+        terminal=_names("rank feature product expected_weighted why alike expected_bugs expected_low expected_high"),
         caption="Features by the bugs that a test of them would find now. Parts are bugs, and add up to the expected bugs.",
         page=_names(
-            "rank feature why expected expected_bugs part_product part_section part_words part_stories part_own part_age"
+            "rank feature why expected_weighted expected_bugs part_product part_section part_words part_stories part_own part_age"
             " part_changed part_failures severity_weight alike planned_test"
         ),
         row_header="feature",
@@ -583,12 +583,12 @@ _ALL: tuple[Report, ...] = (
         grain="One row per feature of a proposed test, by test and rank.",
         streams=(*_BUGS_OF_FEATURES, "results"),
         columns=columns(
-            "proposed_test product_id product feature_id feature sections rank expected test_expected test_gain why"
+            "proposed_test product_id product feature_id feature sections rank expected_weighted test_expected test_gain why"
             " is_complete gap"
         ),
-        terminal=_names("proposed_test feature product rank why sections expected test_expected test_gain"),
+        terminal=_names("proposed_test feature product rank why sections expected_weighted test_expected test_gain"),
         caption="Proposed tests.",
-        page=_names("feature proposed_test rank expected why test_expected test_gain"),
+        page=_names("feature proposed_test rank expected_weighted why test_expected test_gain"),
         under=("product", "sections"),
     ),
     Report(
@@ -751,7 +751,7 @@ _OF_THE_FEATURE = ("product_id", "product", "feature_id", "feature", "sections",
 PAGE_TABLES: Mapping[str, View] = {
     "features_to_test": View(
         columns(
-            "examples active_features state why rank expected feature_id product_id product sections",
+            "examples active_features state why rank expected_weighted feature_id product_id product sections",
             examples={
                 "label": "Features",
                 "meaning": "Up to three of their titles.",
@@ -761,7 +761,7 @@ PAGE_TABLES: Mapping[str, View] = {
             rank={"label": "Rank"},
         ),
         "The highest ranks that no scheduled test covers; features that nothing tells apart share a row.",
-        page=_names("rank examples active_features state why expected"),
+        page=_names("rank examples active_features state why expected_weighted"),
         row_header="examples",
         under=("product", "sections"),
     ),
@@ -867,7 +867,7 @@ PAGE_TABLES: Mapping[str, View] = {
         tuple(column for column in REPORTS["next_tests"].columns if column.name not in _OF_THE_FEATURE),
         "Its place among the features to test next.",
         page=_names(
-            "rank alike why tie planned_test proposed_test expected expected_bugs part_product part_section part_words"
+            "rank alike why tie planned_test proposed_test expected_weighted expected_bugs part_product part_section part_words"
             " part_stories part_own part_age part_changed part_failures severity_weight own_impact"
         ),
     ),

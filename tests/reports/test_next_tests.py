@@ -66,7 +66,7 @@ def test_the_parts_add_up_and_order_the_list() -> None:
     report = ta.next_tests(_mirror(_account()))
     for row in _by_feature(report).values():
         assert reduce(add, (row[name] for name in PARTS)) == row["expected_bugs"]
-        assert row["expected"] == pytest.approx(row["expected_bugs"] * row["severity_weight"])
+        assert row["expected_weighted"] == pytest.approx(row["expected_bugs"] * row["severity_weight"])
         assert row["expected_low"] <= row["expected_bugs"] <= row["expected_high"] + 1
     assert report["rank"].is_monotonic_increasing
     first = report.iloc[0]
@@ -101,7 +101,7 @@ def test_without_a_test_that_was_read_no_figure_is_made_up() -> None:
         account.feature(feature)
     mirror = _mirror(account.synced(1))
     report = ta.next_tests(mirror)
-    assert report["expected"].isna().all() and report["expected_bugs"].isna().all()
+    assert report["expected_weighted"].isna().all() and report["expected_bugs"].isna().all()
     assert report["feature_id"].tolist() == [1, 2, 3, 4] and (report["rank"] == 1).all()
     assert "no test of any feature was read" in report["why"].iloc[0]
     weights = pd.DataFrame({"feature_id": [1, 2, 3, 4], "impact": [0.1, 0.2, 1.0, 0.0]})
@@ -128,12 +128,12 @@ def test_each_proposed_test_finds_most_of_what_is_left_in_one_product() -> None:
     assert report["proposed_test"].value_counts().max() == 2
     assert packed.groupby("proposed_test")["product_id"].nunique().eq(1).all() and packed["feature_id"].is_unique
     free = report[report["planned_test"].isna()]
-    best = free.groupby("product_id")["expected"].apply(lambda values: values.nlargest(2).sum()).max()
+    best = free.groupby("product_id")["expected_weighted"].apply(lambda values: values.nlargest(2).sum()).max()
     rows = packed.drop_duplicates("proposed_test").sort_values("proposed_test")
     finds, gains = (rows[name].to_numpy(dtype=float) for name in ("test_expected", "test_gain"))
     assert finds[0] == pytest.approx(best)
     assert gains[0] == pytest.approx(finds[0] - finds[1])
-    sums = packed.groupby("proposed_test")["expected"].sum()
+    sums = packed.groupby("proposed_test")["expected_weighted"].sum()
     assert sums.to_numpy(dtype=float) == pytest.approx(finds)
 
 
@@ -146,8 +146,8 @@ def test_own_weights_multiply_the_figure(tmp_path: Path) -> None:
     mirror = _mirror(_account())
     plain, report = (_by_feature(ta.next_tests(mirror, impact=one)) for one in (None, path))
 
-    assert report[2]["expected"] == plain[2]["expected"] * 0.5 and report[5]["expected"] == 0
-    assert report[5]["rank"] == 6 and report[3]["expected"] == plain[3]["expected"]
+    assert report[2]["expected_weighted"] == plain[2]["expected_weighted"] * 0.5 and report[5]["expected_weighted"] == 0
+    assert report[5]["rank"] == 6 and report[3]["expected_weighted"] == plain[3]["expected_weighted"]
     assert all(report[key]["expected_bugs"] == plain[key]["expected_bugs"] for key in plain)
     assert ta.unknown_impact_ids(mirror, path) == [77]
     found = ta.read_impact(path)
@@ -155,7 +155,7 @@ def test_own_weights_multiply_the_figure(tmp_path: Path) -> None:
     assert "3 features from weights.csv" in found.sentence and "Maren and Ole" in found.sentence
     frame = pd.DataFrame({"feature_id": [2, 5], "impact": [0.5, 0.0]})
     again = _by_feature(ta.next_tests(mirror, impact=frame))
-    assert all(again[key]["expected"] == report[key]["expected"] for key in (2, 5))
+    assert all(again[key]["expected_weighted"] == report[key]["expected_weighted"] for key in (2, 5))
 
 
 @pytest.mark.parametrize(

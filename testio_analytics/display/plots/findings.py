@@ -177,7 +177,7 @@ def plot_next_tests(ranking: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ]
     words = [
         f"{int(row['rank'])}. {row['feature']} ({row['product']}): {row['expected_bugs']:.2f} bugs "
-        f"({row['expected_low']:.0f} to {row['expected_high']:.0f}), by severity {row['expected']:.2f}"
+        f"({row['expected_low']:.0f} to {row['expected_high']:.0f}), by severity {row['expected_weighted']:.2f}"
         for row in _each(rows)
     ]
     alt = f"Bugs that a test would find now, the most first. {'; '.join(words) or 'No test was read yet'}."
@@ -187,7 +187,7 @@ def plot_next_tests(ranking: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             axes.plot([row["expected_low"], row["expected_high"]], [place, place], color=USUAL, linewidth=1.6)
             axes.plot([row["part_product"]] * 2, [place - 0.31, place + 0.31], color=INK, linewidth=2)
         axes.set_xlim(left=0)
-        rows_axis(axes, names, [f"{row['expected']:.2f}" for row in _each(rows)])
+        rows_axis(axes, names, [f"{row['expected_weighted']:.2f}" for row in _each(rows)])
         axes.grid(axis="x", color=FAINT, linewidth=0.6)
         written_below(axes, "Bugs of a test now; line: 95 % of next tests; at the right: by severity")
         colour_key(axes, [("Expected bugs", LIGHT_BLUE), ("Product's rate alone", INK)])

@@ -580,7 +580,7 @@
       ["Expected bugs", feature.next_expected_bugs, `the sum; the next test finds ${ranged(feature.next_expected_low, feature.next_expected_high)}`],
       ["Severity", feature.next_severity_weight, "times the mean weight of these bugs"],
       ...(isMissing(own) ? [] : [["Own weight", own, "times your own weight"]]),
-      ["Expected, by severity", feature.next_expected, "the figure of the list"],
+      ["Expected, by severity", feature.next_expected_weighted, "the figure of the list"],
     ]);
   };
 
