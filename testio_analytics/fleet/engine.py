@@ -17,11 +17,12 @@ from testio_analytics.accounts import Account
 from testio_analytics.errors import TestioError, UnknownValueError
 from testio_analytics.frames.instants import AsOf
 from testio_analytics.frames.loaders import load_mirror
-from testio_analytics.reports.columns import COLUMNS, DTYPES, Column
+from testio_analytics.reports.columns import DTYPES, Column
 from testio_analytics.reports.registry import Report, options_of, report_of
 
 Engine = Literal["loop", "pool"]
 
+ACCOUNT = Column("account", "Account", "text", "Name of the account in accounts.toml.")
 OUTCOME_COLUMNS = ("account", "report", "outcome", "reason")
 OUTCOMES = ("complete", "in doubt", "failed")
 
@@ -112,7 +113,7 @@ def account_reports(account: Account, *, reports: Sequence[str], as_of: AsOf = N
 
 def account_columns(report: Report) -> tuple[Column, ...]:
     """Return the columns of a report over accounts: those of the report, `account` in front."""
-    return (COLUMNS["account"], *report.columns)
+    return (ACCOUNT, *report.columns)
 
 
 def arrow_schema(report: Report) -> pa.Schema:

@@ -706,7 +706,6 @@ _ALL: tuple[Column, ...] = (
     Column("fixed", "Fixed", "flag", "Whether it is marked as fixed; empty where that is not said."),
     Column("reported_at", "Reported", "time", "When the tester reported it."),
     # -- accounts side by side
-    Column("account", "Account", "text", "Name of the account in accounts.toml."),
     Column("recent_share_highest", "Recently tested, at most", "share", "The same of the most that it can be."),
     Column("tests_read", "Tests with bugs read", "count", "Executed tests whose bugs were read."),
     *(
