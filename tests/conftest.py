@@ -17,6 +17,7 @@ from testio_analytics.demo.account.build import demo_account
 from testio_analytics.demo.account.model import Account
 from testio_analytics.frames.loaders import load_mirror
 from testio_analytics.frames.mirror import Mirror
+from testio_analytics.mirror import worker
 
 # A slow example is no failure: the machine may be busy. Every run takes the same few examples; for new ones, and more,
 # run the tests with HYPOTHESIS_PROFILE=nightly.
@@ -26,6 +27,9 @@ settings.register_profile("nightly", _patient, max_examples=400)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 share_folder()
+
+# The tests keep every processor busy as it is: only those of the second process start one with a sync.
+worker.INLINE_CALLS = sys.maxsize
 
 # A shell starts background jobs with Ctrl-C ignored, nohup ignores the end of the terminal, and whoever ignores a signal
 # hands that down to its children.

@@ -504,7 +504,12 @@ _ALL: tuple[Column, ...] = (
         none=True,
         lowest_first=True,
     ),
-    Column("test_expected", "Test finds, by severity", "rate", "The sum of the expected bugs by severity of the proposed test."),
+    Column(
+        "test_expected",
+        "Test finds, by severity",
+        "rate",
+        "The sum of the expected bugs by severity of the proposed test.",
+    ),
     Column("test_gain", "More than next best", "rate", "What it finds more than the best test after it."),
     # -- completeness
     Column("stream", "Data set", "state", "The data set: products, features, tests, bugs or results."),

@@ -23,8 +23,16 @@ from testio_analytics.concurrency import gc_paused
 from testio_analytics.demo.account.model import Account
 from testio_analytics.mirror import worker
 from testio_analytics.mirror.streams.products import product_rows
-from testio_analytics.mirror.worker import INLINE_CALLS, RowWorker, serve
+from testio_analytics.mirror.worker import RowWorker, serve
 from waiting import PATIENCE, wait_for
+
+INLINE_CALLS = 10
+
+
+@pytest.fixture(autouse=True)
+def _as_people_run_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a second process start after as many calls as it does outside the tests."""
+    monkeypatch.setattr(worker, "INLINE_CALLS", INLINE_CALLS)
 
 
 def where(_: int) -> int:

@@ -7,7 +7,6 @@ is in doubt. And no row that the source still has is ever marked as removed.
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +30,6 @@ from testio_analytics.config import ApiSettings
 from testio_analytics.demo.account.model import Account, identity
 from testio_analytics.errors import TestioError
 from testio_analytics.frames.loaders import load_mirror
-from testio_analytics.mirror import worker
 from testio_analytics.mirror.sync import sync_async
 from testio_analytics.reports.doubts import doubts_of
 from truths import assert_true_or_in_doubt, begin
@@ -170,8 +168,7 @@ def _sync(account: Account, conduct: Conduct, db: Path, now: datetime) -> str:
 
     begin(db)
     try:
-        with mock.patch.object(worker, "INLINE_CALLS", sys.maxsize):  # a process for each sync would cost more than it
-            return run(go())
+        return run(go())
     except TestioError as error:
         note(str(error))
         return "failed"
