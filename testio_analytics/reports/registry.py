@@ -571,7 +571,7 @@ _ALL: tuple[Report, ...] = (
         caption="Features by the bugs that a test of them would find now. Parts are bugs, and add up to the expected bugs.",
         page=_names(
             "rank feature why expected_weighted expected_bugs part_product part_section part_words part_stories part_own part_age"
-            " part_changed part_failures severity_weight alike planned_test"
+            " part_changed part_failures severity_weight alike"
         ),
         row_header="feature",
         under=("product", "sections"),

@@ -113,7 +113,7 @@ def test_rows_of_every_report_that_are_new_have_a_word(week_db: Path) -> None:
             assert words.items() <= (FEATURES | {104: "newly removed"}).items(), name
     shared = last.marks("features_to_test", overview(mirror).next_features)
     assert shared is not None
-    assert shared.dropna().tolist() == ["1 newly untested and 1 new"]
+    assert shared.dropna().tolist() == ["1 newly untested and 1 new", "newly stale", "newly stale"]
     tables = explored(mirror).tables
     assert {key: word for key, word in _words(tables["features"], "feature_id") if word != "newly removed"} == FEATURES
     assert dict(_words(tables["bugs"], "bug_id")) == {12051: "new", 12052: "new"}
