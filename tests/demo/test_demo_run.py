@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import sys
 from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
+from shared_demo import NOT_OURS, demo_command
 from syncing import TOKEN, mirror_digest, query, sync_account
 from testio_analytics.demo.account.model import Account
 from testio_analytics.demo.account.planted import PLANTED_SECRETS
 from testio_analytics.demo.server.faults import Faults
 from testio_analytics.pages.build import make_pages, page_names
 from testio_analytics.pages.notebooks import notebook_paths
-from waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
-OTHER_FILES = ("demo.db.before-my-changes", "notes.txt")
 
 
 @pytest.fixture(scope="module", name="made")
-def _made(
-    tmp_path_factory: pytest.TempPathFactory, demo_db_path: Path
-) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """Run `testio-analytics demo` as people do, once, into a folder with the database of an earlier demo and other files."""
-    folder = tmp_path_factory.mktemp("demo-command")
-    (folder / "testio-demo").mkdir()
-    shutil.copy(demo_db_path, folder / "testio-demo" / "demo.db")
-    for name in OTHER_FILES:
-        (folder / "testio-demo" / name).write_text("mine")
-    done = subprocess.run(
-        [sys.executable, "-m", "testio_analytics", "demo"], cwd=folder, capture_output=True, text=True, timeout=PATIENCE
-    )
-    return folder / "testio-demo", done
+def _made() -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Return what `testio-analytics demo` made and said, run once as people do."""
+    return demo_command()
 
 
 def test_demo_makes_a_page_of_every_notebook(made: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -60,10 +47,10 @@ def test_the_demo_replaces_what_an_earlier_one_made_and_nothing_else(
     assert query(folder / "demo.db", "select owner from sync_runs") != query(
         demo_db_path, "select owner from sync_runs"
     )
-    assert [(folder / name).read_text() for name in OTHER_FILES] == ["mine", "mine"]
+    assert [(folder / name).read_text() for name in NOT_OURS] == ["mine", "mine"]
     assert {path.name for path in folder.iterdir() if path.suffix != ".html"} - {"demo.db.lock"} == {
         "demo.db",
-        *OTHER_FILES,
+        *NOT_OURS,
     }
 
 

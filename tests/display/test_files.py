@@ -11,12 +11,14 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 import testio_analytics as ta
 from strategies import Account
 from testio_analytics.cli import cli
+from testio_analytics.display.csv_json import BYTE_ORDER_MARK, csv_text
 from testio_analytics.display.files import export
+from testio_analytics.display.folders import WORK_PREFIX
 from testio_analytics.display.workbook import CUT, LONGEST_CELL
 from testio_analytics.errors import ReportError, UnknownValueError
 from testio_analytics.mirror.schema import ALL_TABLES
@@ -56,26 +58,31 @@ def test_parquet_keeps_values_and_types(demo_db_path: Path, tmp_path: Path) -> N
         pd.testing.assert_frame_equal(back, frame, check_dtype=not frame.empty, check_categorical=not frame.empty)
 
 
-def test_csv_files_are_what_show_prints(demo_db_path: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module", name="exported")
+def _exported(demo_db_path: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """Run the export of one product as CSV, once, and return the folder and what the command said."""
+    folder = tmp_path_factory.mktemp("export")
+    call = ["export", "--db", str(demo_db_path), "--output", str(folder), "--format", "csv", "--product", "70340"]
+    return folder, CliRunner().invoke(cli, call)
+
+
+def test_csv_files_are_what_show_prints(exported: tuple[Path, Result], demo_db_path: Path) -> None:
     """One file per table and report, each with the byte order mark that Excel needs."""
-    paths = export(demo_db_path, tmp_path, form="csv", product_id=21362)
-    assert len(paths) == len(ALL_TABLES) + len(REPORTS) + 1
-    from testio_analytics.display.csv_json import csv_text
-
+    folder, _ = exported
+    assert len([*folder.rglob("*.*")]) == len(ALL_TABLES) + len(REPORTS) + 1
     for name in ("bugs_per_feature", "story_coverage", "next_tests"):
-        text = (tmp_path / "reports" / f"{name}.csv").read_text(encoding="utf-8")
-        frame, *_ = make(name, demo_db_path, product_id=21362)
-        assert text == "\ufeff" + csv_text(frame)
+        text = (folder / "reports" / f"{name}.csv").read_text(encoding="utf-8")
+        frame, *_ = make(name, demo_db_path, product_id=70340)
+        assert text == BYTE_ORDER_MARK + csv_text(frame)
 
 
-def test_doubts_travel_with_the_files(demo_db_path: Path, tmp_path: Path) -> None:
+def test_doubts_travel_with_the_files(exported: tuple[Path, Result], demo_db_path: Path, tmp_path: Path) -> None:
     """What could not be read stands beside the figures, in every format."""
-    export(demo_db_path, tmp_path / "a", form="csv", product_id=70340)
-    about = json.loads((tmp_path / "a" / "about.json").read_text(encoding="utf-8"))
+    about = json.loads((exported[0] / "about.json").read_text(encoding="utf-8"))
     assert any("Skerry Go" in doubt for doubt in about["in_doubt"])
     assert about["as_of"] == "2026-06-30T06:00:00+00:00"
-    export(demo_db_path, tmp_path / "b", form="xlsx", product_id=70340)
-    sheet = openpyxl.load_workbook(tmp_path / "b" / "testio.xlsx", read_only=True)["About"]
+    export(demo_db_path, tmp_path, form="xlsx", product_id=70340)
+    sheet = openpyxl.load_workbook(tmp_path / "testio.xlsx", read_only=True)["About"]
     assert any("Skerry Go" in str(value) for row in sheet.iter_rows(values_only=True) for value in row)
 
 
@@ -103,21 +110,21 @@ def test_an_empty_database_exports_empty_tables(tmp_path: Path) -> None:
     assert "severity" in pd.read_parquet(tmp_path / "parquet" / "tables" / "bugs.parquet")
 
 
-def test_a_failed_export_leaves_what_was_there(
-    demo_db_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_export_leaves_what_was_there(db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is moved into the folder until all is written, and nothing stays behind."""
-    export(demo_db_path, tmp_path, form="csv", product_id=70340)
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*.csv")}
+    output = tmp_path / "out"
+    export(db, output, form="csv")
+    before = {path: path.read_bytes() for path in output.rglob("*.csv")}
 
     def broken(*_: object, **__: object) -> pd.DataFrame:
         raise OSError("disk full")
 
     monkeypatch.setattr(import_module("testio_analytics.display.files"), "csv_text", broken)
     with pytest.raises(ReportError, match="untouched"):
-        export(demo_db_path, tmp_path, form="csv", product_id=21362)
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*.csv")} == before
-    assert not list(tmp_path.glob(".export-*"))
+        export(db, output, form="csv", as_of="2026-06-29")
+    assert len(before) > len(ALL_TABLES)
+    assert {path: path.read_bytes() for path in output.rglob("*.csv")} == before
+    assert not [path for path in output.iterdir() if path.name.startswith(WORK_PREFIX)]
 
 
 def test_an_unknown_format_is_refused(db: Path, tmp_path: Path) -> None:
@@ -127,12 +134,13 @@ def test_an_unknown_format_is_refused(db: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_names_files_and_gaps(demo_db_path: Path, tmp_path: Path) -> None:
+def test_the_command_names_files_and_gaps(exported: tuple[Path, Result], db: Path, tmp_path: Path) -> None:
     """Paths on standard output, doubts on standard error, and exit code 3 where figures rest on gaps."""
-    call = ["export", "--db", str(demo_db_path), "--output", str(tmp_path), "--format", "csv"]
-    result = CliRunner().invoke(cli, [*call, "--product", "70340"])
+    folder, result = exported
     assert result.exit_code == 3
-    assert str(tmp_path / "reports" / "next_tests.csv") in result.stdout
+    assert str(folder / "reports" / "next_tests.csv") in result.stdout
     assert "Skerry Go" in result.stderr
-    complete = CliRunner().invoke(cli, [*call, "--product", "21362"])
+    complete = CliRunner().invoke(
+        cli, ["export", "--db", str(db), "--output", str(tmp_path / "out"), "--format", "csv"]
+    )
     assert complete.exit_code == 0, complete.output

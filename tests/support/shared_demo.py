@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
 
+from waiting import PATIENCE
+
 FOLDER_VARIABLE = "TESTS_SHARED_FOLDER"
+NOT_OURS = ("demo.db.before-my-changes", "notes.txt")
+"""Files in the demo's output folder that it must leave alone."""
+SAID = "said.json"
 
 
 def share_folder() -> None:
@@ -44,11 +53,31 @@ def generated_mirror(shape: str) -> Path:
     return _made_once(f"{shape}.db", lambda path: sync_account(account_of(shape), path))
 
 
+def demo_command() -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Return the folder that `testio-analytics demo` wrote, as people run it, and what it said; to be read only.
+
+    The folder held the database of an earlier demo, and the files `NOT_OURS`.
+    """
+    folder = _made_once("command", _run_demo)
+    said = json.loads((folder / SAID).read_text(encoding="utf-8"))
+    return folder / "testio-demo", subprocess.CompletedProcess(["demo"], **said)
+
+
 def demo_pages() -> Path:
     """Return the folder with all pages of the demo account; to be read only."""
-    from testio_analytics.pages.build import make_pages
+    return demo_command()[0]
 
-    return _made_once("pages", lambda folder: make_pages(demo_mirror(), folder))
+
+def _run_demo(folder: Path) -> None:
+    output = folder / "testio-demo"
+    output.mkdir(parents=True)
+    shutil.copy(demo_mirror(), output / "demo.db")
+    for name in NOT_OURS:
+        (output / name).write_text("mine")
+    command = [sys.executable, "-m", "testio_analytics", "demo"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
+    said = {"returncode": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
+    (folder / SAID).write_text(json.dumps(said), encoding="utf-8")
 
 
 def _made_once(name: str, make: Callable[[Path], object]) -> Path:
