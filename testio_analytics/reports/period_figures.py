@@ -128,13 +128,18 @@ def figures_of(scope: Scope, period: Period) -> tuple[dict[str, Figure], bool]:
 
 def bugs_of_tests(scope: Scope, period: Period) -> npt.NDArray[np.float64]:
     """Return the valid bugs of each executed test of a period whose bugs were read."""
-    happened = events(scope.mirror, as_of=scope.as_of)
-    tests, bugs = (
-        scope.of_product(rows[period.holds(rows["at"]) & rows["is_read"]])
-        for rows in (happened["tests"], happened["bugs"])
-    )
-    counts = bugs.groupby("test_id").size().reindex(tests["test_id"].tolist(), fill_value=0)
-    return np.asarray(counts, dtype=np.float64)
+    found = scope.of_product(_tests_with_bugs(scope.mirror, period=period, as_of=scope.as_of))
+    return found["bugs"].to_numpy(dtype=np.float64)
+
+
+@once
+def _tests_with_bugs(mirror: Mirror, *, period: Period, as_of: AsOf) -> pd.DataFrame:
+    """Return those tests of all products, made once for a period. Columns: product_id, bugs."""
+    happened = events(mirror, as_of=as_of)
+    tests, bugs = (rows[period.holds(rows["at"]) & rows["is_read"]] for rows in (happened["tests"], happened["bugs"]))
+    counts = bugs.groupby(["product_id", "test_id"]).size().rename("bugs").reset_index()
+    found = tests[["product_id", "test_id"]].merge(counts, on=["product_id", "test_id"], how="left")
+    return found.assign(bugs=found["bugs"].fillna(0))[["product_id", "bugs"]]
 
 
 @once
@@ -149,16 +154,27 @@ def _by_periods(
 
 def _rows(scope: Scope, period: Period) -> Iterator[dict[Any, Any]]:
     """Yield what trends and triage say of a period; nothing where nothing happened in it."""
-    frames = _by_periods(
+    for records in _records(
         scope.mirror,
-        by=period.kind,
+        period=period,
         is_by_product=scope.product_id is not None,
         as_of=scope.as_of,
         matures_after=scope.matures_after,
+    ):
+        yield records.get(scope.product_id, {})
+
+
+@once
+def _records(
+    mirror: Mirror, *, period: Period, is_by_product: bool, as_of: AsOf, matures_after: float
+) -> tuple[dict[int | None, dict[Any, Any]], ...]:
+    """Return those rows of all products by product, under None where all are together; made once for a period."""
+    frames = _by_periods(mirror, by=period.kind, is_by_product=is_by_product, as_of=as_of, matures_after=matures_after)
+    records = (
+        frame[frame[name] == period.name].to_dict("records")
+        for frame, name in zip(frames, ("label", "month"), strict=True)
     )
-    for frame, name in zip(frames, ("label", "month"), strict=True):
-        found = scope.of_product(frame[frame[name] == period.name]).to_dict("records")
-        yield found[0] if found else {}
+    return tuple({int(row["product_id"]) if is_by_product else None: row for row in rows} for rows in records)
 
 
 def _features(scope: Scope, period: Period) -> pd.DataFrame:
