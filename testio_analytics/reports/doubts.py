@@ -137,12 +137,19 @@ def products_in_doubt(mirror: Mirror, *streams: str) -> frozenset[int]:
     return frozenset(key for stream in streams for key in missing_of(mirror, stream))
 
 
-@once
 def never_synced_products(mirror: Mirror, stream: str) -> frozenset[int]:
     """Return the ids of the active products of which nothing is known in this stream: never a complete read, no row."""
-    states = mirror.stream_states[mirror.stream_states["stream"] == stream]
-    is_known = states["last_complete_at"].notna() | (states["rows_stored"] > 0)
-    return frozenset(mirror.active("products")["id"].tolist()) - {*states[is_known]["product_id"].tolist()}
+    products, known = _known_products(mirror)
+    return products - known.get(stream, frozenset())
+
+
+@once
+def _known_products(mirror: Mirror) -> tuple[frozenset[int], dict[str, frozenset[int]]]:
+    """Return the ids of the active products, and by stream those of which something is known."""
+    states = mirror.stream_states
+    states = states[states["last_complete_at"].notna() | (states["rows_stored"] > 0)]
+    known = {str(stream): frozenset(rows.tolist()) for stream, rows in states.groupby("stream")["product_id"]}
+    return frozenset(mirror.active("products")["id"].tolist()), known
 
 
 def nothing_read(mirror: Mirror, stream: str) -> bool:
